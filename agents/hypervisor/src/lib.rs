@@ -1,0 +1,1 @@
+//! The hypervisor agent: turns a cluster definition into running machines, and takes them away again.

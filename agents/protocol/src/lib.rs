@@ -1,0 +1,1 @@
+//! Messages, framing, versions, QUIC endpoints and identities of engine and agents.

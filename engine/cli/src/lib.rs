@@ -1,0 +1,1 @@
+//! The xrdtest command: check, rule, run.

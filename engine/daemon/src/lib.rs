@@ -1,0 +1,1 @@
+//! The engine: agents' listener, journal, outputs, and the loop around the orchestrator.

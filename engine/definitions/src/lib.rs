@@ -1,0 +1,1 @@
+//! Turns .rhai text into a catalogue of suites and clusters, and diagnostics.

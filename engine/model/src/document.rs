@@ -1,0 +1,129 @@
+//! The run document `xrdtest.run/1`: what `run --format json` prints and reports are made from.
+//!
+//! Fields are only ever added within a version. The golden file is `tests/golden/run-1.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{Outcome, Verdict};
+use crate::stage::StageKind;
+
+/// The value of [`RunsDocument::schema`].
+pub const SCHEMA: &str = "xrdtest.run/1";
+
+/// Bytes of a stage's output that the document repeats: the last 4 KiB.
+pub const OUTPUT_TAIL: usize = 4096;
+
+/// One or more runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunsDocument {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// In the order asked for.
+    pub runs: Vec<RunRecord>,
+}
+
+impl RunsDocument {
+    /// A document of these runs.
+    pub fn new(runs: Vec<RunRecord>) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            runs,
+        }
+    }
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: String,
+    /// The suite's name.
+    pub suite: String,
+    /// What it amounts to.
+    pub verdict: Verdict,
+    /// Why, where the verdict is not `passed`; else empty.
+    pub reason: String,
+    /// When its first stage, or where there was none the run, began: RFC 3339, UTC.
+    pub started: String,
+    /// From there to the verdict.
+    pub duration_ms: u64,
+    /// Its cases in order.
+    pub cases: Vec<CaseRecord>,
+    /// Its stages in order, each once per machine.
+    pub stages: Vec<StageRecord>,
+    /// Folder that keeps the run's outputs and logs on this machine, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+}
+
+/// One case of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseRecord {
+    /// Position in the run, from 0.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// What it amounts to; `null` where it was not begun.
+    pub verdict: Option<Verdict>,
+    /// Why, where the verdict is not `passed`; else empty.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// One stage on one machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Position of the case; `null` for the suite's own stages.
+    pub case_index: Option<u32>,
+    /// The case's name; `null` for the suite's own stages.
+    pub case: Option<String>,
+    /// `initialize`, `run`, `finalize`.
+    pub stage: StageKind,
+    /// The host's name.
+    pub machine: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Exit code; `null` unless the script exited.
+    pub exit_code: Option<i32>,
+    /// Signal number; `null` unless a signal ended the script.
+    pub signal: Option<i32>,
+    /// Why, where the outcome alone does not say it; else empty.
+    pub reason: String,
+    /// Start, from the run's `started`.
+    pub offset_ms: u64,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The last 4 KiB of the output; bytes that are not UTF-8 are replaced by U+FFFD.
+    pub output: String,
+    /// Bytes of the whole output.
+    pub output_length: u64,
+    /// Whether the whole output has arrived.
+    #[serde(default = "yes")]
+    pub output_complete: bool,
+    /// File of the whole output, relative to the run's directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_file: Option<String>,
+    /// Processes that the script left behind holding its output open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<String>,
+    /// Log files collected after the stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogRecord>,
+}
+
+/// One collected log file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRecord {
+    /// Path on the machine.
+    pub path: String,
+    /// Bytes collected.
+    pub length: u64,
+    /// What is worth knowing; else empty.
+    pub note: String,
+    /// The file, relative to the run's directory.
+    pub file: String,
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,208 @@
+//! What happened: one enum, the journal's content. Store, page, terminal, mail and reports are its consumers.
+//!
+//! Written to disk as JSON, so variants and fields are only ever added, with a default. The golden file is
+//! `tests/golden/events-1.jsonl`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{HypervisorName, InstanceId, MachineId, RunId};
+use crate::outcome::{Outcome, Verdict};
+use crate::plan::RunPlan;
+use crate::stage::StageId;
+use crate::time::Timestamp;
+
+/// One entry of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts from 1 without gaps over the life of a journal; the id of server-sent events.
+    pub number: u64,
+    /// When the engine decided or learned it.
+    pub at: Timestamp,
+    /// What happened.
+    pub body: EventBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventBody {
+    /// A run was asked for.
+    RunQueued {
+        /// The new run.
+        run: RunId,
+        /// Everything it uses.
+        plan: Box<RunPlan>,
+        /// Who or what asked.
+        trigger: String,
+    },
+    /// Why a run does not start yet; again whenever the reason changes.
+    RunWaiting {
+        /// The run.
+        run: RunId,
+        /// In words.
+        reason: String,
+    },
+    /// A run got its hypervisors; its instances are being started.
+    RunPlaced {
+        /// The run.
+        run: RunId,
+        /// One per cluster of the plan, in that order.
+        instances: Vec<Placement>,
+    },
+    /// An instance changed its state.
+    InstanceChanged {
+        /// The instance.
+        instance: InstanceId,
+        /// The new state.
+        state: InstanceState,
+        /// What the hypervisor agent says about it; empty where there is nothing to say.
+        detail: String,
+    },
+    /// A stage begins on all its machines.
+    StageStarted {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageId,
+        /// The machines, with the number of the attempt on each.
+        machines: Vec<(MachineId, u32)>,
+    },
+    /// A machine reported how a stage ended; its output may still be on its way.
+    StageReported {
+        /// The run.
+        run: RunId,
+        /// The result of that machine.
+        result: Box<StageResult>,
+    },
+    /// A stage is over on a machine: its result is final.
+    StageFinished {
+        /// The run.
+        run: RunId,
+        /// The result of that machine.
+        result: Box<StageResult>,
+    },
+    /// A machine is out of contact for longer than [`crate::limits::LATE_AFTER`].
+    MachineLate {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// A late machine is in contact again.
+    MachineBack {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// A machine is given up.
+    MachineLost {
+        /// The machine.
+        machine: MachineId,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody cancelled a run.
+    CancelRequested {
+        /// The run.
+        run: RunId,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+        /// Without finalize stages.
+        force: bool,
+    },
+    /// A run hit its own limit.
+    RunTimedOut {
+        /// The run.
+        run: RunId,
+    },
+    /// All stages of a case are over, or the case was given up.
+    CaseFinished {
+        /// The run.
+        run: RunId,
+        /// The case's position.
+        case: u32,
+        /// What it amounts to.
+        verdict: Verdict,
+        /// Why, where the verdict is not `passed`; else empty.
+        reason: String,
+    },
+    /// A run is over. Its instances may still be stopping.
+    RunFinished {
+        /// The run.
+        run: RunId,
+        /// What it amounts to.
+        verdict: Verdict,
+        /// Why, where the verdict is not `passed`; else empty.
+        reason: String,
+    },
+}
+
+/// Where one instance of a run is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The new instance.
+    pub instance: InstanceId,
+    /// The cluster's name in the plan.
+    pub cluster: String,
+    /// Who makes it.
+    pub hypervisor: HypervisorName,
+}
+
+/// The life of an instance. The manual's cluster states (chapter 9.1.3, `S_*`) are shown from these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceState {
+    /// The order went to the hypervisor agent (S_DEFINITION_SENT, S_STARTING_CLUSTER).
+    Starting,
+    /// All machines are made; the slaves are awaited (S_WAITING_SLAVES).
+    WaitingSlaves,
+    /// Every slave is in contact (S_ACTIVE).
+    Active,
+    /// The order to stop went out (S_STOPCOMMAND_SENT, S_DESTROYING_CLUSTER).
+    Stopping,
+    /// Nothing of it is left (S_STOPPED).
+    Stopped,
+    /// It could not be started, or broke (S_ERROR_START, S_ERROR).
+    Failed,
+}
+
+/// How one stage ended on one machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageResult {
+    /// The stage.
+    pub stage: StageId,
+    /// The machine.
+    pub machine: MachineId,
+    /// The attempt's number; 0 where none was made (`not_run`).
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Exit code, where the script exited.
+    pub exit_code: Option<i32>,
+    /// Number of the signal that ended the script, where one did.
+    pub signal: Option<i32>,
+    /// Why, where the outcome alone does not say it; else empty.
+    pub reason: String,
+    /// When the script was started, by the engine's clock as far as known.
+    pub started: Timestamp,
+    /// How long it took on the machine.
+    pub duration_ms: u64,
+    /// Bytes of output that the machine has kept for this stage.
+    pub output_length: u64,
+    /// Whether all of them have arrived.
+    pub output_complete: bool,
+    /// Processes that the script left running and that kept its output open: `xrootd (pid 12)`.
+    pub leftovers: Vec<String>,
+    /// Log files collected after the stage.
+    pub logs: Vec<CollectedLog>,
+}
+
+/// One log file collected from a machine after a stage: what is new in it since the last stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectedLog {
+    /// The path on the machine, tags replaced.
+    pub path: String,
+    /// Bytes collected.
+    pub length: u64,
+    /// What is worth knowing: `missing`, `rotated`, `truncated`, `tail only, 12 MiB left out`; else empty.
+    pub note: String,
+}

@@ -1,0 +1,135 @@
+//! Identifiers. All are opaque text to everybody but their maker.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stage::StageId;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps the text as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// One execution of one suite. Letters, digits, `-`, `_` and `.`, so that it can name a folder.
+    RunId
+}
+text_id! {
+    /// One running copy of a cluster definition. Safe as a folder's name, like [`RunId`].
+    InstanceId
+}
+text_id! {
+    /// The name under which a hypervisor agent is known; it is in the agent's certificate.
+    HypervisorName
+}
+
+/// One machine: a host of an instance. Written `INSTANCE/HOST`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MachineId {
+    /// The instance that the machine belongs to.
+    pub instance: InstanceId,
+    /// The host's name in the definition (an FQDN).
+    pub host: String,
+}
+
+impl MachineId {
+    /// The machine `host` of `instance`.
+    pub fn new(instance: InstanceId, host: impl Into<String>) -> Self {
+        Self {
+            instance,
+            host: host.into(),
+        }
+    }
+}
+
+impl fmt::Display for MachineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.instance, self.host)
+    }
+}
+
+impl FromStr for MachineId {
+    type Err = ParseMachineIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some((instance, host)) if !instance.is_empty() && !host.is_empty() => {
+                Ok(Self::new(InstanceId::new(instance), host))
+            }
+            _ => Err(ParseMachineIdError(text.to_owned())),
+        }
+    }
+}
+
+/// The text is not `INSTANCE/HOST`.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a machine id of the form INSTANCE/HOST")]
+pub struct ParseMachineIdError(String);
+
+/// One try to carry out one stage on one machine. It fences late answers: whoever reports an attempt that is not
+/// the current one is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AttemptId {
+    /// The run.
+    pub run: RunId,
+    /// The stage within the run.
+    pub stage: StageId,
+    /// The machine that carries it out.
+    pub machine: MachineId,
+    /// Counts from 1.
+    pub number: u32,
+}
+
+impl AttemptId {
+    /// A folder's name for this attempt, unique within its machine: `RUN.STAGE.NUMBER`, as in
+    /// `20261122-101500-ab12.2-run.1`.
+    pub fn folder_name(&self) -> String {
+        format!("{}.{}.{}", self.run, self.stage.slug(), self.number)
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} on {} (attempt {})",
+            self.run, self.stage, self.machine.host, self.number
+        )
+    }
+}

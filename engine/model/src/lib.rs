@@ -1,0 +1,26 @@
+//! The words of xrdtest as types: ids, outcomes, verdicts, definitions, plans, events, documents.
+//!
+//! This crate knows no other crate of the workspace and does no I/O. Spellings here are the ones of code, JSON,
+//! API and page. What is written to disk or sent to programs is versioned; see [`document`] and [`event`].
+
+pub mod definition;
+pub mod diagnostic;
+pub mod document;
+pub mod event;
+pub mod ids;
+pub mod limits;
+pub mod outcome;
+pub mod plan;
+pub mod room;
+pub mod size;
+pub mod stage;
+pub mod time;
+
+pub use diagnostic::{Diagnostic, Severity, Span};
+pub use event::{Event, EventBody};
+pub use ids::{AttemptId, HypervisorName, InstanceId, MachineId, RunId};
+pub use limits::Limits;
+pub use outcome::{Outcome, Verdict};
+pub use plan::{ClusterPlan, RunPlan};
+pub use stage::{StageId, StageKind};
+pub use time::Timestamp;

@@ -1,0 +1,42 @@
+//! Limits of a run (rules of a run, 5): each with a default and a key.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The limits that hold for one run, resolved from defaults and definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Key `stage_timeout`: any one stage. 15 min.
+    pub stage_ms: u64,
+    /// Key `timeout`: the whole run, from the first stage's start. 1 h.
+    pub run_ms: u64,
+    /// A cluster's start, from the order to the last machine's contact. 10 min.
+    pub cluster_start_ms: u64,
+    /// Waiting in the queue. 24 h.
+    pub queue_wait_ms: u64,
+    /// Bytes of output kept per stage and machine; head and tail are kept beyond it. 256 MiB.
+    pub output_bytes: u64,
+    /// Bytes kept per collected log file, stage and machine; the tail is kept beyond it. 64 MiB.
+    pub log_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            stage_ms: 15 * 60_000,
+            run_ms: 60 * 60_000,
+            cluster_start_ms: 10 * 60_000,
+            queue_wait_ms: 24 * 60 * 60_000,
+            output_bytes: 256 << 20,
+            log_bytes: 64 << 20,
+        }
+    }
+}
+
+/// How long a machine out of contact is not mentioned.
+pub const LATE_AFTER: Duration = Duration::from_secs(5);
+/// How long a machine out of contact is waited for.
+pub const LOST_AFTER: Duration = Duration::from_secs(30);
+/// Between TERM and KILL when a script is ended.
+pub const KILL_GRACE: Duration = Duration::from_secs(5);

@@ -1,0 +1,239 @@
+//! A run's own copy of everything it uses, resolved: no file of the repository is read again for it.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::definition::{AlertPolicy, short_name};
+use crate::limits::Limits;
+use crate::room::Room;
+use crate::stage::{StageId, StageKind};
+
+/// One run of one suite, ready to be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// The suite's name.
+    pub suite: String,
+    /// Absolute path of the repository whose files `/downloadScript` serves to this run's machines.
+    pub repository: String,
+    /// The clusters it needs, at least one.
+    pub clusters: Vec<Arc<ClusterPlan>>,
+    /// FQDNs of the hosts that run scripts, in the order of the clusters' hosts. Never empty, no duplicates, and
+    /// unique over all clusters.
+    pub machines: Vec<String>,
+    /// Suite initialize.
+    pub initialize: Arc<Script>,
+    /// Suite finalize.
+    pub finalize: Option<Arc<Script>>,
+    /// The cases that this run carries out, in order; a case's position here is its index.
+    pub cases: Vec<CasePlan>,
+    /// Log files to collect after each stage, with @tags@ still in place.
+    pub logs: Vec<String>,
+    /// The suite's own tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its limits.
+    pub limits: Limits,
+    /// Who gets mail, and about what.
+    pub alerts: Alerts,
+}
+
+/// Mail of a suite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alerts {
+    /// Addresses.
+    pub emails: Vec<String>,
+    /// When it passed.
+    pub success: AlertPolicy,
+    /// When it did not.
+    pub failure: AlertPolicy,
+}
+
+/// One case of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CasePlan {
+    /// Its name; not unique within a run.
+    pub name: String,
+    /// FQDNs of the hosts that take part: a subset of [`RunPlan::machines`], in that order, never empty.
+    pub machines: Vec<String>,
+    /// Case initialize.
+    pub initialize: Option<Arc<Script>>,
+    /// Case run.
+    pub run: Arc<Script>,
+    /// Case finalize.
+    pub finalize: Option<Arc<Script>>,
+}
+
+/// A script as it will be run, tags not yet replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// Where it came from, for people: `suites/ts_001_mm/tc/copy_to/run.sh`, `inline`, a URL.
+    pub origin: String,
+    /// SHA-256 of the text, in hexadecimal.
+    pub digest: String,
+    /// The text. Scripts are text: bytes that are not UTF-8 are refused when the run is snapshotted.
+    pub text: String,
+}
+
+/// A cluster as it will be started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterPlan {
+    /// Its name.
+    pub name: String,
+    /// Its network.
+    pub network: NetworkPlan,
+    /// Its hosts, at least one.
+    pub hosts: Vec<HostPlan>,
+}
+
+/// A cluster's network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkPlan {
+    /// Its name.
+    pub name: String,
+    /// Name of the bridge, at most 15 characters.
+    pub bridge_name: String,
+    /// Its own address: the bridge's, and `master.xrd.test`'s.
+    pub ip: Ipv4Addr,
+    /// Length of the prefix, 0 to 32.
+    pub prefix: u8,
+    /// First and last address for DHCP.
+    pub dhcp_range: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// The balanced alias and the addresses behind it.
+    pub lb_alias: Option<(String, Vec<Ipv4Addr>)>,
+}
+
+/// A host as it will be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostPlan {
+    /// FQDN.
+    pub name: String,
+    /// Its address.
+    pub ip: Ipv4Addr,
+    /// Six bytes, colon-separated, lower case.
+    pub mac: String,
+    /// As written, where it is.
+    pub uuid: Option<String>,
+    /// Memory in KiB.
+    pub ram_kib: u64,
+    /// Processor architecture; `None`: the hypervisor's.
+    pub arch: Option<String>,
+    /// Boot image.
+    pub boot_image: Option<String>,
+    /// A fresh overlay of the image for each start.
+    pub cache_boot_image: bool,
+    /// Emulator; `None`: the hypervisor's.
+    pub emulator_path: Option<String>,
+    /// Further DNS names.
+    pub aliases: Vec<String>,
+    /// Whether the host's names are in the network's DNS.
+    pub in_dns: bool,
+    /// Disks.
+    pub disks: Vec<DiskPlan>,
+}
+
+/// A disk as it will be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskPlan {
+    /// Unique within the host; safe as a file's name.
+    pub name: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Device name in the guest, without `/dev/`.
+    pub device: String,
+    /// Absolute path.
+    pub mount_point: String,
+    /// Keep the content between runs where the provider can.
+    pub cache: bool,
+}
+
+impl RunPlan {
+    /// The stages of this run in order of execution when nothing fails, scripts or not.
+    pub fn stages(&self) -> impl Iterator<Item = StageId> + '_ {
+        let cases = (0u32..).zip(&self.cases).flat_map(|(index, _)| {
+            [StageKind::Initialize, StageKind::Run, StageKind::Finalize]
+                .map(|kind| StageId::of_case(index, kind))
+        });
+        std::iter::once(StageId::SUITE_INITIALIZE)
+            .chain(cases)
+            .chain(std::iter::once(StageId::SUITE_FINALIZE))
+    }
+
+    /// The case at a position.
+    pub fn case(&self, index: u32) -> Option<&CasePlan> {
+        self.cases.get(usize::try_from(index).ok()?)
+    }
+
+    /// The script of a stage; `None` where it has none, which counts as passed at once.
+    pub fn script(&self, stage: StageId) -> Option<&Arc<Script>> {
+        match (stage.case, stage.kind) {
+            (None, StageKind::Initialize) => Some(&self.initialize),
+            (None, StageKind::Finalize) => self.finalize.as_ref(),
+            (None, StageKind::Run) => None,
+            (Some(index), kind) => {
+                let case = self.case(index)?;
+                match kind {
+                    StageKind::Initialize => case.initialize.as_ref(),
+                    StageKind::Run => Some(&case.run),
+                    StageKind::Finalize => case.finalize.as_ref(),
+                }
+            }
+        }
+    }
+
+    /// The hosts that take part in a stage.
+    pub fn machines_of(&self, stage: StageId) -> &[String] {
+        match stage.case {
+            None => &self.machines,
+            Some(index) => self.case(index).map_or(&[], |case| &case.machines),
+        }
+    }
+
+    /// The stage in people's words: `suite initialize`, `copy_to / run`.
+    pub fn stage_title(&self, stage: StageId) -> String {
+        match stage.case.map(|index| (index, self.case(index))) {
+            None => format!("suite {}", stage.kind),
+            Some((_, Some(case))) => format!("{} / {}", case.name, stage.kind),
+            Some((index, None)) => format!("case {index} / {}", stage.kind),
+        }
+    }
+}
+
+impl ClusterPlan {
+    /// What an instance of it takes from a hypervisor.
+    pub fn room(&self) -> Room {
+        self.hosts.iter().fold(Room::default(), |sum, host| {
+            sum.plus(&Room {
+                memory_kib: host.ram_kib,
+                cores: 1,
+                disk_bytes: host
+                    .disks
+                    .iter()
+                    .map(|disk| disk.bytes)
+                    .fold(0, u64::saturating_add),
+            })
+        })
+    }
+
+    /// Every name of the network with its address, in the order of the hosts: FQDN, short name and aliases of each
+    /// host, the balanced alias once per address, and `master.xrd.test`.
+    pub fn names(&self) -> Vec<(Ipv4Addr, Vec<String>)> {
+        let mut names = vec![(
+            self.network.ip,
+            vec!["master.xrd.test".to_owned(), "master".to_owned()],
+        )];
+        for host in self.hosts.iter().filter(|host| host.in_dns) {
+            let mut of_host = vec![host.name.clone()];
+            if short_name(&host.name) != host.name {
+                of_host.push(short_name(&host.name).to_owned());
+            }
+            of_host.extend(host.aliases.iter().cloned());
+            names.push((host.ip, of_host));
+        }
+        if let Some((alias, addresses)) = &self.network.lb_alias {
+            names.extend(addresses.iter().map(|address| (*address, vec![alias.clone()])));
+        }
+        names
+    }
+}

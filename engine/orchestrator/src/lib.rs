@@ -1,0 +1,1 @@
+//! The deciding core: (now, input) to ordered effects, without I/O.
