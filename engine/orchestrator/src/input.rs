@@ -1,0 +1,132 @@
+//! What the world tells the core.
+
+use std::collections::BTreeSet;
+
+use xrdtest_model::{
+    AttemptId, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport, Timestamp, room::Room,
+};
+
+/// One thing that happened outside. Inputs may come late, doubled and in any order between different senders; those
+/// of one connection come in the order in which they were sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A run is asked for.
+    Submit {
+        /// Its id, never used before. An id that is alive is ignored, so that a submit may be repeated.
+        run: RunId,
+        /// Everything it uses.
+        plan: Box<RunPlan>,
+        /// Who or what asks.
+        trigger: String,
+    },
+    /// A run is to be given up, whether it waits or runs. A second cancel with `force` overtakes the first.
+    Cancel {
+        /// The run.
+        run: RunId,
+        /// Who asks.
+        by: String,
+        /// Why; may be empty.
+        reason: String,
+        /// Without finalize stages.
+        force: bool,
+    },
+    /// A hypervisor agent is in contact. Its reports of an earlier connection are not delivered any more.
+    HypervisorConnected {
+        /// Its name.
+        name: HypervisorName,
+        /// What it can do.
+        ability: Ability,
+        /// Every instance of which it has anything, made, half-made or broken.
+        instances: BTreeSet<InstanceId>,
+    },
+    /// A hypervisor agent is out of contact. Its machines are judged by their own contact.
+    HypervisorDisconnected {
+        /// Its name.
+        name: HypervisorName,
+        /// It said goodbye.
+        orderly: bool,
+    },
+    /// A hypervisor agent says something about one instance.
+    InstanceReport {
+        /// The agent.
+        hypervisor: HypervisorName,
+        /// The instance.
+        instance: InstanceId,
+        /// What it says.
+        report: InstanceReport,
+    },
+    /// A slave agent is in contact. Reports and orders of an earlier connection are not delivered any more.
+    SlaveConnected {
+        /// The machine.
+        machine: MachineId,
+        /// Changes with every boot of the machine.
+        boot_id: String,
+        /// Every attempt of which it has a record. What is missing here, it never accepted.
+        known: Vec<(AttemptId, StageReport)>,
+    },
+    /// A slave agent is out of contact.
+    SlaveDisconnected {
+        /// The machine.
+        machine: MachineId,
+        /// It said goodbye: an agent that is being restarted, not a machine that is gone.
+        orderly: bool,
+        /// When the engine last heard of it.
+        last_contact: Timestamp,
+    },
+    /// A slave agent reports on an attempt of its own machine.
+    StageReport {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What it says.
+        report: StageReport,
+    },
+    /// Output of an attempt has become durable. Said at the end of the stream, and in between where that is cheap
+    /// (it proves progress); said again for attempts that are not forgotten after a restart of the engine.
+    OutputArrived {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Durable bytes from the beginning.
+        length: u64,
+    },
+    /// Time has passed; see [`crate::Orchestrator::next_wakeup`].
+    Tick,
+}
+
+/// What a hypervisor agent can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ability {
+    /// The provider's name: `libvirt`, `sandbox`.
+    pub provider: String,
+    /// What all instances together may take, the reserve for the host already left out.
+    pub room: Room,
+    /// What definitions may ask for by name.
+    pub labels: BTreeSet<String>,
+    /// At a time only one instance of a cluster definition and one of a subnet (libvirt), or any number (sandbox).
+    pub exclusive: bool,
+}
+
+/// What a hypervisor agent says about one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InstanceReport {
+    /// Something is being done about it; shown, nothing more.
+    Progress {
+        /// In words.
+        detail: String,
+    },
+    /// All its machines are made; their slaves will connect.
+    Made,
+    /// It could not be made, or broke as a whole.
+    Failed {
+        /// Why, in the provider's own words.
+        detail: String,
+    },
+    /// One of its machines is gone.
+    MachineGone {
+        /// The host's name.
+        host: String,
+        /// Why, in the provider's own words.
+        detail: String,
+    },
+    /// Nothing of it is left. Also the answer to a stop order for an instance that the agent does not know.
+    Stopped,
+}
