@@ -42,7 +42,8 @@ pub enum EventBody {
         /// In words.
         reason: String,
     },
-    /// A run got its hypervisors; its instances are being started.
+    /// A run got its hypervisors; its instances are being started ([`InstanceState::Starting`], without an event of its
+    /// own).
     RunPlaced {
         /// The run.
         run: RunId,
@@ -58,7 +59,7 @@ pub enum EventBody {
         /// What the hypervisor agent says about it; empty where there is nothing to say.
         detail: String,
     },
-    /// A stage begins on all its machines.
+    /// A stage begins on all its machines. A stage without a script has neither this nor results.
     StageStarted {
         /// The run.
         run: RunId,
@@ -67,19 +68,28 @@ pub enum EventBody {
         /// The machines, with the number of the attempt on each.
         machines: Vec<(MachineId, u32)>,
     },
-    /// A machine reported how a stage ended; its output may still be on its way.
+    /// A machine reported how a stage ended, and its output is still on its way. Left out where the output was there
+    /// first: then [`Self::StageFinished`] follows at once.
     StageReported {
         /// The run.
         run: RunId,
         /// The result of that machine.
         result: Box<StageResult>,
     },
-    /// A stage is over on a machine: its result is final.
+    /// A stage is over on a machine: its result is final. For a stage that was not run (`not_run`, attempt 0) there is
+    /// no [`Self::StageStarted`].
     StageFinished {
         /// The run.
         run: RunId,
         /// The result of that machine.
         result: Box<StageResult>,
+    },
+    /// The slave of a machine that a run waits for is in contact for the first time, or after a boot.
+    MachineConnected {
+        /// The machine.
+        machine: MachineId,
+        /// Changes with every boot; orders name it.
+        boot_id: String,
     },
     /// A machine is out of contact for longer than [`crate::limits::LATE_AFTER`].
     MachineLate {

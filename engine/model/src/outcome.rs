@@ -32,11 +32,11 @@ pub enum Outcome {
     Failed,
     /// A signal that the system did not send ended the script.
     Killed,
-    /// The stage's or the run's time limit ended the script.
+    /// The stage's or the run's time limit ended the script, or was over before it could be started.
     TimedOut,
     /// The machine, or what ran the script on it, is gone; nobody knows how the script ended.
     Lost,
-    /// A cancel ended the script.
+    /// A cancel ended the script, or came before it could be started.
     Cancelled,
     /// The script was not started; the reason says why.
     NotRun,
