@@ -1,0 +1,221 @@
+//! The engine's certificate authority: made once, kept; a given one can be used.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
+use time::OffsetDateTime;
+
+use crate::error::ProtocolError;
+use crate::identity::{Credentials, Identity, write_private};
+use crate::token::{JoinToken, fingerprint};
+use crate::transport::{SERVER_NAME, certificate_from_pem};
+
+const CERTIFICATE: &str = "ca.pem";
+const KEY: &str = "ca-key.pem";
+
+/// How long a machine's certificate lives; it is made anew with each machine.
+pub const SLAVE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long the certificates of engine and hypervisor agents live.
+pub const SERVICE_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+const CA_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// Clocks of guests may be behind.
+const BACKDATE: Duration = Duration::from_secs(24 * 3600);
+
+/// A certificate authority with its key.
+pub struct Authority {
+    certificate: String,
+    der: Vec<u8>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
+fn failed<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> ProtocolError {
+    move |error| ProtocolError::Identity {
+        what,
+        detail: error.to_string(),
+    }
+}
+
+impl Authority {
+    /// The authority kept in `folder` (`ca.pem`, `ca-key.pem`); made there where there is none.
+    ///
+    /// # Errors
+    /// Where the files can't be read or written, or only one of them is there.
+    pub fn open_or_create(folder: &Path) -> Result<Self, ProtocolError> {
+        let read = |file: &str| match std::fs::read_to_string(folder.join(file)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ProtocolError::File {
+                path: folder.join(file),
+                source,
+            }),
+        };
+        match (read(CERTIFICATE)?, read(KEY)?) {
+            (Some(certificate), Some(key)) => Self::from_pem(certificate, &key),
+            (None, None) => {
+                let (certificate, key) = new_authority()?;
+                std::fs::create_dir_all(folder).map_err(|source| ProtocolError::File {
+                    path: folder.to_owned(),
+                    source,
+                })?;
+                write_private(&folder.join(KEY), &key)?;
+                write_private(&folder.join(CERTIFICATE), &certificate)?;
+                Self::from_pem(certificate, &key)
+            }
+            (certificate, _) => Err(ProtocolError::Identity {
+                what: "certificate authority",
+                detail: format!(
+                    "{} lacks {}; put the file there, or remove the other to have a new authority made",
+                    folder.display(),
+                    if certificate.is_some() { KEY } else { CERTIFICATE },
+                ),
+            }),
+        }
+    }
+
+    /// A given authority.
+    ///
+    /// # Errors
+    /// Where certificate and key can't be read or do not belong together.
+    pub fn from_pem(certificate: String, key: &str) -> Result<Self, ProtocolError> {
+        const WHAT: &str = "certificate authority";
+        let key = KeyPair::from_pem(key).map_err(failed(WHAT))?;
+        let der = certificate_from_pem(&certificate)?.to_vec();
+        let of_certificate = public_key(&der).map_err(ProtocolError::identity(WHAT))?;
+        if of_certificate != rcgen::PublicKeyData::subject_public_key_info(&key) {
+            return Err(failed(WHAT)("the key does not belong to the certificate"));
+        }
+        let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(failed(WHAT))?;
+        Ok(Self {
+            certificate,
+            der,
+            issuer,
+        })
+    }
+
+    /// SHA-256 of the CA certificate's DER.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        fingerprint(&self.der)
+    }
+
+    /// The CA certificate as PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// A new one-time token that names this authority. Whoever accepts it must remember its digest.
+    ///
+    /// # Errors
+    /// Where the system has no random numbers.
+    pub fn new_token(&self) -> Result<JoinToken, ProtocolError> {
+        JoinToken::generate(self.fingerprint())
+    }
+
+    /// Key and certificate for an identity of this very process.
+    ///
+    /// # Errors
+    /// Where the libraries refuse.
+    pub fn issue(&self, identity: &Identity) -> Result<Credentials, ProtocolError> {
+        let key = KeyPair::generate().map_err(failed("key"))?;
+        let certificate = params_for(identity)?
+            .signed_by(&key, &self.issuer)
+            .map_err(failed("certificate"))?;
+        Ok(Credentials {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            ca: self.certificate.clone(),
+        })
+    }
+
+    /// A certificate for the key in `request` (PEM). Nothing else of the request is believed: name, usages and
+    /// lifetime are set here.
+    ///
+    /// # Errors
+    /// Where the request can't be read or its signature is wrong.
+    pub fn sign(&self, request: &str, identity: &Identity) -> Result<String, ProtocolError> {
+        const WHAT: &str = "certificate signing request";
+        let mut request = CertificateSigningRequestParams::from_pem(request).map_err(failed(WHAT))?;
+        request.params = params_for(identity)?;
+        Ok(request.signed_by(&self.issuer).map_err(failed(WHAT))?.pem())
+    }
+}
+
+/// A key and a request for it, both as PEM. The names in it do not matter, see [`Authority::sign`].
+pub(crate) fn new_request() -> Result<(String, String), ProtocolError> {
+    let key = KeyPair::generate().map_err(failed("key"))?;
+    let params = CertificateParams::new(Vec::<String>::new()).map_err(failed("request"))?;
+    let request = params
+        .serialize_request(&key)
+        .and_then(|request| request.pem())
+        .map_err(failed("request"))?;
+    Ok((key.serialize_pem(), request))
+}
+
+fn lifetime(params: &mut CertificateParams, length: Duration) {
+    let now = OffsetDateTime::now_utc();
+    params.not_before = now - BACKDATE;
+    params.not_after = now + length;
+}
+
+fn params_for(identity: &Identity) -> Result<CertificateParams, ProtocolError> {
+    let mut params = CertificateParams::new(Vec::<String>::new()).map_err(failed("certificate"))?;
+    let uri = identity
+        .to_string()
+        .as_str()
+        .try_into()
+        .map_err(failed("certificate name"))?;
+    params.subject_alt_names = vec![SanType::URI(uri)];
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, identity.to_string());
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    if *identity == Identity::Engine {
+        let name = SERVER_NAME.try_into().map_err(failed("certificate name"))?;
+        params.subject_alt_names.push(SanType::DnsName(name));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    }
+    params.use_authority_key_identifier_extension = true;
+    lifetime(
+        &mut params,
+        if matches!(identity, Identity::Slave(_)) {
+            SLAVE_LIFETIME
+        } else {
+            SERVICE_LIFETIME
+        },
+    );
+    Ok(params)
+}
+
+fn new_authority() -> Result<(String, String), ProtocolError> {
+    const WHAT: &str = "certificate authority";
+    let key = KeyPair::generate().map_err(failed(WHAT))?;
+    let mut params = CertificateParams::new(Vec::<String>::new()).map_err(failed(WHAT))?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "xrdtest engine CA");
+    lifetime(&mut params, CA_LIFETIME);
+    let certificate = params.self_signed(&key).map_err(failed(WHAT))?;
+    Ok((certificate.pem(), key.serialize_pem()))
+}
+
+/// The subject public key info of a certificate, as DER.
+fn public_key(der: &[u8]) -> Result<Vec<u8>, String> {
+    use x509_parser::prelude::FromDer;
+    let (_, parsed) =
+        x509_parser::certificate::X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+    Ok(parsed.public_key().raw.to_vec())
+}

@@ -1,0 +1,186 @@
+//! The agents' side: join once, then connect.
+
+use std::marker::PhantomData;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint, VarInt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::authority::new_request;
+use crate::error::ProtocolError;
+use crate::frame::{FrameReceiver, FrameSender};
+use crate::identity::Credentials;
+use crate::message::{
+    EngineToHypervisor, EngineToSlave, Hello, HelloReply, HypervisorToEngine, SlaveToEngine,
+};
+use crate::stream::Streams;
+use crate::token::JoinToken;
+use crate::transport::{SERVER_NAME, agent_config, joining_config};
+use crate::version::{NEWEST, OLDEST};
+
+/// How long a connection may take until the engine has answered the hello.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Gets a certificate for a one-time token. The name in it is the one that the engine bound to the token.
+///
+/// # Errors
+/// Where the engine can't be reached, is not the one that the token names, or refuses the token
+/// ([`ProtocolError::is_final`]).
+pub async fn join(engine: SocketAddr, token: &JoinToken) -> Result<Credentials, ProtocolError> {
+    let (key, request) = new_request()?;
+    let hello = Hello::Join {
+        versions: (OLDEST, NEWEST),
+        token: token.to_string(),
+        request,
+    };
+    let config = joining_config(token.ca_fingerprint)?;
+    let (connection, _, _, reply) = greet(engine, config, &hello).await?;
+    connection.close(VarInt::from_u32(0), b"joined");
+    match reply {
+        HelloReply::Joined { certificate, ca } => Ok(Credentials { certificate, key, ca }),
+        HelloReply::Refused { reason } => Err(ProtocolError::Refused(reason)),
+        HelloReply::Accepted { .. } => Err(ProtocolError::Malformed(
+            "accepted without certificate".to_owned(),
+        )),
+    }
+}
+
+/// A connection of an agent to the engine after both hellos. `S` is what it sends, `R` what it receives.
+#[derive(Debug)]
+pub struct Session<S, R> {
+    /// Messages to the engine.
+    pub sender: Sender<S>,
+    /// Messages from the engine.
+    pub receiver: Receiver<R>,
+    /// For files.
+    pub streams: Streams,
+    /// The version that both speak.
+    pub version: u32,
+    connection: Connection,
+}
+
+/// The session of a slave agent.
+pub type SlaveSession = Session<SlaveToEngine, EngineToSlave>;
+/// The session of a hypervisor agent.
+pub type HypervisorSession = Session<HypervisorToEngine, EngineToHypervisor>;
+
+impl<S, R> Session<S, R> {
+    /// Waits until the connection is over and says why.
+    pub async fn closed(&self) -> ProtocolError {
+        self.connection.closed().await.into()
+    }
+
+    /// Waits, for a second at most, until the engine has everything that was sent, and closes.
+    pub async fn close(mut self) {
+        self.sender.frames.finish();
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.sender.frames.delivered()).await;
+        self.connection.close(VarInt::from_u32(0), b"goodbye");
+    }
+}
+
+/// The sending half of a control stream.
+#[derive(Debug)]
+pub struct Sender<T> {
+    frames: FrameSender,
+    kind: PhantomData<fn(T)>,
+}
+
+impl<T: Serialize + Sync> Sender<T> {
+    pub(crate) fn new(frames: FrameSender) -> Self {
+        Self {
+            frames,
+            kind: PhantomData,
+        }
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// Where the connection breaks, or the message is too long ([`ProtocolError::TooLong`]).
+    pub async fn send(&mut self, message: &T) -> Result<(), ProtocolError> {
+        self.frames.send(message).await
+    }
+}
+
+/// The receiving half of a control stream.
+#[derive(Debug)]
+pub struct Receiver<T> {
+    frames: FrameReceiver,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Receiver<T> {
+    pub(crate) fn new(frames: FrameReceiver) -> Self {
+        Self {
+            frames,
+            kind: PhantomData,
+        }
+    }
+
+    /// The next message; `None` when the peer has ended the stream. Cancel-safe.
+    ///
+    /// # Errors
+    /// Where the connection breaks or something else than a message arrives.
+    pub async fn recv(&mut self) -> Result<Option<T>, ProtocolError> {
+        self.frames.recv().await
+    }
+}
+
+/// Connects with a certificate. Returns only after the engine has accepted the hello: with TLS 1.3 a handshake that
+/// looks complete here may still be refused there.
+///
+/// # Errors
+/// Where the engine can't be reached or refuses.
+pub async fn connect<S, R>(
+    engine: SocketAddr,
+    credentials: &Credentials,
+    hello: &Hello,
+) -> Result<Session<S, R>, ProtocolError>
+where
+    S: Serialize + Sync,
+    R: DeserializeOwned,
+{
+    let (connection, sender, receiver, reply) = greet(engine, agent_config(credentials)?, hello).await?;
+    match reply {
+        HelloReply::Accepted { version } => Ok(Session {
+            sender: Sender::new(sender),
+            receiver: Receiver::new(receiver),
+            streams: Streams::new(connection.clone()),
+            version,
+            connection,
+        }),
+        HelloReply::Refused { reason } => Err(ProtocolError::Refused(reason)),
+        HelloReply::Joined { .. } => Err(ProtocolError::Malformed("joined without having asked".to_owned())),
+    }
+}
+
+type Greeting = (Connection, FrameSender, FrameReceiver, HelloReply);
+
+async fn greet(
+    engine: SocketAddr,
+    config: quinn::ClientConfig,
+    hello: &Hello,
+) -> Result<Greeting, ProtocolError> {
+    let greeting = async {
+        let any: SocketAddr = if engine.is_ipv4() {
+            (Ipv4Addr::UNSPECIFIED, 0).into()
+        } else {
+            (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
+        };
+        let endpoint = Endpoint::client(any)?;
+        let connection = endpoint.connect_with(config, engine, SERVER_NAME)?.await?;
+        let (send, receive) = connection.open_bi().await?;
+        let (mut sender, mut receiver) = (FrameSender::new(send), FrameReceiver::new(receive));
+        sender.send(hello).await?;
+        let reply = receiver
+            .recv()
+            .await?
+            .ok_or(ProtocolError::Closed("instead of an answer to the hello"))?;
+        Ok((connection, sender, receiver, reply))
+    };
+    tokio::time::timeout(CONNECT_TIMEOUT, greeting)
+        .await
+        .map_err(|_| ProtocolError::Closed("not, but did not answer the hello within 10 s"))?
+}

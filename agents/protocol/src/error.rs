@@ -1,0 +1,63 @@
+//! What can go wrong between engine and agents.
+
+use std::io;
+use std::path::PathBuf;
+
+/// An error of this crate. Messages name the peer where the caller can't know it.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// The connection could not be made, or broke.
+    #[error("connection: {0}")]
+    Connection(#[from] quinn::ConnectionError),
+    /// The connection could not be begun.
+    #[error("cannot connect: {0}")]
+    Connect(#[from] quinn::ConnectError),
+    /// The peer ended the stream or the connection in the middle of something.
+    #[error("the peer closed the connection {0}")]
+    Closed(&'static str),
+    /// The other side refused: its words.
+    #[error("refused by the engine: {0}")]
+    Refused(String),
+    /// What arrived is no frame, is too long, or is no message that was expected here.
+    #[error("unexpected data from the peer: {0}")]
+    Malformed(String),
+    /// A message of this side would exceed the frame limit.
+    #[error("message of {length} bytes is longer than the limit of {limit} bytes")]
+    TooLong {
+        /// Bytes of the message.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Certificates, keys.
+    #[error("{what}: {detail}")]
+    Identity {
+        /// What was being done.
+        what: &'static str,
+        /// The library's words.
+        detail: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A socket or stream failed.
+    #[error("network: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl ProtocolError {
+    /// An identity error from a library's error.
+    pub(crate) fn identity(what: &'static str) -> impl FnOnce(String) -> Self {
+        move |detail| Self::Identity { what, detail }
+    }
+
+    /// Whether trying again later is pointless: the other side looked at what we are and refused.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Identity { .. })
+    }
+}

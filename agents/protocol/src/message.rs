@@ -1,0 +1,208 @@
+//! The messages of the control stream. Enums are append-only (see [`crate::version`]); a kind that the receiver
+//! does not know arrives as `Unknown`.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use xrdtest_model::order::{EndCause, StageOrder, StageReport};
+use xrdtest_model::plan::ClusterPlan;
+use xrdtest_model::room::Room;
+use xrdtest_model::{AttemptId, InstanceId};
+
+/// The first frame of a connection, from the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "hello", rename_all = "snake_case")]
+pub enum Hello {
+    /// Without certificate: the only thing allowed.
+    Join {
+        /// Oldest and newest version spoken.
+        versions: (u32, u32),
+        /// The one-time token.
+        token: String,
+        /// Certificate signing request, PEM.
+        request: String,
+    },
+    /// The slave agent of the machine that the certificate names.
+    Slave {
+        /// Oldest and newest version spoken.
+        versions: (u32, u32),
+        /// Version of the agent's software, for people.
+        software: String,
+        /// Differs after each boot of the machine.
+        boot_id: String,
+        /// Everything that the agent knows about stages.
+        known: Vec<(AttemptId, StageReport)>,
+    },
+    /// The hypervisor agent that the certificate names.
+    Hypervisor {
+        /// Oldest and newest version spoken.
+        versions: (u32, u32),
+        /// Version of the agent's software, for people.
+        software: String,
+        /// What it can do.
+        abilities: Abilities,
+        /// The instances that it has, and whether all their machines are made.
+        instances: Vec<(InstanceId, bool)>,
+    },
+}
+
+impl Hello {
+    /// The range of versions that the agent speaks.
+    pub fn versions(&self) -> (u32, u32) {
+        match self {
+            Self::Join { versions, .. }
+            | Self::Slave { versions, .. }
+            | Self::Hypervisor { versions, .. } => *versions,
+        }
+    }
+}
+
+/// The engine's answer to [`Hello`], before anything else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum HelloReply {
+    /// Welcome; messages follow.
+    Accepted {
+        /// The version to speak.
+        version: u32,
+    },
+    /// A joining agent's certificate; the connection ends here.
+    Joined {
+        /// PEM.
+        certificate: String,
+        /// The CA's certificate, PEM.
+        ca: String,
+    },
+    /// No; the connection ends here.
+    Refused {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// What a hypervisor agent can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abilities {
+    /// `sandbox`, `libvirt`.
+    pub provider: String,
+    /// What it has for instances, all in all; what its living instances take is not subtracted.
+    pub room: Room,
+    /// Free words that definitions may ask for.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Whether a cluster definition and a subnet can be there only once at a time.
+    pub exclusive: bool,
+}
+
+/// From a slave agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum SlaveToEngine {
+    /// What is known about an attempt.
+    Report {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What is known.
+        report: StageReport,
+    },
+    /// The agent stops in an orderly way; stages go on without it.
+    Goodbye,
+    /// A kind that this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// To a slave agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum EngineToSlave {
+    /// Run a stage. The same order may come again; it is answered with what is known.
+    Order {
+        /// What to run.
+        order: Box<StageOrder>,
+    },
+    /// End a stage: TERM, 5 s, KILL.
+    EndStage {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What becomes of it.
+        why: EndCause,
+        /// For people.
+        reason: String,
+    },
+    /// The result is durable: the record may go.
+    Forget {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// A kind that this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// From a hypervisor agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum HypervisorToEngine {
+    /// A step of an instance's start or stop, for people.
+    Progress {
+        /// The instance.
+        instance: InstanceId,
+        /// `creating network`, `copying images` …
+        detail: String,
+    },
+    /// All machines of the instance are made.
+    Made {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// The instance could not be made, or broke as a whole. Nothing of it is left.
+    Failed {
+        /// The instance.
+        instance: InstanceId,
+        /// What, where, why.
+        detail: String,
+    },
+    /// One machine is gone.
+    MachineGone {
+        /// The instance.
+        instance: InstanceId,
+        /// The host's name.
+        host: String,
+        /// How, with the last lines of its console.
+        detail: String,
+    },
+    /// Nothing of the instance is left.
+    Stopped {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// The agent stops in an orderly way.
+    Goodbye,
+    /// A kind that this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// To a hypervisor agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum EngineToHypervisor {
+    /// Make an instance. For one that is there already: say again how it is.
+    StartInstance {
+        /// The new instance.
+        instance: InstanceId,
+        /// Its definition.
+        cluster: Arc<ClusterPlan>,
+        /// Host name and one-time join token of each machine's slave agent.
+        tokens: Vec<(String, String)>,
+    },
+    /// Take an instance away. For one that is not there: say `Stopped`.
+    StopInstance {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// A kind that this build does not know.
+    #[serde(other)]
+    Unknown,
+}

@@ -1,0 +1,212 @@
+//! The engine's side: a listener for agents.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint, VarInt};
+use rustls::pki_types::CertificateDer;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::client::{Receiver, Sender};
+use crate::error::ProtocolError;
+use crate::frame::{FrameReceiver, FrameSender, MAX_FRAME, MAX_HELLO};
+use crate::identity::{Credentials, Identity, identity_of};
+use crate::message::{Hello, HelloReply};
+use crate::stream::IncomingStream;
+use crate::transport::server_config;
+use crate::version::{NEWEST, OLDEST, negotiate};
+
+/// How long a new connection may take until its hello is there.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Listens for agents.
+#[derive(Debug)]
+pub struct Listener {
+    endpoint: Endpoint,
+}
+
+/// An agent that has connected and said hello; it waits for the answer.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Whom its certificate names; `None` without certificate: it may only join.
+    pub identity: Option<Identity>,
+    /// What it said.
+    pub hello: Hello,
+    /// Where it came from: its own address, or a relay's.
+    pub address: SocketAddr,
+    connection: Connection,
+    sender: FrameSender,
+    receiver: FrameReceiver,
+}
+
+/// An agent's connection after both hellos, on the engine's side.
+#[derive(Clone, Debug)]
+pub struct Link {
+    connection: Connection,
+}
+
+impl Listener {
+    /// Listens on `address` (UDP) with the engine's own credentials.
+    ///
+    /// # Errors
+    /// Where the address is taken or the credentials can't be used.
+    pub fn bind(address: SocketAddr, credentials: &Credentials) -> Result<Self, ProtocolError> {
+        let endpoint = Endpoint::server(server_config(credentials)?, address)?;
+        Ok(Self { endpoint })
+    }
+
+    /// The address that it listens on.
+    ///
+    /// # Errors
+    /// Where the socket is broken.
+    pub fn local_addr(&self) -> Result<SocketAddr, ProtocolError> {
+        Ok(self.endpoint.local_addr()?)
+    }
+
+    /// The next connection attempt; `None` when the listener was closed. The handshake and the hello are left to
+    /// [`greet`], so that a slow peer holds up nobody.
+    pub async fn accept(&self) -> Option<quinn::Incoming> {
+        self.endpoint.accept().await
+    }
+
+    /// Ends all connections and waits, for a second at most, until the peers know.
+    pub async fn close(&self) {
+        self.endpoint.close(VarInt::from_u32(0), b"the engine stops");
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
+    }
+}
+
+/// Takes a connection attempt up to the agent's hello.
+///
+/// # Errors
+/// Where the handshake fails (wrong certificate), the hello does not come in 10 s, or is none.
+pub async fn greet(incoming: quinn::Incoming) -> Result<Arrival, ProtocolError> {
+    let greeting = async {
+        let connection = incoming.await?;
+        let (send, receive) = connection.accept_bi().await?;
+        let mut receiver = FrameReceiver::with_limit(receive, MAX_HELLO);
+        let identity = peer_identity(&connection)?;
+        if identity.is_some() {
+            // A slave agent's hello holds everything that it knows about stages.
+            receiver.set_limit(MAX_FRAME);
+        }
+        let hello = receiver
+            .recv()
+            .await?
+            .ok_or(ProtocolError::Closed("instead of saying hello"))?;
+        let address = connection.remote_address();
+        Ok(Arrival {
+            identity,
+            hello,
+            address,
+            connection,
+            sender: FrameSender::new(send),
+            receiver,
+        })
+    };
+    tokio::time::timeout(HELLO_TIMEOUT, greeting)
+        .await
+        .map_err(|_| ProtocolError::Closed("not, but did not say hello within 10 s"))?
+}
+
+fn peer_identity(connection: &Connection) -> Result<Option<Identity>, ProtocolError> {
+    let Some(any) = connection.peer_identity() else {
+        return Ok(None);
+    };
+    match any.downcast::<Vec<CertificateDer<'static>>>() {
+        Ok(chain) => chain.first().map(identity_of).transpose(),
+        Err(_) => Ok(None),
+    }
+}
+
+impl Arrival {
+    /// The version that both speak, if there is one.
+    pub fn version(&self) -> Option<u32> {
+        negotiate((OLDEST, NEWEST), self.hello.versions())
+    }
+
+    /// Answers with a certificate; the connection ends.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    pub async fn joined(self, certificate: String, ca: String) -> Result<(), ProtocolError> {
+        self.farewell(&HelloReply::Joined { certificate, ca }).await
+    }
+
+    /// Refuses; the connection ends.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    pub async fn refuse(self, reason: impl Into<String>) -> Result<(), ProtocolError> {
+        self.farewell(&HelloReply::Refused {
+            reason: reason.into(),
+        })
+        .await
+    }
+
+    async fn farewell(mut self, reply: &HelloReply) -> Result<(), ProtocolError> {
+        self.sender.send(reply).await?;
+        self.sender.finish();
+        // The agent closes when it has read the answer.
+        let _ = tokio::time::timeout(HELLO_TIMEOUT, self.connection.closed()).await;
+        Ok(())
+    }
+
+    /// Accepts; messages follow.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    pub async fn accept<S, R>(mut self, version: u32) -> Result<(Link, Sender<S>, Receiver<R>), ProtocolError>
+    where
+        S: Serialize + Sync,
+        R: DeserializeOwned,
+    {
+        self.sender.send(&HelloReply::Accepted { version }).await?;
+        Ok((
+            Link {
+                connection: self.connection,
+            },
+            Sender::new(self.sender),
+            Receiver::new(self.receiver),
+        ))
+    }
+}
+
+impl Link {
+    /// The next stream that the agent opens.
+    ///
+    /// # Errors
+    /// When the connection is over.
+    pub async fn accept_stream(&self) -> Result<PendingStream, ProtocolError> {
+        let (send, receive) = self.connection.accept_bi().await?;
+        Ok(PendingStream { send, receive })
+    }
+
+    /// Waits until the connection is over and says why.
+    pub async fn closed(&self) -> ProtocolError {
+        self.connection.closed().await.into()
+    }
+
+    /// Ends the connection.
+    pub fn close(&self, reason: &str) {
+        self.connection.close(VarInt::from_u32(1), reason.as_bytes());
+    }
+}
+
+/// A stream whose header is still to be read.
+#[derive(Debug)]
+pub struct PendingStream {
+    send: quinn::SendStream,
+    receive: quinn::RecvStream,
+}
+
+impl PendingStream {
+    /// Reads what the stream is for.
+    ///
+    /// # Errors
+    /// Where the connection breaks or the header is none.
+    pub async fn header(self) -> Result<IncomingStream, ProtocolError> {
+        IncomingStream::read_header(self.send, self.receive).await
+    }
+}
