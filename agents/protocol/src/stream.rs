@@ -33,6 +33,8 @@ pub enum StreamHeader {
         attempt: AttemptId,
         /// Position in the result's list of collected logs.
         index: u32,
+        /// The file's path on the machine, as in that list.
+        path: String,
     },
     /// A hypervisor agent asks for a file of the repository of the run that owns an instance.
     Fetch {

@@ -200,6 +200,7 @@ fn streams(lines: &mut Lines) {
     lines.add(&StreamHeader::Log {
         attempt: attempt(),
         index: 1,
+        path: text(),
     });
     lines.add(&StreamHeader::Fetch {
         instance: "i".into(),
