@@ -1,0 +1,29 @@
+#!/bin/bash
+# Starts this machine's daemons and waits for them, and for no others: the cases wait for the cluster as a whole.
+source /etc/XrdTest/utils/functions.sh
+
+me=@slavename@
+url=@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_001_mm
+config=/etc/xrootd/cluster_001_mm.cfg
+
+case $me in
+client*)
+    log "Nothing to start on $me"
+    exit 0
+    ;;
+ds*)
+    @diskmounts@
+    install -d -o xrootd -g xrootd /data /disk*
+    ;;
+esac
+
+log "Starting cmsd and xrootd on $me"
+curl -sSf -o "$config" "$url/xrootd.cfg"
+install -d -o xrootd -g xrootd /run/xrootd
+cd /var/spool/xrootd || exit
+for daemon in cmsd xrootd; do
+    # -b: into the background, but the command ends only when the daemon is initialized, and fails if it could not be.
+    "$daemon" -b -I v4 -R xrootd -n "$me" -c "$config" -l "/var/log/xrootd/$daemon.log"
+done
+
+wait_for 20 xrdfs "$me" query config role
