@@ -1,69 +1,205 @@
-//! The deciding core: (now, input) to ordered effects, without I/O.
+//! The deciding core: `(now, input)` in, ordered effects out. No I/O, no clock, no threads, no chance.
+//!
+//! ```text
+//!            Input                      facts                    events
+//!   world ──────────▶ inputs::* ───────────────▶ rules::* ─────────────────▶ State::apply
+//!                        │ (World: volatile)     placement      record()        │ (State: durable)
+//!                        ▼                                          ▼           ▼
+//!                   answers to agents                       Effect::Persist   dispatch: orders that are due
+//! ```
+//!
+//! - **State is what the journal says.** It changes by `State::apply(&Event)` and by nothing else;
+//!   [`Orchestrator::restore`] applies the same events again. What is only true of a connection is in `World`, and the
+//!   agents say it again after a restart.
+//! - **Rules look at what is so, not at what came in.** After every input they are asked what follows, until nothing
+//!   follows any more. So an input that is late, doubled or missing is a difference in time, never in kind, and a
+//!   journal that ends anywhere is a state to go on from.
+//! - **Effects behind a [`Effect::Persist`] wait for it.** All events of one call are one `Persist` in front of
+//!   everything else, so the outcomes of one stage and the orders of the next are durable together.
+//! - **At most once.** An attempt is ordered only to an agent that has said, on this connection and under the boot id of
+//!   the order, that it has no record of it.
 
 mod config;
+mod dispatch;
 mod effect;
 mod input;
+mod inputs;
+mod placement;
 mod query;
+mod rules;
+mod state;
+mod status;
+mod verdict;
+mod words;
+mod world;
 
-use xrdtest_model::{Event, RunId, Timestamp};
+use std::collections::BTreeSet;
+
+use xrdtest_model::{Event, EventBody, RunId, Timestamp};
 
 pub use config::Config;
 pub use effect::Effect;
 pub use input::{Ability, Input, InstanceReport};
 pub use query::{HypervisorStatus, InstanceStatus, MachineStatus, Progress, RunPhase, RunStatus};
 
+use rules::View;
+use state::State;
+use world::{Contact, World};
+
 /// Owns runs, instances, agents and placement, and decides everything about them.
-#[derive(Clone, Debug)]
-pub struct Orchestrator {}
+#[derive(Clone, Debug, Default)]
+pub struct Orchestrator {
+    config: Config,
+    state: State,
+    world: World,
+    /// Events of the present call.
+    events: Vec<Event>,
+    /// Effects of the present call, to follow its events.
+    effects: Vec<Effect>,
+    /// Runs about which there is news.
+    touched: BTreeSet<RunId>,
+    /// There may be a place for a waiting run, or another reason why there is none.
+    placement_due: bool,
+    wakeup: Option<Timestamp>,
+}
 
 impl Orchestrator {
     /// A core that has nothing to do yet.
-    pub fn new(_config: Config) -> Self {
-        Self {}
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
     }
 
     /// The core as the journal left it, nobody in contact. Call [`Self::resume`] next.
-    pub fn restore(config: Config, _journal: impl IntoIterator<Item = Event>) -> Self {
-        Self::new(config)
+    ///
+    /// Events must come in the order of their numbers. Those of runs that are over and of instances of which nothing is
+    /// left may be missing, but not the journal's last event: it gives the next number. The journal may end anywhere,
+    /// also between the events of one [`Effect::Persist`].
+    pub fn restore(config: Config, journal: impl IntoIterator<Item = Event>) -> Self {
+        let mut core = Self::new(config);
+        for event in journal {
+            core.state.apply(&event);
+        }
+        core
     }
 
-    /// Goes on after [`Self::restore`]. Agents are not judged before they had time to come back.
-    pub fn resume(&mut self, _now: Timestamp) -> Vec<Effect> {
-        Vec::new()
+    /// Goes on after [`Self::restore`]. What was on its way to agents is sent again when they connect, and they are not
+    /// judged before they had time to do so.
+    pub fn resume(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.world.now = now;
+        self.world.awake = now;
+        for event in rules::orphans(&self.state) {
+            self.record(event);
+        }
+        self.touch_all();
+        self.settle();
+        self.flush()
     }
 
-    /// Takes one input and decides what follows.
-    pub fn handle(&mut self, _now: Timestamp, _input: Input) -> Vec<Effect> {
-        Vec::new()
+    /// Takes one input and decides what follows. `now` is the engine's clock; it may be set back, which only puts off
+    /// what is due by time.
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
+        self.notice_stall(now);
+        self.world.now = now;
+        self.take(input);
+        self.settle();
+        self.flush()
     }
 
-    /// When [`Input::Tick`] is due at the latest.
+    /// When [`Input::Tick`] is due at the latest, if nothing else comes in before. After that tick it is later than the
+    /// tick's `now`.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        None
+        self.wakeup
     }
 
-    /// The runs that are not over, oldest first.
-    pub fn runs(&self) -> Vec<RunStatus> {
-        Vec::new()
+    /// A process that was stopped, or a machine that slept, has not watched its agents: they get the time to come back
+    /// as after a restart.
+    fn notice_stall(&mut self, now: Timestamp) {
+        let late_after = self.config.late_after;
+        if self.wakeup.is_none_or(|due| now <= due.after(late_after)) {
+            return;
+        }
+        self.world.awake = now;
+        let earliest = before(now, late_after);
+        for link in self.world.links.values_mut() {
+            if let Contact::Out { last, .. } = &mut link.contact {
+                *last = (*last).max(earliest);
+            }
+        }
     }
 
-    /// A run that is not over.
-    pub fn run(&self, _id: &RunId) -> Option<RunStatus> {
-        None
+    fn view(&self) -> View<'_> {
+        View {
+            config: &self.config,
+            state: &self.state,
+            world: &self.world,
+            now: self.world.now,
+        }
     }
 
-    /// All instances of which something may be left.
-    pub fn instances(&self) -> Vec<InstanceStatus> {
-        Vec::new()
+    /// The only way in which durable state changes while the core lives.
+    fn record(&mut self, body: EventBody) {
+        let event = Event {
+            number: self.state.last_number + 1,
+            at: self.world.now,
+            body,
+        };
+        self.before(&event.body);
+        self.state.apply(&event);
+        self.events.push(event);
     }
 
-    /// All hypervisor agents that have been in contact.
-    pub fn hypervisors(&self) -> Vec<HypervisorStatus> {
-        Vec::new()
+    fn touch_all(&mut self) {
+        self.touched.extend(self.state.runs.keys().cloned());
+        self.placement_due = true;
     }
 
-    /// No run is alive and nothing is left of any instance.
-    pub fn is_idle(&self) -> bool {
-        true
+    /// Asks the rules until nothing follows any more.
+    fn settle(&mut self) {
+        loop {
+            while let Some(run) = self.touched.pop_first() {
+                self.settle_run(&run);
+            }
+            if !std::mem::take(&mut self.placement_due) {
+                return;
+            }
+            self.place_runs();
+        }
     }
+
+    fn settle_run(&mut self, id: &RunId) {
+        while let Some(run) = self.state.runs.get(id) {
+            let events = self.view().decide(run);
+            if events.is_empty() {
+                break;
+            }
+            for event in events {
+                self.record(event);
+            }
+        }
+        self.dispatch(id);
+    }
+
+    /// What this call leads to: its events first, everything else behind them.
+    fn flush(&mut self) -> Vec<Effect> {
+        let view = self.view();
+        let runs = self.state.runs.values().filter_map(|run| view.wakeup(run));
+        self.wakeup = runs.chain(view.placement_wakeup()).min();
+        let events = std::mem::take(&mut self.events);
+        let mut effects = std::mem::take(&mut self.effects);
+        if !events.is_empty() {
+            effects.insert(0, Effect::Persist(events));
+        }
+        effects
+    }
+}
+
+/// A time so much earlier.
+fn before(time: Timestamp, duration: std::time::Duration) -> Timestamp {
+    Timestamp::from_millis(
+        time.as_millis()
+            .saturating_sub(xrdtest_model::time::millis(duration)),
+    )
 }

@@ -110,6 +110,8 @@ pub struct HypervisorStatus {
     pub name: HypervisorName,
     /// In contact.
     pub connected: bool,
+    /// Out of contact after a goodbye.
+    pub orderly: bool,
     /// The provider's name.
     pub provider: String,
     /// What it offers.

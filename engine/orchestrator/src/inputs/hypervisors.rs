@@ -1,0 +1,157 @@
+//! What hypervisor agents say.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use xrdtest_model::event::InstanceState;
+use xrdtest_model::{EventBody, HypervisorName, InstanceId, MachineId};
+
+use crate::state::Instance;
+use crate::world::Hypervisor;
+use crate::{Ability, Effect, InstanceReport, Orchestrator};
+
+impl Orchestrator {
+    pub(super) fn hypervisor_connected(
+        &mut self,
+        name: &HypervisorName,
+        ability: Ability,
+        has: &BTreeSet<InstanceId>,
+    ) {
+        let ours = |id: &InstanceId| {
+            self.state
+                .instances
+                .get(id)
+                .is_some_and(|i| i.hypervisor == *name)
+        };
+        let strays: BTreeSet<InstanceId> = has.iter().filter(|id| !ours(id)).cloned().collect();
+        let hypervisor = Hypervisor {
+            connected: true,
+            orderly: false,
+            ability,
+            strays: strays.clone(),
+        };
+        self.world.hypervisors.insert(name.clone(), hypervisor);
+        for stray in strays {
+            self.send_stop(name.clone(), stray);
+        }
+        let of_it = self.state.instances.iter();
+        let of_it: Vec<InstanceId> = of_it
+            .filter(|(_, instance)| instance.hypervisor == *name)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in of_it {
+            self.reconcile(&id, has.contains(&id));
+        }
+        self.placement_due = true;
+    }
+
+    /// Brings together what the journal says of an instance and whether its hypervisor has anything of it.
+    fn reconcile(&mut self, id: &InstanceId, there: bool) {
+        let Some(instance) = self.state.instances.get(id) else {
+            return;
+        };
+        match (instance.state, there) {
+            // The order may not have arrived, or the answer: it is answered again. Nothing has run there yet.
+            (InstanceState::Starting, _) => {
+                let start = start(id, instance);
+                self.effects.push(start);
+            }
+            (InstanceState::WaitingSlaves | InstanceState::Active, false) => {
+                let detail = format!("{} has nothing of it any more", instance.hypervisor);
+                self.change(id, InstanceState::Failed, detail);
+            }
+            (InstanceState::Stopping, true) => {
+                let hypervisor = instance.hypervisor.clone();
+                self.send_stop(hypervisor, id.clone());
+            }
+            (InstanceState::Stopping, false) => self.change(id, InstanceState::Stopped, String::new()),
+            (InstanceState::WaitingSlaves | InstanceState::Active, true)
+            | (InstanceState::Failed | InstanceState::Stopped, _) => {}
+        }
+    }
+
+    pub(super) fn hypervisor_disconnected(&mut self, name: &HypervisorName, orderly: bool) {
+        if let Some(hypervisor) = self.world.hypervisors.get_mut(name) {
+            hypervisor.connected = false;
+            hypervisor.orderly = orderly;
+            hypervisor.strays.clear();
+            self.placement_due = true;
+        }
+    }
+
+    pub(super) fn instance_report(
+        &mut self,
+        hypervisor: HypervisorName,
+        id: InstanceId,
+        report: InstanceReport,
+    ) {
+        match self.state.instances.get(&id) {
+            Some(instance) if instance.hypervisor == hypervisor => {
+                let state = instance.state;
+                self.own_instance_report(&id, state, report);
+            }
+            Some(_) | None => self.stray_report(hypervisor, id, &report),
+        }
+    }
+
+    fn own_instance_report(&mut self, id: &InstanceId, state: InstanceState, report: InstanceReport) {
+        use InstanceState::{Failed, Starting, Stopped, Stopping, WaitingSlaves};
+        match (report, state) {
+            (InstanceReport::Progress { detail }, _) if state != Failed => self.change(id, state, detail),
+            (InstanceReport::Made, Starting) => self.change(id, WaitingSlaves, String::new()),
+            // It could not be taken away completely: said, and tried again when the agent connects.
+            (InstanceReport::Failed { detail }, Stopping) => self.change(id, Stopping, detail),
+            (InstanceReport::Failed { detail }, _) if state != Failed => self.change(id, Failed, detail),
+            (InstanceReport::MachineGone { host, detail }, _) if state != Stopping => {
+                self.machine_gone(MachineId::new(id.clone(), host), detail);
+            }
+            (InstanceReport::Stopped, Stopping) => self.change(id, Stopped, String::new()),
+            (InstanceReport::Stopped, _) if state != Failed => {
+                self.change(id, Failed, "it was stopped on the hypervisor".to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, id: &InstanceId, state: InstanceState, detail: String) {
+        if let Some(run) = self.state.run_of(id) {
+            self.touched.insert(run.id.clone());
+        }
+        self.record(EventBody::InstanceChanged {
+            instance: id.clone(),
+            state,
+            detail,
+        });
+    }
+
+    fn machine_gone(&mut self, machine: MachineId, reason: String) {
+        let Some(run) = self.state.run_of(&machine.instance) else {
+            return;
+        };
+        if self.state.takes_part(&machine) {
+            self.touched.insert(run.id.clone());
+            self.record(EventBody::MachineLost { machine, reason });
+        }
+    }
+
+    /// An instance that the journal does not know, or knows elsewhere, is stopped.
+    fn stray_report(&mut self, name: HypervisorName, id: InstanceId, report: &InstanceReport) {
+        let Some(hypervisor) = self.world.hypervisors.get_mut(&name) else {
+            return;
+        };
+        if *report == InstanceReport::Stopped {
+            self.placement_due |= hypervisor.strays.remove(&id);
+        } else if hypervisor.strays.insert(id.clone()) {
+            self.send_stop(name, id);
+        }
+    }
+}
+
+fn start(id: &InstanceId, instance: &Instance) -> Effect {
+    Effect::StartInstance {
+        hypervisor: instance.hypervisor.clone(),
+        instance: id.clone(),
+        cluster: Arc::clone(&instance.cluster),
+        run: instance.run.clone(),
+    }
+}

@@ -1,0 +1,122 @@
+//! What each input changes by itself: facts about the world, and the events that are nothing but the input. What
+//! follows from them is left to the rules.
+
+mod hypervisors;
+mod reports;
+mod slaves;
+
+use xrdtest_model::{EventBody, RunId, RunPlan, Verdict};
+
+use crate::{Input, Orchestrator};
+
+impl Orchestrator {
+    /// Takes an input in and marks what it touches.
+    pub(crate) fn take(&mut self, input: Input) {
+        match input {
+            Input::Submit { run, plan, trigger } => self.submit(run, plan, trigger),
+            Input::Cancel {
+                run,
+                by,
+                reason,
+                force,
+            } => self.cancel(run, by, reason, force),
+            Input::HypervisorConnected {
+                name,
+                ability,
+                instances,
+            } => self.hypervisor_connected(&name, ability, &instances),
+            Input::HypervisorDisconnected { name, orderly } => self.hypervisor_disconnected(&name, orderly),
+            Input::InstanceReport {
+                hypervisor,
+                instance,
+                report,
+            } => self.instance_report(hypervisor, instance, report),
+            Input::SlaveConnected {
+                machine,
+                boot_id,
+                known,
+            } => self.slave_connected(&machine, boot_id, known),
+            Input::SlaveDisconnected {
+                machine,
+                orderly,
+                last_contact,
+            } => self.slave_disconnected(&machine, orderly, last_contact),
+            Input::StageReport { attempt, report } => self.stage_report(attempt, report),
+            Input::OutputArrived { attempt, length } => self.output_arrived(attempt, length),
+            Input::Tick => self.touch_all(),
+        }
+    }
+
+    fn submit(&mut self, run: RunId, plan: Box<RunPlan>, trigger: String) {
+        let known = self.state.runs.contains_key(&run)
+            || self.state.instances.values().any(|instance| instance.run == run);
+        if known {
+            return;
+        }
+        let defect = defect(&plan);
+        self.record(EventBody::RunQueued {
+            run: run.clone(),
+            plan,
+            trigger,
+        });
+        match defect {
+            None => self.placement_due = true,
+            Some(reason) => self.record(EventBody::RunFinished {
+                run,
+                verdict: Verdict::Error,
+                reason,
+            }),
+        }
+    }
+
+    fn cancel(&mut self, run: RunId, by: String, reason: String, force: bool) {
+        let Some(known) = self.state.runs.get(&run) else {
+            return;
+        };
+        let news = known.cancel.as_ref().is_none_or(|cancel| force && !cancel.force);
+        if news {
+            self.touched.insert(run.clone());
+            self.record(EventBody::CancelRequested {
+                run,
+                by,
+                reason,
+                force,
+            });
+        }
+    }
+}
+
+/// What makes a plan impossible to carry out. Definitions are checked long before; this keeps a bad one from hanging.
+fn defect(plan: &RunPlan) -> Option<String> {
+    if plan.machines.is_empty() {
+        return Some("no machine of the suite runs scripts".to_owned());
+    }
+    let hosts = || plan.clusters.iter().flat_map(|cluster| &cluster.hosts);
+    for machine in &plan.machines {
+        match hosts().filter(|host| host.name == *machine).count() {
+            1 => {}
+            0 => return Some(format!("no cluster of the suite has a host {machine}")),
+            _ => {
+                return Some(format!(
+                    "more than one host of the suite's clusters is named {machine}"
+                ));
+            }
+        }
+    }
+    for case in &plan.cases {
+        if case.machines.is_empty() {
+            return Some(format!("no machine takes part in case {}", case.name));
+        }
+        let stranger = case
+            .machines
+            .iter()
+            .find(|machine| !plan.machines.contains(machine));
+        if let Some(machine) = stranger {
+            return Some(format!(
+                "{machine} of case {} runs no scripts in this suite",
+                case.name
+            ));
+        }
+    }
+    None
+}

@@ -1,0 +1,158 @@
+//! What fits where.
+
+use std::cmp::Reverse;
+use std::net::Ipv4Addr;
+
+use xrdtest_model::plan::NetworkPlan;
+use xrdtest_model::room::Room;
+use xrdtest_model::{ClusterPlan, HypervisorName, RunId};
+
+use crate::state::{Run, State};
+use crate::world::Hypervisor;
+
+/// Combinations tried before a run with several clusters is said not to fit. Enough for every choice among 8
+/// hypervisors for 4 clusters.
+const TRIES: u32 = 5000;
+
+/// A hypervisor as placement sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Site<'a> {
+    pub(super) name: &'a HypervisorName,
+    pub(super) all: Room,
+    pub(super) free: Room,
+    pub(super) exclusive: bool,
+    /// It has left-overs that are being removed.
+    pub(super) strays: bool,
+    pub(super) kept_for: Option<&'a RunId>,
+    /// What is on it already.
+    pub(super) tenants: Vec<Tenant<'a>>,
+}
+
+/// An instance on a hypervisor, or one about to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tenant<'a> {
+    pub(super) run: &'a RunId,
+    pub(super) cluster: &'a ClusterPlan,
+}
+
+/// Why a cluster can't be made on a hypervisor.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Obstacle<'a> {
+    KeptFor(&'a RunId),
+    Strays,
+    ClusterInUse(&'a RunId),
+    SubnetInUse(Tenant<'a>),
+    TooSmall,
+    Full,
+}
+
+/// What instances leave of a hypervisor's room.
+pub(crate) fn free_room(name: &HypervisorName, all: Room, state: &State) -> Room {
+    let instances = state.instances.values();
+    instances
+        .filter(|instance| instance.hypervisor == *name)
+        .fold(all, |free, instance| free.less(&instance.cluster.room()))
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn of(name: &'a HypervisorName, known: &Hypervisor, state: &'a State) -> Self {
+        let here = state
+            .instances
+            .values()
+            .filter(|instance| instance.hypervisor == *name);
+        Self {
+            name,
+            all: known.ability.room,
+            free: free_room(name, known.ability.room, state),
+            exclusive: known.ability.exclusive,
+            strays: !known.strays.is_empty(),
+            kept_for: None,
+            tenants: here
+                .map(|instance| Tenant {
+                    run: &instance.run,
+                    cluster: &instance.cluster,
+                })
+                .collect(),
+        }
+    }
+
+    /// The same hypervisor with nothing on it.
+    pub(super) fn clear(&mut self) {
+        self.free = self.all;
+        self.strays = false;
+        self.tenants.clear();
+    }
+
+    fn add(&mut self, tenant: Tenant<'a>) {
+        self.free = self.free.less(&tenant.cluster.room());
+        self.tenants.push(tenant);
+    }
+
+    /// Why a cluster can't be made here, where it can't.
+    pub(super) fn obstacle(&self, cluster: &ClusterPlan) -> Option<Obstacle<'a>> {
+        let need = cluster.room();
+        if !self.all.holds(&need) {
+            return Some(Obstacle::TooSmall);
+        }
+        if let Some(run) = self.kept_for {
+            return Some(Obstacle::KeptFor(run));
+        }
+        if self.exclusive {
+            if self.strays {
+                return Some(Obstacle::Strays);
+            }
+            let mut tenants = self.tenants.iter();
+            if let Some(same) = tenants.clone().find(|tenant| tenant.cluster.name == cluster.name) {
+                return Some(Obstacle::ClusterInUse(same.run));
+            }
+            if let Some(other) = tenants.find(|tenant| overlap(&tenant.cluster.network, &cluster.network)) {
+                return Some(Obstacle::SubnetInUse(*other));
+            }
+        }
+        (!self.free.holds(&need)).then_some(Obstacle::Full)
+    }
+}
+
+/// Whether two networks share addresses.
+fn overlap(one: &NetworkPlan, other: &NetworkPlan) -> bool {
+    let prefix = u32::from(one.prefix.min(other.prefix).min(32));
+    let network = |ip: Ipv4Addr| u32::from(ip).checked_shr(32 - prefix).unwrap_or(0);
+    network(one.ip) == network(other.ip)
+}
+
+/// A hypervisor for each cluster of a run, in the order of the plan, such that all of them can be made at the same
+/// time. The emptiest hypervisor first.
+pub(super) fn find(run: &Run, sites: &[Site<'_>]) -> Option<Vec<HypervisorName>> {
+    let clusters: Vec<&ClusterPlan> = run.plan.clusters.iter().map(AsRef::as_ref).collect();
+    let mut search = Search { run, tries: TRIES };
+    search.fit(&clusters, sites.to_vec())
+}
+
+struct Search<'a> {
+    run: &'a Run,
+    tries: u32,
+}
+
+impl Search<'_> {
+    fn fit(&mut self, clusters: &[&ClusterPlan], mut sites: Vec<Site<'_>>) -> Option<Vec<HypervisorName>> {
+        let Some((first, rest)) = clusters.split_first() else {
+            return Some(Vec::new());
+        };
+        // Stable, so that equal ones stay in the order of their names.
+        sites.sort_by_key(|site| Reverse(site.free.memory_kib));
+        let candidates = (0..sites.len()).filter(|index| sites[*index].obstacle(first).is_none());
+        for index in candidates.collect::<Vec<_>>() {
+            self.tries = self.tries.checked_sub(1)?;
+            let mut then = sites.clone();
+            then[index].add(Tenant {
+                run: &self.run.id,
+                cluster: first,
+            });
+            if let Some(mut places) = self.fit(rest, then) {
+                places.insert(0, sites[index].name.clone());
+                return Some(places);
+            }
+        }
+        None
+    }
+}

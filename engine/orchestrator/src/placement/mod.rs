@@ -1,0 +1,135 @@
+//! Which waiting run goes where. All of a run's clusters or none; the oldest run first; younger ones may overtake it
+//! for a while, then the hypervisors that it could use are kept for it.
+
+mod fit;
+mod reason;
+
+use std::collections::BTreeSet;
+
+use xrdtest_model::event::Placement;
+use xrdtest_model::{EventBody, HypervisorName, InstanceId, RunId, Timestamp};
+
+use crate::Orchestrator;
+use crate::rules::View;
+use crate::state::Run;
+
+pub(crate) use fit::free_room;
+use fit::{Site, find};
+
+/// The hypervisors that are kept for a run.
+struct Kept {
+    run: RunId,
+    hypervisors: BTreeSet<HypervisorName>,
+}
+
+impl Orchestrator {
+    /// Places what can be placed and says why the rest waits.
+    pub(crate) fn place_runs(&mut self) {
+        let mut kept: Option<Kept> = None;
+        for id in self.view().waiting() {
+            let view = self.view();
+            let Some(run) = self.state.runs.get(&id) else {
+                continue;
+            };
+            let sites = view.sites(kept.as_ref());
+            let news = match find(run, &sites) {
+                Some(places) => Some(placed(run, places)),
+                None => view.waits(run, &sites),
+            };
+            if kept.is_none() && !matches!(news, Some(EventBody::RunPlaced { .. })) {
+                kept = view.keep_for(run);
+            }
+            if let Some(event) = news {
+                self.record(event);
+            }
+        }
+    }
+}
+
+impl View<'_> {
+    /// The waiting runs, the oldest first.
+    fn waiting(self) -> Vec<RunId> {
+        let waiting = self.state.runs.values().filter(|run| run.placed.is_none());
+        let mut waiting: Vec<&Run> = waiting.collect();
+        waiting.sort_by_key(|run| run.number);
+        waiting.into_iter().map(|run| run.id.clone()).collect()
+    }
+
+    /// The connected hypervisors as they are now.
+    fn sites<'b>(self, kept: Option<&'b Kept>) -> Vec<Site<'b>>
+    where
+        Self: 'b,
+    {
+        let connected = self.world.hypervisors.iter().filter(|(_, known)| known.connected);
+        connected
+            .map(|(name, known)| {
+                let mut site = Site::of(name, known, self.state);
+                site.kept_for = kept
+                    .filter(|kept| kept.hypervisors.contains(name))
+                    .map(|kept| &kept.run);
+                site
+            })
+            .collect()
+    }
+
+    /// The hypervisors to keep for a run that could not be placed: none before it has waited long enough, and none
+    /// where it could not even be placed if they were empty.
+    fn keep_for(self, run: &Run) -> Option<Kept> {
+        if self.now < self.patient_until(run) {
+            return None;
+        }
+        let mut empty = self.sites(None);
+        empty.iter_mut().for_each(Site::clear);
+        find(run, &empty)?;
+        let usable = empty.iter().filter(|site| {
+            let clusters = &run.plan.clusters;
+            clusters.iter().any(|cluster| site.obstacle(cluster).is_none())
+        });
+        Some(Kept {
+            run: run.id.clone(),
+            hypervisors: usable.map(|site| site.name.clone()).collect(),
+        })
+    }
+
+    fn patient_until(self, run: &Run) -> Timestamp {
+        run.queued.after(self.config.patience)
+    }
+
+    /// Why a run waits, where that is news.
+    fn waits(self, run: &Run, sites: &[Site<'_>]) -> Option<EventBody> {
+        // After a restart the hypervisors are given the time to come back before it is said that there is none.
+        let too_early = sites.is_empty() && run.waiting.is_some() && self.now < self.hypervisors_back();
+        let reason = reason::why(run, sites);
+        let news = !too_early && run.waiting.as_ref() != Some(&reason);
+        news.then(|| EventBody::RunWaiting {
+            run: run.id.clone(),
+            reason,
+        })
+    }
+
+    fn hypervisors_back(self) -> Timestamp {
+        self.world.awake.after(self.config.late_after)
+    }
+
+    /// When time alone changes who may be placed, or why a run waits.
+    pub(crate) fn placement_wakeup(self) -> Option<Timestamp> {
+        let waiting = self.state.runs.values().filter(|run| run.placed.is_none());
+        waiting
+            .flat_map(|run| [self.patient_until(run), self.hypervisors_back()])
+            .filter(|due| *due > self.now)
+            .min()
+    }
+}
+
+fn placed(run: &Run, places: Vec<HypervisorName>) -> EventBody {
+    let clusters = run.plan.clusters.iter().zip(places).enumerate();
+    let instances = clusters.map(|(index, (cluster, hypervisor))| Placement {
+        instance: InstanceId::new(format!("{}.{index}", run.id)),
+        cluster: cluster.name.clone(),
+        hypervisor,
+    });
+    EventBody::RunPlaced {
+        run: run.id.clone(),
+        instances: instances.collect(),
+    }
+}

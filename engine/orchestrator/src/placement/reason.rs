@@ -1,0 +1,73 @@
+//! Why a run waits, in words.
+
+use xrdtest_model::ClusterPlan;
+use xrdtest_model::room::Room;
+use xrdtest_model::size::human_bytes;
+
+use super::fit::{Obstacle, Site};
+use crate::state::Run;
+
+/// Hypervisors that a reason names before it only counts.
+const NAMED: usize = 3;
+
+/// Why a run that fits nowhere waits.
+pub(super) fn why(run: &Run, sites: &[Site<'_>]) -> String {
+    if sites.is_empty() {
+        return "no hypervisor is connected".to_owned();
+    }
+    let mut clusters = run.plan.clusters.iter();
+    let stuck = clusters.find(|cluster| sites.iter().all(|site| site.obstacle(cluster).is_some()));
+    match stuck {
+        Some(cluster) => why_cluster(cluster, sites),
+        None => "its clusters fit one by one, but not at the same time".to_owned(),
+    }
+}
+
+fn why_cluster(cluster: &ClusterPlan, sites: &[Site<'_>]) -> String {
+    let obstacles = sites.iter().filter_map(|site| {
+        let obstacle = site.obstacle(cluster)?;
+        Some(words(cluster, site, obstacle))
+    });
+    let all: Vec<String> = obstacles.collect();
+    let mut told = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    if all.len() > NAMED {
+        told.push_str(&format!("; and {} more hypervisors", all.len() - NAMED));
+    }
+    told
+}
+
+fn words(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> String {
+    let (name, hypervisor) = (&cluster.name, site.name);
+    match obstacle {
+        Obstacle::KeptFor(run) => format!("{hypervisor} is kept for run {run}, which has waited longer"),
+        Obstacle::Strays => format!("{hypervisor} is still removing left-overs"),
+        Obstacle::ClusterInUse(run) => format!("cluster {name} is in use by run {run} on {hypervisor}"),
+        Obstacle::SubnetInUse(tenant) => format!(
+            "the network {}/{} of cluster {name} is in use by cluster {} of run {} on {hypervisor}",
+            cluster.network.ip, cluster.network.prefix, tenant.cluster.name, tenant.run
+        ),
+        Obstacle::TooSmall => {
+            let (need, has) = short(&cluster.room(), &site.all);
+            format!("{hypervisor} is too small: cluster {name} needs {need}, it has {has} in all")
+        }
+        Obstacle::Full => {
+            let (need, has) = short(&cluster.room(), &site.free);
+            format!("not enough room: cluster {name} needs {need}, {hypervisor} has {has} free")
+        }
+    }
+}
+
+/// The first amount that does not suffice: what is needed and what there is.
+fn short(need: &Room, has: &Room) -> (String, String) {
+    let kib = |kib: u64| human_bytes(kib.saturating_mul(1024));
+    if need.memory_kib > has.memory_kib {
+        (format!("{} of memory", kib(need.memory_kib)), kib(has.memory_kib))
+    } else if need.cores > has.cores {
+        (format!("{} cores", need.cores), has.cores.to_string())
+    } else {
+        (
+            format!("{} of disk", human_bytes(need.disk_bytes)),
+            human_bytes(has.disk_bytes),
+        )
+    }
+}

@@ -1,0 +1,109 @@
+//! When the result of a stage on a machine is final.
+
+use std::time::Duration;
+
+use xrdtest_model::event::StageResult;
+use xrdtest_model::time::millis;
+use xrdtest_model::{AttemptId, EventBody, Outcome, Timestamp};
+
+use crate::rules::View;
+use crate::state::{Attempt, Barrier, Run};
+
+impl View<'_> {
+    /// The results that are final now.
+    pub(super) fn decide_attempts(self, run: &Run) -> Vec<EventBody> {
+        let Some(barrier) = run.open_barrier() else {
+            return Vec::new();
+        };
+        let results = barrier.open().filter_map(|attempt| {
+            let result = match &attempt.report {
+                Some((_, reported)) => self.reported(run, barrier, attempt, reported),
+                None => self.unreported(run, barrier, attempt),
+            };
+            Some(EventBody::StageFinished {
+                run: run.id.clone(),
+                result: Box::new(result?),
+            })
+        });
+        results.collect()
+    }
+
+    /// The final result of an attempt whose end is known: when its output is there, or not waited for.
+    fn reported(
+        self,
+        run: &Run,
+        barrier: &Barrier,
+        attempt: &Attempt,
+        reported: &StageResult,
+    ) -> Option<StageResult> {
+        let id = run.attempt_id(barrier.stage, attempt);
+        let complete = self.world.arrived(&id).length >= reported.output_length;
+        let given_up = run.is_forced()
+            || !self.state.takes_part(&attempt.machine)
+            || self
+                .output_until(run, barrier, attempt)
+                .is_some_and(|until| self.now >= until);
+        (complete || given_up).then(|| StageResult {
+            output_complete: complete,
+            ..reported.clone()
+        })
+    }
+
+    /// The final result of an attempt of which no end was reported, where none will be.
+    fn unreported(self, run: &Run, barrier: &Barrier, attempt: &Attempt) -> Option<StageResult> {
+        let id = run.attempt_id(barrier.stage, attempt);
+        let lost = self
+            .state
+            .machine(&attempt.machine)
+            .and_then(|known| known.lost.clone());
+        if let Some(reason) = lost {
+            return Some(self.without_report(barrier, &id, Outcome::Lost, reason));
+        }
+        if let Some(cancel) = run.cancel.as_ref().filter(|cancel| cancel.force) {
+            return Some(self.without_report(barrier, &id, Outcome::Cancelled, cancel.words()));
+        }
+        // The agent has said what it has, and this is not among it: it will not get it any more.
+        let link = self.world.link_in(&attempt.machine)?;
+        if link.has.contains_key(&id) {
+            return None;
+        }
+        let cut = self.unwanted(run, barrier, &id)?;
+        let reason = format!("{}, before the order reached the machine", cut.reason);
+        Some(self.without_report(barrier, &id, cut.cause.outcome(), reason))
+    }
+
+    fn without_report(
+        self,
+        barrier: &Barrier,
+        id: &AttemptId,
+        outcome: Outcome,
+        reason: String,
+    ) -> StageResult {
+        StageResult {
+            outcome,
+            reason,
+            duration_ms: millis(self.now.since(barrier.started)),
+            output_length: self.world.arrived(id).length,
+            ..blank(id, barrier.started)
+        }
+    }
+}
+
+/// A result that says nothing yet.
+pub(crate) fn blank(id: &AttemptId, started: Timestamp) -> StageResult {
+    StageResult {
+        stage: id.stage,
+        machine: id.machine.clone(),
+        attempt: id.number,
+        outcome: Outcome::Lost,
+        exit_code: None,
+        signal: None,
+        reason: String::new(),
+        started,
+        duration_ms: millis(Duration::ZERO),
+        output_length: 0,
+        output_complete: false,
+        leftovers: Vec::new(),
+        logs: Vec::new(),
+    }
+}

@@ -1,0 +1,74 @@
+//! Who is late, back or lost once a run has begun.
+
+use std::time::Duration;
+
+use xrdtest_model::time::human;
+use xrdtest_model::{EventBody, MachineId};
+
+use crate::rules::View;
+use crate::state::{Machine, Run};
+use crate::world::Contact;
+
+impl View<'_> {
+    /// News of the contact with the machines of a begun run.
+    pub(super) fn decide_contact(self, run: &Run) -> Vec<EventBody> {
+        let machines = run.awaited().filter_map(|id| Some((id, self.state.machine(id)?)));
+        machines
+            .filter(|(_, machine)| machine.lost.is_none())
+            .filter_map(|(id, machine)| self.machine_news(run, id, machine))
+            .collect()
+    }
+
+    fn machine_news(self, run: &Run, id: &MachineId, machine: &Machine) -> Option<EventBody> {
+        if let Some(reason) = self.loss(run, id, machine) {
+            return Some(EventBody::MachineLost {
+                machine: id.clone(),
+                reason,
+            });
+        }
+        let late = match self.world.contact(id) {
+            Contact::In { .. } => false,
+            Contact::Out { orderly: true, .. } => machine.late,
+            Contact::Out { last, .. } => machine.late || self.now >= last.after(self.config.late_after),
+        };
+        match (machine.late, late) {
+            (false, true) => Some(EventBody::MachineLate { machine: id.clone() }),
+            (true, false) => Some(EventBody::MachineBack { machine: id.clone() }),
+            _ => None,
+        }
+    }
+
+    /// Why a machine is to be given up, where it is.
+    fn loss(self, run: &Run, id: &MachineId, machine: &Machine) -> Option<String> {
+        let instance = self.state.instances.get(&id.instance)?;
+        if let Some(detail) = &instance.broken {
+            return Some(detail.clone());
+        }
+        // What it was made to be by suite initialize is gone with a boot.
+        let boot = self.world.link_in(id).map(|link| &link.boot_id);
+        if boot.is_some_and(|boot| machine.boot_id.as_ref() != Some(boot)) {
+            return Some("it was booted again".to_owned());
+        }
+        let away = self.away_since(id);
+        if away.is_some_and(|since| self.now >= since.after(self.config.lost_after)) {
+            return Some(format!("no contact for {}", human(self.config.lost_after)));
+        }
+        self.silence(run, id)
+    }
+
+    /// Whether its agent is there but does not do its duty.
+    fn silence(self, run: &Run, id: &MachineId) -> Option<String> {
+        let barrier = run.open_barrier()?;
+        let attempt = barrier.attempts.get(&id.host)?;
+        if attempt.done || attempt.report.is_some() {
+            return None;
+        }
+        let attempt = run.attempt_id(barrier.stage, attempt);
+        let silent = self.now >= self.silent_at(run, barrier, &attempt);
+        silent.then(|| {
+            let title = run.plan.stage_title(barrier.stage);
+            let waited: Duration = self.now.since(barrier.started);
+            format!("it has not reported the end of {title} after {}", human(waited))
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! What the journal says. It changes by [`State::apply`] and by nothing else, so that a restart finds the same state.
+
+mod instance;
+mod run;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use xrdtest_model::event::{InstanceState, Placement};
+use xrdtest_model::{Event, EventBody, InstanceId, MachineId, RunId, Timestamp};
+
+pub(crate) use instance::{Instance, Machine};
+pub(crate) use run::{Attempt, Barrier, Brief, Cancel, CaseEnd, Run};
+
+/// Everything durable: the runs that are not over, and the instances of which something may be left.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct State {
+    /// The number of the last event.
+    pub(crate) last_number: u64,
+    pub(crate) runs: BTreeMap<RunId, Run>,
+    pub(crate) instances: BTreeMap<InstanceId, Instance>,
+}
+
+impl State {
+    /// Takes over what happened. An event that fits nothing here (its run is over, a journal without the runs that
+    /// are over) changes nothing.
+    pub(crate) fn apply(&mut self, event: &Event) {
+        self.last_number = self.last_number.max(event.number);
+        match &event.body {
+            EventBody::RunQueued { run, plan, trigger } => {
+                let queued = Run::new(
+                    run.clone(),
+                    event.number,
+                    event.at,
+                    Arc::new(plan.as_ref().clone()),
+                    trigger,
+                );
+                self.runs.insert(run.clone(), queued);
+            }
+            EventBody::RunPlaced { run, instances } => self.place(run, instances, event.at),
+            EventBody::RunFinished { run, .. } => {
+                self.runs.remove(run);
+            }
+            EventBody::InstanceChanged {
+                instance,
+                state,
+                detail,
+            } => self.change_instance(instance, *state, detail),
+            EventBody::MachineConnected { machine, boot_id } => {
+                self.change_machine(machine, |known| known.boot_id = Some(boot_id.clone()));
+            }
+            EventBody::MachineLate { machine } => self.change_machine(machine, |known| known.late = true),
+            EventBody::MachineBack { machine } => self.change_machine(machine, |known| known.late = false),
+            EventBody::MachineLost { machine, reason } => {
+                self.change_machine(machine, |known| known.lost = Some(reason.clone()));
+            }
+            EventBody::RunWaiting { run, .. }
+            | EventBody::StageStarted { run, .. }
+            | EventBody::StageReported { run, .. }
+            | EventBody::StageFinished { run, .. }
+            | EventBody::CancelRequested { run, .. }
+            | EventBody::RunTimedOut { run }
+            | EventBody::CaseFinished { run, .. } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.apply(event.at, &event.body);
+                }
+            }
+        }
+    }
+
+    fn place(&mut self, run: &RunId, placements: &[Placement], at: Timestamp) {
+        let Some(run) = self.runs.get_mut(run) else {
+            return;
+        };
+        run.placed = Some(at);
+        for (cluster, placement) in run.plan.clusters.iter().zip(placements) {
+            for host in &cluster.hosts {
+                let machine = MachineId::new(placement.instance.clone(), host.name.clone());
+                run.machines.insert(host.name.clone(), machine);
+            }
+            run.instances.push(placement.instance.clone());
+            let instance = Instance::new(run.id.clone(), placement.hypervisor.clone(), Arc::clone(cluster));
+            self.instances.insert(placement.instance.clone(), instance);
+        }
+    }
+
+    fn change_instance(&mut self, id: &InstanceId, state: InstanceState, detail: &str) {
+        if state == InstanceState::Stopped {
+            self.instances.remove(id);
+        } else if let Some(instance) = self.instances.get_mut(id) {
+            instance.state = state;
+            if state == InstanceState::Failed {
+                instance.broken = Some(detail.to_owned());
+            }
+        }
+    }
+
+    fn change_machine(&mut self, id: &MachineId, change: impl FnOnce(&mut Machine)) {
+        let instance = self.instances.get_mut(&id.instance);
+        if let Some(machine) = instance.and_then(|instance| instance.machines.get_mut(&id.host)) {
+            change(machine);
+        }
+    }
+
+    /// The machine, where its instance is known.
+    pub(crate) fn machine(&self, id: &MachineId) -> Option<&Machine> {
+        self.instances.get(&id.instance)?.machines.get(&id.host)
+    }
+
+    /// The live run that an instance was made for.
+    pub(crate) fn run_of(&self, instance: &InstanceId) -> Option<&Run> {
+        self.runs.get(&self.instances.get(instance)?.run)
+    }
+
+    /// The instances of a run, in the order of its clusters.
+    pub(crate) fn instances_of<'a>(
+        &'a self,
+        run: &'a Run,
+    ) -> impl Iterator<Item = (&'a InstanceId, &'a Instance)> {
+        run.instances
+            .iter()
+            .filter_map(|id| self.instances.get_key_value(id))
+    }
+
+    /// The machines of a run that are given up, with the reasons, whether they run scripts or not.
+    pub(crate) fn lost_machines<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.instances_of(run)
+            .flat_map(|(_, instance)| &instance.machines)
+            .filter_map(|(host, machine)| Some((host.as_str(), machine.lost.as_deref()?)))
+    }
+
+    /// Whether a machine of a run can take part in a stage.
+    pub(crate) fn takes_part(&self, machine: &MachineId) -> bool {
+        self.machine(machine).is_some_and(|known| known.lost.is_none())
+    }
+}

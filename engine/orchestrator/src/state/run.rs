@@ -1,0 +1,238 @@
+//! One run, from the queue to its verdict.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use xrdtest_model::event::StageResult;
+use xrdtest_model::{
+    AttemptId, EventBody, InstanceId, MachineId, Outcome, RunId, RunPlan, StageId, Timestamp, Verdict,
+};
+
+/// A run that is not over.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Run {
+    pub(crate) id: RunId,
+    /// The number of the event that queued it: its place in the queue.
+    pub(crate) number: u64,
+    pub(crate) queued: Timestamp,
+    pub(crate) plan: Arc<RunPlan>,
+    pub(crate) trigger: String,
+    /// Why it waits, as last said.
+    pub(crate) waiting: Option<String>,
+    pub(crate) placed: Option<Timestamp>,
+    /// In the order of the plan's clusters; empty until it is placed.
+    pub(crate) instances: Vec<InstanceId>,
+    /// By the host's name, those without scripts included.
+    pub(crate) machines: BTreeMap<String, MachineId>,
+    /// When the first stage began.
+    pub(crate) began: Option<Timestamp>,
+    /// The stage that was begun last.
+    pub(crate) barrier: Option<Barrier>,
+    /// Final results by stage and host.
+    pub(crate) results: BTreeMap<StageId, BTreeMap<String, Brief>>,
+    /// The cases that are over, from the first on.
+    pub(crate) cases: Vec<CaseEnd>,
+    pub(crate) cancel: Option<Cancel>,
+    /// When it hit its own limit.
+    pub(crate) timed_out: Option<Timestamp>,
+}
+
+/// A stage that has begun, until the next one begins.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Barrier {
+    pub(crate) stage: StageId,
+    pub(crate) started: Timestamp,
+    /// By the host's name.
+    pub(crate) attempts: BTreeMap<String, Attempt>,
+}
+
+/// One machine's part in a stage.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attempt {
+    pub(crate) machine: MachineId,
+    pub(crate) number: u32,
+    /// What the machine reported, and when; its output may still be on its way.
+    pub(crate) report: Option<(Timestamp, StageResult)>,
+    /// Its result is final.
+    pub(crate) done: bool,
+}
+
+/// What of a result decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Brief {
+    pub(crate) outcome: Outcome,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+    pub(crate) reason: String,
+}
+
+/// How a case ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CaseEnd {
+    pub(crate) verdict: Verdict,
+    pub(crate) reason: String,
+}
+
+/// Who cancelled, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cancel {
+    pub(crate) at: Timestamp,
+    pub(crate) by: String,
+    pub(crate) reason: String,
+    pub(crate) force: bool,
+}
+
+impl Run {
+    pub(crate) fn new(id: RunId, number: u64, queued: Timestamp, plan: Arc<RunPlan>, trigger: &str) -> Self {
+        Self {
+            id,
+            number,
+            queued,
+            plan,
+            trigger: trigger.to_owned(),
+            waiting: None,
+            placed: None,
+            instances: Vec::new(),
+            machines: BTreeMap::new(),
+            began: None,
+            barrier: None,
+            results: BTreeMap::new(),
+            cases: Vec::new(),
+            cancel: None,
+            timed_out: None,
+        }
+    }
+
+    /// Takes over an event of this run.
+    pub(super) fn apply(&mut self, at: Timestamp, body: &EventBody) {
+        match body {
+            EventBody::RunWaiting { reason, .. } => self.waiting = Some(reason.clone()),
+            EventBody::StageStarted { stage, machines, .. } => self.begin(at, *stage, machines),
+            EventBody::StageReported { result, .. } => {
+                if let Some(attempt) = self.attempt_of(result) {
+                    attempt.report = Some((at, result.as_ref().clone()));
+                }
+            }
+            EventBody::StageFinished { result, .. } => self.finish_stage(result),
+            EventBody::CancelRequested {
+                by, reason, force, ..
+            } => self.cancel(at, by, reason, *force),
+            EventBody::RunTimedOut { .. } => self.timed_out = Some(at),
+            EventBody::CaseFinished { verdict, reason, .. } => self.cases.push(CaseEnd {
+                verdict: *verdict,
+                reason: reason.clone(),
+            }),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, at: Timestamp, stage: StageId, machines: &[(MachineId, u32)]) {
+        self.began.get_or_insert(at);
+        let attempts = machines.iter().map(|(machine, number)| {
+            let attempt = Attempt {
+                machine: machine.clone(),
+                number: *number,
+                report: None,
+                done: false,
+            };
+            (machine.host.clone(), attempt)
+        });
+        self.barrier = Some(Barrier {
+            stage,
+            started: at,
+            attempts: attempts.collect(),
+        });
+    }
+
+    fn finish_stage(&mut self, result: &StageResult) {
+        if let Some(attempt) = self.attempt_of(result) {
+            attempt.done = true;
+        }
+        let brief = Brief {
+            outcome: result.outcome,
+            exit_code: result.exit_code,
+            signal: result.signal,
+            reason: result.reason.clone(),
+        };
+        let of_stage = self.results.entry(result.stage).or_default();
+        of_stage.insert(result.machine.host.clone(), brief);
+    }
+
+    /// The first cancel gives the name and the reason; a later one may add force.
+    fn cancel(&mut self, at: Timestamp, by: &str, reason: &str, force: bool) {
+        let cancel = self.cancel.get_or_insert_with(|| Cancel {
+            at,
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            force,
+        });
+        cancel.force |= force;
+    }
+
+    fn attempt_of(&mut self, result: &StageResult) -> Option<&mut Attempt> {
+        let barrier = self.barrier.as_mut()?;
+        if barrier.stage != result.stage {
+            return None;
+        }
+        let attempt = barrier.attempts.get_mut(&result.machine.host)?;
+        (attempt.number == result.attempt).then_some(attempt)
+    }
+
+    /// The stage that goes on, where one does.
+    pub(crate) fn open_barrier(&self) -> Option<&Barrier> {
+        self.barrier.as_ref().filter(|barrier| !barrier.is_over())
+    }
+
+    /// The attempt with this id, where its stage is the last one begun.
+    pub(crate) fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
+        let barrier = self.barrier.as_ref()?;
+        let attempt = barrier.attempts.get(&id.machine.host)?;
+        let same = barrier.stage == id.stage && attempt.number == id.number && attempt.machine == id.machine;
+        same.then_some(attempt)
+    }
+
+    /// The machines that run scripts, in the order of the plan. Empty until the run is placed.
+    pub(crate) fn awaited(&self) -> impl Iterator<Item = &MachineId> {
+        self.plan
+            .machines
+            .iter()
+            .filter_map(|host| self.machines.get(host))
+    }
+
+    /// Whether a cancel without finalize stages was asked for.
+    pub(crate) fn is_forced(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|cancel| cancel.force)
+    }
+
+    /// The id of an attempt of this run.
+    pub(crate) fn attempt_id(&self, stage: StageId, attempt: &Attempt) -> AttemptId {
+        AttemptId {
+            run: self.id.clone(),
+            stage,
+            machine: attempt.machine.clone(),
+            number: attempt.number,
+        }
+    }
+}
+
+impl Barrier {
+    /// Every machine has an outcome.
+    pub(crate) fn is_over(&self) -> bool {
+        self.attempts.values().all(|attempt| attempt.done)
+    }
+
+    /// The attempts without a final result.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts.values().filter(|attempt| !attempt.done)
+    }
+}
+
+impl Cancel {
+    /// `cancelled by alice: wrong branch`.
+    pub(crate) fn words(&self) -> String {
+        match self.reason.as_str() {
+            "" => format!("cancelled by {}", self.by),
+            reason => format!("cancelled by {}: {reason}", self.by),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The queries: a look at the present state, which changes nothing.
+
+use xrdtest_model::event::InstanceState;
+use xrdtest_model::{InstanceId, MachineId, RunId};
+
+use crate::placement::free_room;
+use crate::query::{HypervisorStatus, InstanceStatus, MachineStatus, Progress, RunPhase, RunStatus};
+use crate::state::{Attempt, Barrier, Run};
+use crate::{Orchestrator, rules::View};
+
+impl Orchestrator {
+    /// The runs that are not over, oldest first.
+    pub fn runs(&self) -> Vec<RunStatus> {
+        let mut runs: Vec<&Run> = self.state.runs.values().collect();
+        runs.sort_by_key(|run| run.number);
+        runs.into_iter().map(|run| self.view().status(run)).collect()
+    }
+
+    /// A run that is not over.
+    pub fn run(&self, id: &RunId) -> Option<RunStatus> {
+        self.state.runs.get(id).map(|run| self.view().status(run))
+    }
+
+    /// All instances of which something may be left.
+    pub fn instances(&self) -> Vec<InstanceStatus> {
+        let instances = self.state.instances.iter();
+        instances
+            .map(|(id, instance)| InstanceStatus {
+                instance: id.clone(),
+                cluster: instance.cluster.name.clone(),
+                hypervisor: instance.hypervisor.clone(),
+                run: instance.run.clone(),
+                state: instance.state,
+            })
+            .collect()
+    }
+
+    /// All hypervisor agents that have been in contact since the core was made.
+    pub fn hypervisors(&self) -> Vec<HypervisorStatus> {
+        let hypervisors = self.world.hypervisors.iter();
+        hypervisors
+            .map(|(name, known)| HypervisorStatus {
+                name: name.clone(),
+                connected: known.connected,
+                orderly: known.orderly,
+                provider: known.ability.provider.clone(),
+                room: known.ability.room,
+                free: free_room(name, known.ability.room, &self.state),
+                instances: self.instances_on(name),
+            })
+            .collect()
+    }
+
+    fn instances_on(&self, name: &xrdtest_model::HypervisorName) -> Vec<InstanceId> {
+        let instances = self.state.instances.iter();
+        instances
+            .filter(|(_, instance)| instance.hypervisor == *name)
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// Whether a slave is in contact.
+    pub fn is_in_contact(&self, machine: &MachineId) -> bool {
+        self.world.is_in(machine)
+    }
+
+    /// The number of the last event that was decided; 0 where there is none.
+    pub fn last_event(&self) -> u64 {
+        self.state.last_number
+    }
+
+    /// No run is alive and nothing is left of any instance.
+    pub fn is_idle(&self) -> bool {
+        self.state.runs.is_empty() && self.state.instances.is_empty()
+    }
+
+    /// Whether two cores have the same durable state, so that what a journal rebuilds can be held against what wrote
+    /// it.
+    pub fn same_state(&self, other: &Self) -> bool {
+        self.state == other.state
+    }
+}
+
+impl View<'_> {
+    fn status(self, run: &Run) -> RunStatus {
+        RunStatus {
+            run: run.id.clone(),
+            suite: run.plan.suite.clone(),
+            trigger: run.trigger.clone(),
+            queued: run.queued,
+            began: run.began,
+            phase: self.phase(run),
+            ending: self.stop(run).map(|stop| stop.words().to_owned()),
+            cases: run.cases.iter().map(|case| case.verdict).collect(),
+        }
+    }
+
+    fn phase(self, run: &Run) -> RunPhase {
+        if run.placed.is_none() {
+            return RunPhase::Waiting {
+                reason: run.waiting.clone().unwrap_or_default(),
+            };
+        }
+        let Some(barrier) = &run.barrier else {
+            return self.starting(run);
+        };
+        let hosts = run.plan.machines_of(barrier.stage).iter();
+        let machines = hosts.filter_map(|host| {
+            let attempt = barrier.attempts.get(host)?;
+            Some(self.machine_status(run, barrier, attempt))
+        });
+        RunPhase::InStage {
+            stage: barrier.stage,
+            title: run.plan.stage_title(barrier.stage),
+            since: barrier.started,
+            machines: machines.collect(),
+        }
+    }
+
+    fn starting(self, run: &Run) -> RunPhase {
+        let incomplete = self
+            .state
+            .instances_of(run)
+            .filter(|(_, instance)| instance.state != InstanceState::Active);
+        RunPhase::Starting {
+            instances: incomplete.map(|(id, _)| id.clone()).collect(),
+            missing: self.missing(run).cloned().collect(),
+        }
+    }
+
+    fn machine_status(self, run: &Run, barrier: &Barrier, attempt: &Attempt) -> MachineStatus {
+        let result = run.results.get(&barrier.stage);
+        let result = result.and_then(|of_stage| of_stage.get(&attempt.machine.host));
+        let progress = match (result, &attempt.report) {
+            (Some(brief), _) => Progress::Done(brief.outcome),
+            (None, Some((_, report))) => Progress::Reported(report.outcome),
+            (None, None) => Progress::Running,
+        };
+        MachineStatus {
+            machine: attempt.machine.clone(),
+            progress,
+            late: self
+                .state
+                .machine(&attempt.machine)
+                .is_some_and(|known| known.late),
+        }
+    }
+}
