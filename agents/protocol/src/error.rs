@@ -56,6 +56,11 @@ impl ProtocolError {
         move |detail| Self::Identity { what, detail }
     }
 
+    /// Whether the connection was given up because nothing was heard of the peer.
+    pub fn is_idle_timeout(&self) -> bool {
+        matches!(self, Self::Connection(quinn::ConnectionError::TimedOut))
+    }
+
     /// Whether trying again later is pointless: the other side looked at what we are and refused.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::Identity { .. })

@@ -22,3 +22,4 @@ pub mod version;
 pub use error::ProtocolError;
 pub use identity::{Credentials, Identity};
 pub use token::JoinToken;
+pub use transport::IDLE_TIMEOUT;

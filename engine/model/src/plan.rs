@@ -190,6 +190,14 @@ impl RunPlan {
         }
     }
 
+    /// A folder's name for what a stage leaves, sorted in order of execution: `01-suite-initialize`,
+    /// `03-copy_to-run`. Characters of case names that are unusual in file names become `_`.
+    pub fn stage_folder(&self, stage: StageId) -> String {
+        let position = self.stages().position(|other| other == stage).map_or(0, |index| index + 1);
+        let subject = stage.case.and_then(|index| self.case(index)).map_or("suite", |case| case.name.as_str());
+        format!("{position:02}-{}-{}", file_name(subject), stage.kind)
+    }
+
     /// The stage in people's words: `suite initialize`, `copy_to / run`.
     pub fn stage_title(&self, stage: StageId) -> String {
         match stage.case.map(|index| (index, self.case(index))) {
@@ -236,4 +244,14 @@ impl ClusterPlan {
         }
         names
     }
+}
+
+/// `text` as a file's name: what is neither letter, digit, `-`, `_` nor `.` becomes `_`, and so does a leading dot.
+pub fn file_name(text: &str) -> String {
+    let safe = |(index, c): (usize, char)| match c {
+        '.' if index == 0 => '_',
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '.' => c,
+        _ => '_',
+    };
+    text.chars().enumerate().map(safe).collect()
 }

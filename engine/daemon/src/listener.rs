@@ -1,0 +1,403 @@
+//! Agents' connections: from the first packet to inputs of the core.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing::{debug, info, warn};
+use xrdtest_model::{AttemptId, HypervisorName, InstanceId, MachineId, StageReport};
+use xrdtest_protocol::authority::Authority;
+use xrdtest_protocol::client::{Receiver, Sender};
+use xrdtest_protocol::message::{
+    Abilities, EngineToHypervisor, EngineToSlave, Hello, HypervisorToEngine, SlaveToEngine,
+};
+use xrdtest_protocol::server::{Arrival, Link, Listener, PendingStream, greet};
+use xrdtest_protocol::stream::{FetchReply, IncomingStream, StreamHeader};
+use xrdtest_protocol::version::{NEWEST, OLDEST};
+use xrdtest_protocol::{Identity, JoinToken, ProtocolError};
+
+use crate::engine::Command;
+use crate::fetch;
+use crate::registry::Connected;
+use crate::run_files::RunFiles;
+use crate::runs::Runs;
+use crate::tokens::Tokens;
+use crate::uploads::{UploadError, Uploads};
+
+/// Output may exceed its limit by the mark that says how much was left out.
+const MARK: u64 = 4096;
+/// Bytes kept of a machine's console.
+const CONSOLE_LIMIT: u64 = 64 << 20;
+
+/// What connections need of the engine.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) runs: Arc<Runs>,
+    pub(crate) uploads: Uploads,
+    pub(crate) serials: AtomicU64,
+}
+
+/// Accepts agents until the listener is closed.
+pub(crate) async fn serve(listener: Arc<Listener>, context: Arc<Context>) {
+    while let Some(incoming) = listener.accept().await {
+        let context = context.clone();
+        tokio::spawn(async move {
+            let from = incoming.remote_address();
+            let welcome = async { welcome(&context, greet(incoming).await?).await };
+            if let Err(error) = welcome.await {
+                info!(%from, %error, "an agent's connection was not accepted");
+            }
+        });
+    }
+}
+
+async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), ProtocolError> {
+    let Some(version) = arrival.version() else {
+        let (oldest, newest) = arrival.hello.versions();
+        return arrival
+            .refuse(format!(
+                "it speaks protocol versions {oldest} to {newest}, this engine {OLDEST} to {NEWEST}; \
+                 install agent and engine of neighbouring releases"
+            ))
+            .await;
+    };
+    match (arrival.identity.clone(), arrival.hello.clone()) {
+        (_, Hello::Join { token, request, .. }) => join(context, arrival, &token, &request).await,
+        (Some(Identity::Slave(machine)), Hello::Slave { boot_id, known, .. }) => {
+            slave(context, machine, (boot_id, known), arrival.accept(version).await?).await;
+            Ok(())
+        }
+        (
+            Some(Identity::Hypervisor(name)),
+            Hello::Hypervisor {
+                abilities, instances, ..
+            },
+        ) => {
+            hypervisor(
+                context,
+                name,
+                (abilities, instances),
+                arrival.accept(version).await?,
+            )
+            .await;
+            Ok(())
+        }
+        (Some(identity), _) => {
+            arrival
+                .refuse(format!(
+                    "its certificate is for {identity}, which has another role"
+                ))
+                .await
+        }
+        (None, _) => {
+            arrival
+                .refuse("it has no certificate; it must join with a token first")
+                .await
+        }
+    }
+}
+
+async fn join(context: &Context, arrival: Arrival, token: &str, request: &str) -> Result<(), ProtocolError> {
+    let identity = match token
+        .parse::<JoinToken>()
+        .map(|token| context.tokens.take(&token))
+    {
+        Ok(Some(identity)) => identity,
+        Ok(None) => return arrival.refuse("the join token is unknown or used up").await,
+        Err(error) => return arrival.refuse(error.to_string()).await,
+    };
+    match context.authority.sign(request, &identity) {
+        Ok(certificate) => {
+            debug!(%identity, "joined");
+            arrival
+                .joined(certificate, context.authority.certificate().to_owned())
+                .await
+        }
+        Err(error) => arrival.refuse(error.to_string()).await,
+    }
+}
+
+/// What an agent's message means to its connection.
+enum Heard {
+    Command(Command),
+    Goodbye,
+    Unknown,
+}
+
+/// How a connection ended.
+struct Farewell {
+    /// The agent said goodbye.
+    orderly: bool,
+    /// Nothing was heard for the whole idle time.
+    idle: bool,
+}
+
+/// The connection of an agent after both hellos.
+struct Conversation<Out, In> {
+    link: Link,
+    sender: Sender<Out>,
+    receiver: Receiver<In>,
+    outgoing: mpsc::UnboundedReceiver<Out>,
+}
+
+impl<Out, In> Conversation<Out, In>
+where
+    Out: serde::Serialize + Send + Sync + 'static,
+    In: serde::de::DeserializeOwned,
+{
+    /// Carries messages and streams until the connection is over.
+    async fn run(
+        self,
+        commands: &mpsc::Sender<Command>,
+        hear: impl Fn(In) -> Heard,
+        stream: impl Fn(PendingStream, &mut JoinSet<()>),
+    ) -> Farewell {
+        let Self {
+            link,
+            mut sender,
+            mut receiver,
+            mut outgoing,
+        } = self;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            while let Some(message) = outgoing.recv().await {
+                if let Err(error) = sender.send(&message).await {
+                    // A broken connection is noticed by its reader; a message that is too long is worth a word.
+                    warn!(%error, "a message could not be sent");
+                }
+            }
+        });
+        let mut orderly = false;
+        loop {
+            tokio::select! {
+                message = receiver.recv() => match message.map(|message| message.map(&hear)) {
+                    Ok(Some(Heard::Command(command))) => drop(commands.send(command).await),
+                    Ok(Some(Heard::Goodbye)) => orderly = true,
+                    Ok(Some(Heard::Unknown)) => warn!("a message of an unknown kind was ignored"),
+                    Ok(None) | Err(_) => break,
+                },
+                opened = link.accept_stream() => match opened {
+                    Ok(opened) => stream(opened, &mut tasks),
+                    Err(_) => break,
+                },
+            }
+            while tasks.try_join_next().is_some() {}
+        }
+        link.close("the control stream is over");
+        let idle = link.closed().await.is_idle_timeout();
+        tasks.shutdown().await;
+        Farewell { orderly, idle }
+    }
+}
+
+async fn slave(
+    context: &Arc<Context>,
+    machine: MachineId,
+    hello: (String, Vec<(AttemptId, StageReport)>),
+    (link, sender, receiver): (Link, Sender<EngineToSlave>, Receiver<SlaveToEngine>),
+) {
+    let serial = context.serials.fetch_add(1, Ordering::Relaxed);
+    let (messages, outgoing) = mpsc::unbounded_channel();
+    let connected = Connected {
+        serial,
+        messages,
+        link: link.clone(),
+    };
+    let (boot_id, known) = hello;
+    let command = Command::SlaveConnected {
+        machine: machine.clone(),
+        connected,
+        boot_id,
+        known,
+    };
+    if context.commands.send(command).await.is_err() {
+        return;
+    }
+    let hear = |message| match message {
+        SlaveToEngine::Report { attempt, report } => Heard::Command(Command::SlaveReport {
+            machine: machine.clone(),
+            serial,
+            attempt,
+            report,
+        }),
+        SlaveToEngine::Goodbye => Heard::Goodbye,
+        SlaveToEngine::Unknown => Heard::Unknown,
+    };
+    let stream = |stream, tasks: &mut JoinSet<()>| spawn_slave_stream(context, &machine, stream, tasks);
+    let conversation = Conversation {
+        link,
+        sender,
+        receiver,
+        outgoing,
+    };
+    let Farewell { orderly, idle } = conversation.run(&context.commands, hear, stream).await;
+    let _ = context
+        .commands
+        .send(Command::SlaveDisconnected {
+            machine,
+            serial,
+            orderly,
+            idle,
+        })
+        .await;
+}
+
+fn spawn_slave_stream(
+    context: &Arc<Context>,
+    machine: &MachineId,
+    stream: PendingStream,
+    tasks: &mut JoinSet<()>,
+) {
+    let (context, machine) = (context.clone(), machine.clone());
+    tasks.spawn(async move {
+        let result = async { slave_stream(&context, &machine, stream.header().await?).await };
+        match result.await {
+            Ok(()) => {}
+            // The connection broke: the upload goes on with the next one.
+            Err(UploadError::Protocol(error)) => debug!(%machine, %error, "an upload was interrupted"),
+            Err(error) => warn!(%machine, %error, "an upload was given up"),
+        }
+    });
+}
+
+async fn slave_stream(
+    context: &Context,
+    machine: &MachineId,
+    stream: IncomingStream,
+) -> Result<(), UploadError> {
+    let (attempt, log) = match stream.header.clone() {
+        StreamHeader::Output { attempt } => (attempt, None),
+        StreamHeader::Log { attempt, index, path } => (attempt, Some((index, path))),
+        header => {
+            warn!(%machine, ?header, "a stream that a slave agent may not open was refused");
+            return Ok(());
+        }
+    };
+    let Some(plan) = context.runs.of_attempt(machine, &attempt) else {
+        // Its run is over, or it is not this machine's: the core will tell the agent to forget it.
+        debug!(%machine, %attempt, "an upload that nobody waits for was refused");
+        return Ok(());
+    };
+    let host = &attempt.machine.host;
+    let command = match log {
+        None => {
+            let file = RunFiles::output(&plan, attempt.stage, host, attempt.number);
+            let limit = plan.limits.output_bytes + MARK;
+            let length = context
+                .uploads
+                .receive(&attempt.run, &file, Some(&attempt), limit, stream)
+                .await?;
+            Command::OutputStored { attempt, length }
+        }
+        Some((index, path)) => {
+            let file = RunFiles::log(&plan, attempt.stage, host, &path);
+            let limit = plan.limits.log_bytes + MARK;
+            context
+                .uploads
+                .receive(&attempt.run, &file, None, limit, stream)
+                .await?;
+            Command::LogStored { attempt, index }
+        }
+    };
+    let _ = context.commands.send(command).await;
+    Ok(())
+}
+
+async fn hypervisor(
+    context: &Arc<Context>,
+    name: HypervisorName,
+    hello: (Abilities, Vec<(InstanceId, bool)>),
+    (link, sender, receiver): (Link, Sender<EngineToHypervisor>, Receiver<HypervisorToEngine>),
+) {
+    let serial = context.serials.fetch_add(1, Ordering::Relaxed);
+    let (messages, outgoing) = mpsc::unbounded_channel();
+    let connected = Connected {
+        serial,
+        messages,
+        link: link.clone(),
+    };
+    let (abilities, instances) = hello;
+    let command = Command::HypervisorConnected {
+        name: name.clone(),
+        connected,
+        abilities,
+        instances,
+    };
+    if context.commands.send(command).await.is_err() {
+        return;
+    }
+    let hear = |message| match message {
+        HypervisorToEngine::Goodbye => Heard::Goodbye,
+        HypervisorToEngine::Unknown => Heard::Unknown,
+        message => Heard::Command(Command::HypervisorReport {
+            name: name.clone(),
+            serial,
+            message,
+        }),
+    };
+    let stream = |stream: PendingStream, tasks: &mut JoinSet<()>| {
+        let context = context.clone();
+        tasks.spawn(async move {
+            if let Err(error) = hypervisor_stream(&context, stream).await {
+                debug!(%error, "a stream of a hypervisor agent was interrupted");
+            }
+        });
+    };
+    let conversation = Conversation {
+        link,
+        sender,
+        receiver,
+        outgoing,
+    };
+    let Farewell { orderly, .. } = conversation.run(&context.commands, hear, stream).await;
+    let _ = context
+        .commands
+        .send(Command::HypervisorDisconnected {
+            name,
+            serial,
+            orderly,
+        })
+        .await;
+}
+
+async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(), UploadError> {
+    let stream = stream.header().await?;
+    match stream.header.clone() {
+        StreamHeader::Fetch { instance, host, path } => {
+            let (reply, content) = match context.runs.of_instance(&instance) {
+                Some((run, plan)) => {
+                    debug!(%run, %host, %path, "a machine asks for a file");
+                    fetch::read(plan.repository.clone().into(), path).await
+                }
+                None => (
+                    FetchReply::Refused {
+                        reason: "the run is over".to_owned(),
+                    },
+                    bytes::Bytes::new(),
+                ),
+            };
+            Ok(stream.answer(&reply, content).await?)
+        }
+        StreamHeader::Console { instance, host } => {
+            if let Some((run, _)) = context.runs.of_instance(&instance) {
+                let file = RunFiles::console(&host);
+                context
+                    .uploads
+                    .receive(&run, &file, None, CONSOLE_LIMIT, stream)
+                    .await?;
+            }
+            Ok(())
+        }
+        header => {
+            warn!(
+                ?header,
+                "a stream that a hypervisor agent may not open was refused"
+            );
+            Ok(())
+        }
+    }
+}

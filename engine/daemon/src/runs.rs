@@ -1,0 +1,62 @@
+//! What the data plane must know about runs: filled from the journal's events, read by uploads and requests.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use xrdtest_model::event::InstanceState;
+use xrdtest_model::{AttemptId, Event, EventBody, InstanceId, MachineId, RunId, RunPlan};
+
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    plans: HashMap<RunId, Arc<RunPlan>>,
+    instances: BTreeMap<InstanceId, RunId>,
+}
+
+impl Runs {
+    pub(crate) fn apply(&self, event: &Event) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        match &event.body {
+            EventBody::RunQueued { run, plan, .. } => {
+                inner.plans.insert(run.clone(), Arc::new((**plan).clone()));
+            }
+            EventBody::RunPlaced { run, instances } => {
+                for placement in instances {
+                    inner.instances.insert(placement.instance.clone(), run.clone());
+                }
+            }
+            EventBody::InstanceChanged {
+                instance,
+                state: InstanceState::Stopped,
+                ..
+            } => {
+                if let Some(run) = inner.instances.remove(instance)
+                    && !inner.instances.values().any(|other| *other == run)
+                {
+                    inner.plans.remove(&run);
+                }
+            }
+            EventBody::RunFinished { run, .. } if !inner.instances.values().any(|other| other == run) => {
+                inner.plans.remove(run);
+            }
+            _ => {}
+        }
+    }
+
+    /// The run that owns an instance, with its plan.
+    pub(crate) fn of_instance(&self, instance: &InstanceId) -> Option<(RunId, Arc<RunPlan>)> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let run = inner.instances.get(instance)?;
+        Some((run.clone(), inner.plans.get(run)?.clone()))
+    }
+
+    /// The plan for an attempt that `machine` may speak about.
+    pub(crate) fn of_attempt(&self, machine: &MachineId, attempt: &AttemptId) -> Option<Arc<RunPlan>> {
+        let (run, plan) = self.of_instance(&machine.instance)?;
+        (attempt.machine == *machine && attempt.run == run).then_some(plan)
+    }
+}
