@@ -1,0 +1,110 @@
+//! Events and effects as lines of text.
+
+use xrdtest_model::event::InstanceState;
+use xrdtest_model::{Event, EventBody, StageId, Verdict};
+use xrdtest_orchestrator::{Effect, RunPhase, RunStatus};
+
+/// What an effect is, one line each; the events of a `Persist` before it is a line of its own.
+pub(crate) fn effect(effect: &Effect, lines: &mut Vec<String>) {
+    match effect {
+        Effect::Persist(events) => {
+            lines.extend(events.iter().map(|event| format!("* {}", event_line(&event.body))))
+        }
+        Effect::StartInstance { hypervisor, instance, .. } => {
+            lines.push(format!("start {instance} on {hypervisor}"))
+        }
+        Effect::StopInstance { hypervisor, instance } => {
+            lines.push(format!("stop {instance} on {hypervisor}"))
+        }
+        Effect::Order { machine, order } => {
+            lines.push(format!("order {}: {}", machine.host, stage(order.attempt.stage)));
+        }
+        Effect::EndStage { machine, attempt, cause, reason } => {
+            lines.push(format!("end {}: {}, {cause}: {reason}", machine.host, stage(attempt.stage)))
+        }
+        Effect::Forget { machine, attempt } => {
+            lines.push(format!("forget {}: {}", machine.host, stage(attempt.stage)));
+        }
+    }
+}
+
+fn event_line(body: &EventBody) -> String {
+    match body {
+        EventBody::RunQueued { run, .. } => format!("{run} queued"),
+        EventBody::RunWaiting { run, reason } => format!("{run} waits: {reason}"),
+        EventBody::RunPlaced { run, instances } => {
+            let places: Vec<&str> = instances.iter().map(|placed| placed.hypervisor.as_str()).collect();
+            format!("{run} placed on {}", places.join(", "))
+        }
+        EventBody::InstanceChanged { instance, state, detail } => match detail.as_str() {
+            "" => format!("{instance} {}", state_word(*state)),
+            _ => format!("{instance} {}: {detail}", state_word(*state)),
+        },
+        EventBody::StageStarted { stage: id, machines, .. } => {
+            let hosts: Vec<&str> = machines.iter().map(|(machine, _)| machine.host.as_str()).collect();
+            format!("{} begins on {}", stage(*id), hosts.join(", "))
+        }
+        EventBody::StageReported { result, .. } => {
+            format!("{} {} reports {}", stage(result.stage), result.machine.host, result.outcome)
+        }
+        EventBody::StageFinished { result, .. } => {
+            let missing = if result.output_complete { "" } else { ", output incomplete" };
+            let told = match result.reason.as_str() {
+                "" => String::new(),
+                reason => format!(" ({reason})"),
+            };
+            format!("{} {} {}{told}{missing}", stage(result.stage), result.machine.host, result.outcome)
+        }
+        EventBody::MachineConnected { machine, boot_id } => format!("{} connected, {boot_id}", machine.host),
+        EventBody::MachineLate { machine } => format!("{} late", machine.host),
+        EventBody::MachineBack { machine } => format!("{} back", machine.host),
+        EventBody::MachineLost { machine, reason } => format!("{} lost: {reason}", machine.host),
+        EventBody::CancelRequested { run, by, force, .. } => {
+            format!("{run} cancelled by {by}{}", if *force { " with force" } else { "" })
+        }
+        EventBody::RunTimedOut { run } => format!("{run} timed out"),
+        EventBody::CaseFinished { case, verdict: word, reason, .. } => {
+            format!("case {case} {}", verdict(*word, reason))
+        }
+        EventBody::RunFinished { run, verdict: word, reason } => format!("{run} {}", verdict(*word, reason)),
+    }
+}
+
+/// A line for what reports show: final results and the verdicts of cases.
+pub(crate) fn result(event: &Event) -> Option<String> {
+    match &event.body {
+        EventBody::StageFinished { .. } | EventBody::CaseFinished { .. } => Some(event_line(&event.body)),
+        _ => None,
+    }
+}
+
+/// `failed: because …`, `passed`.
+pub(crate) fn verdict(verdict: Verdict, reason: &str) -> String {
+    match reason {
+        "" => verdict.to_string(),
+        _ => format!("{verdict}: {reason}"),
+    }
+}
+
+/// The present stage of a run, as a slug.
+pub(crate) fn title(run: &RunStatus) -> Option<String> {
+    match &run.phase {
+        RunPhase::InStage { stage: id, .. } => Some(stage(*id)),
+        RunPhase::Waiting { .. } | RunPhase::Starting { .. } => None,
+    }
+}
+
+fn stage(stage: StageId) -> String {
+    stage.slug()
+}
+
+fn state_word(state: InstanceState) -> &'static str {
+    match state {
+        InstanceState::Starting => "starting",
+        InstanceState::WaitingSlaves => "waits for slaves",
+        InstanceState::Active => "active",
+        InstanceState::Stopping => "stopping",
+        InstanceState::Stopped => "stopped",
+        InstanceState::Failed => "failed",
+    }
+}
