@@ -5,12 +5,12 @@ source /etc/XrdTest/utils/functions.sh
 me=@slavename@
 
 case $me in
-client*)
-    rm -f /tmp/copy_from
-    ;;
 ds3*)
     stamp ls -l /data/copy_from
     xrdfs "$me" rm /data/copy_from
+    ;;
+client*)
+    rm -f /tmp/copy_from
     ;;
 *)
     log "Nothing to clean up on $me"

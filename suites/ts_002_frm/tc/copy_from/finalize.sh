@@ -1,25 +1,18 @@
 #!/bin/bash
-# The data server that fetched the file looks at it; then the files of the case are removed.
+# The data server that fetched the file and the tape system look at it on their disks and remove it.
 source /etc/XrdTest/utils/functions.sh
 
 me=@slavename@
 
 case $me in
-ds*)
-    place=$(xrdfs frm1.xrd.test locate -h /data/copy_from)
-    case $place in
-    "$me":*)
+ds* | tape*)
+    if [ -e /data/copy_from ]; then
         stamp ls -l /data/copy_from
-        test "$(stat -c %s /data/copy_from)" -eq $((100 * 1024 * 1024))
+        test "$(stat -c %s /data/copy_from)" -eq $((20 * 1024 * 1024))
         xrdfs "$me" rm /data/copy_from
-        ;;
-    *)
-        log "Nothing to look at on $me, the file is on $place"
-        ;;
-    esac
-    ;;
-tape*)
-    xrdfs "$me" rm /data/copy_from
+    else
+        log "Nothing to look at on $me: the file is not here"
+    fi
     ;;
 client*)
     rm -f /tmp/copy_from
