@@ -1,1 +1,3 @@
-//! The standard library of definitions (Rhai modules) and of scripts (shell functions), embedded.
+//! The standard library, embedded: Rhai modules for definitions, shell functions for scripts.
+
+pub mod modules;

@@ -1,0 +1,72 @@
+//! `check`: the findings about paths.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use xrdtest_model::Diagnostic;
+
+use crate::load::{LoadOptions, load};
+use crate::root::{RootError, find_root};
+
+/// The findings in one repository.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Absolute path of the repository; the diagnostics' files are relative to it.
+    pub root: PathBuf,
+    /// Those about the paths that were asked for, sorted by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Number of suites and clusters at these paths that could be evaluated.
+    pub definitions: usize,
+}
+
+/// Loads the repositories of the given paths and keeps the findings that are about these paths: about a file itself,
+/// or about files below a folder. A repository is loaded once, however many paths it has, and always as a whole, as
+/// definitions refer to each other.
+///
+/// # Errors
+/// [`RootError`] for the first path that does not exist or belongs to no repository.
+pub fn check(paths: &[PathBuf], options: &LoadOptions) -> Result<Vec<Checked>, RootError> {
+    let mut wanted: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+    for path in paths {
+        let root = find_root(path)?;
+        let absolute =
+            path.canonicalize().map_err(|source| RootError::Path { path: path.clone(), source })?;
+        let relative = absolute.strip_prefix(&root).unwrap_or(Path::new(""));
+        wanted.entry(root).or_default().push(relative.to_string_lossy().into_owned());
+    }
+    Ok(wanted.into_iter().map(|(root, paths)| check_root(root, &paths, options)).collect())
+}
+
+fn check_root(root: PathBuf, paths: &[String], options: &LoadOptions) -> Checked {
+    let catalogue = load(&root, options);
+    let is_wanted = |file: &str| paths.iter().any(|path| is_at_or_below(file, path));
+    let suites = catalogue.suites.values().map(|suite| &suite.source);
+    let clusters = catalogue.clusters.values().map(|cluster| &cluster.source);
+    Checked {
+        definitions: suites.chain(clusters).filter(|source| is_wanted(&source.file)).count(),
+        diagnostics: catalogue.diagnostics.into_iter().filter(|finding| is_wanted(&finding.file)).collect(),
+        root,
+    }
+}
+
+fn is_at_or_below(file: &str, path: &str) -> bool {
+    path.is_empty() || file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_compared_by_whole_names() {
+        for (file, path, expect) in [
+            ("suites/a/a.rhai", "", true),
+            ("suites/a/a.rhai", "suites", true),
+            ("suites/a/a.rhai", "suites/a/a.rhai", true),
+            ("suites/ab/ab.rhai", "suites/a", false),
+            ("suites/a.rhai", "suites/a", false),
+        ] {
+            assert_eq!(is_at_or_below(file, path), expect, "{file} {path}");
+        }
+    }
+}

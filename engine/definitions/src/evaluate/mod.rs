@@ -1,0 +1,221 @@
+//! Evaluates definition files, within bounds, on a thread with a big stack.
+
+pub(crate) mod bounds;
+mod failure;
+pub(crate) mod files;
+mod resolver;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use rhai::{CallFnOptions, Dynamic, Engine, Scope};
+
+use self::bounds::{FILE_BYTES, Meter};
+use self::files::Files;
+use self::resolver::{Compiled, Loaded, Resolver, SharedLoaded, lock_loaded};
+use crate::findings::Findings;
+use crate::language::admit::describe;
+use crate::language::class::{CLUSTER, Class, TEST_CASE, TEST_SUITE};
+use crate::language::object::Handle;
+use crate::language::register::register;
+use crate::language::session::{SharedSession, lock};
+use crate::place::{Located, Place};
+use crate::rules::evaluation::{
+    internal_error, missing_function, syntax_error, unreadable_file, wrong_return,
+};
+
+/// What a definition file defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Suite,
+    Cluster,
+}
+
+impl Subject {
+    fn function(self) -> &'static str {
+        match self {
+            Self::Suite => "getTestSuite",
+            Self::Cluster => "getCluster",
+        }
+    }
+
+    fn class(self) -> &'static Class {
+        match self {
+            Self::Suite => &TEST_SUITE,
+            Self::Cluster => &CLUSTER,
+        }
+    }
+}
+
+/// What the evaluation of a file yields.
+#[derive(Debug)]
+pub(crate) struct Evaluated {
+    /// The object that the file's function returned.
+    pub(crate) object: Handle,
+    /// The function's name in the file: the place for what is missing.
+    pub(crate) place: Place,
+    /// What `getTestCases()` returned, where the file has it and `ts.tests` is absent.
+    pub(crate) cases: Option<Vec<Located<Handle>>>,
+}
+
+/// Evaluates the files of one repository with one engine.
+pub(crate) struct Evaluator {
+    engine: Engine,
+    files: Files,
+    session: SharedSession,
+    loaded: SharedLoaded,
+    meter: Arc<Meter>,
+}
+
+impl Evaluator {
+    pub(crate) fn new(files: &Files) -> Self {
+        let session = SharedSession::default();
+        let loaded = Arc::new(Mutex::new(Loaded::default()));
+        let meter = Arc::new(Meter::new());
+        let mut engine = Engine::new();
+        bounds::apply(&mut engine, &meter);
+        register(&mut engine, &session);
+        engine.set_module_resolver(Resolver {
+            files: files.clone(),
+            session: Arc::clone(&session),
+            loaded: Arc::clone(&loaded),
+            meter: Arc::clone(&meter),
+        });
+        Self { engine, files: files.clone(), session, loaded, meter }
+    }
+
+    /// Evaluates a definition file. `None` where that was not possible; why is among the findings.
+    pub(crate) fn evaluate(
+        &self,
+        file: &Arc<str>,
+        subject: Subject,
+        findings: &mut Findings,
+    ) -> Option<Evaluated> {
+        let compiled = self.compile(file, findings)?;
+        let fallback = compiled
+            .source
+            .function(subject.function())
+            .map_or_else(|| Place::start_of(file), |span| at(file, span));
+        {
+            let mut session = lock(&self.session);
+            session.begin(fallback.clone());
+            session.add_source(Arc::clone(file), Arc::clone(&compiled.source));
+            std::mem::swap(&mut session.findings, findings);
+        }
+        lock_loaded(&self.loaded).begin(file);
+        self.meter.begin();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.run(file, &compiled, subject, &fallback)));
+        std::mem::swap(&mut lock(&self.session).findings, findings);
+        outcome.unwrap_or_else(|_| {
+            internal_error::report(findings, &fallback);
+            None
+        })
+    }
+
+    /// Looks for a syntax error in a file that is no definition itself.
+    pub(crate) fn compile_helper(&self, file: &Arc<str>, findings: &mut Findings) {
+        self.compile(file, findings);
+    }
+
+    fn compile(&self, file: &Arc<str>, findings: &mut Findings) -> Option<Compiled> {
+        let text = match self.files.read(file, FILE_BYTES) {
+            Ok(text) => text,
+            Err(problem) => {
+                unreadable_file::report(findings, file, &problem.to_string());
+                return None;
+            }
+        };
+        let compiled = lock_loaded(&self.loaded).compile(&self.engine, file, text);
+        if let Err(error) = &compiled.ast {
+            let place = compiled
+                .source
+                .token_at(error.position())
+                .map_or_else(|| Place::start_of(file), |span| at(file, span));
+            syntax_error::report(findings, &place, error.err_type());
+            return None;
+        }
+        Some(compiled)
+    }
+
+    fn run(
+        &self,
+        file: &Arc<str>,
+        compiled: &Compiled,
+        subject: Subject,
+        fallback: &Place,
+    ) -> Option<Evaluated> {
+        let function = subject.function();
+        if !self.defines(compiled, function) {
+            let empty = compiled.source.text().trim().is_empty();
+            missing_function::report(&mut lock(&self.session).findings, file, function, empty);
+            return None;
+        }
+        let value = self.call(file, compiled, function)?;
+        let class = subject.class();
+        let Some(object) = Handle::of(&value).filter(|handle| handle.class() == class) else {
+            let expected = format!("a {} object", class.name);
+            let findings = &mut lock(&self.session).findings;
+            wrong_return::report(findings, fallback, function, &expected, &describe(&value));
+            return None;
+        };
+        let wants_cases = subject == Subject::Suite && object.lock().lacks("tests");
+        let cases = if wants_cases && self.defines(compiled, GET_TEST_CASES) {
+            self.cases(file, compiled)
+        } else {
+            None
+        };
+        Some(Evaluated { object, place: fallback.clone(), cases })
+    }
+
+    /// Calls `getTestCases()`, which the first versions of the original had.
+    fn cases(&self, file: &Arc<str>, compiled: &Compiled) -> Option<Vec<Located<Handle>>> {
+        let value = self.call(file, compiled, GET_TEST_CASES)?;
+        let place = compiled
+            .source
+            .function(GET_TEST_CASES)
+            .map_or_else(|| Place::start_of(file), |span| at(file, span));
+        let cases = value.as_array_ref().ok().and_then(|array| {
+            array
+                .iter()
+                .map(|item| Handle::of(item).filter(|handle| *handle.class() == TEST_CASE))
+                .collect::<Option<Vec<_>>>()
+        });
+        let Some(cases) = cases else {
+            let findings = &mut lock(&self.session).findings;
+            let expected = "an array of TestCase objects";
+            wrong_return::report(findings, &place, GET_TEST_CASES, expected, &describe(&value));
+            return Some(Vec::new());
+        };
+        let located = cases.into_iter().map(|value| {
+            let place = value.lock().made.clone();
+            Located { value, place }
+        });
+        Some(located.collect())
+    }
+
+    fn defines(&self, compiled: &Compiled, function: &str) -> bool {
+        compiled.ast.as_ref().is_ok_and(|ast| {
+            ast.iter_functions().any(|defined| defined.name == function && defined.params.is_empty())
+        })
+    }
+
+    fn call(&self, file: &Arc<str>, compiled: &Compiled, function: &str) -> Option<Dynamic> {
+        let ast = compiled.ast.as_ref().ok()?;
+        let options = CallFnOptions::new().eval_ast(true).rewind_scope(true);
+        let result =
+            self.engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), ast, function, ());
+        match result {
+            Ok(value) => Some(value.flatten()),
+            Err(error) => {
+                failure::report(&mut lock(&self.session), error, file);
+                None
+            }
+        }
+    }
+}
+
+const GET_TEST_CASES: &str = "getTestCases";
+
+fn at(file: &Arc<str>, span: xrdtest_model::Span) -> Place {
+    Place { file: Arc::clone(file), span }
+}

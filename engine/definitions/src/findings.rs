@@ -1,0 +1,66 @@
+//! Where findings gather while definitions are read.
+
+use std::collections::BTreeSet;
+
+use xrdtest_model::{Diagnostic, Severity};
+
+use crate::place::Place;
+use crate::rules::Rule;
+
+/// Findings, in order of discovery, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    found: Vec<Diagnostic>,
+    seen: BTreeSet<Diagnostic>,
+    /// Errors so far.
+    errors: usize,
+}
+
+impl Findings {
+    /// Adds a finding. One that was made before at the same place is dropped: a loop makes the same mistake often.
+    pub(crate) fn add(&mut self, rule: &Rule, place: &Place, message: impl Into<String>) {
+        self.push(rule, place, message.into(), None);
+    }
+
+    /// Adds a finding with a line that says what to do about it.
+    pub(crate) fn add_with_help(
+        &mut self,
+        rule: &Rule,
+        place: &Place,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(rule, place, message.into(), Some(help.into()));
+    }
+
+    /// Adds a finding, with help where there is some.
+    pub(crate) fn push(&mut self, rule: &Rule, place: &Place, message: String, help: Option<String>) {
+        let diagnostic = Diagnostic {
+            file: place.file.clone(),
+            span: place.span,
+            code: rule.code.to_owned(),
+            severity: rule.severity,
+            message,
+            help,
+        };
+        // One that is not new still breaks the definition that is looked at now: helpers are used by several.
+        self.errors += usize::from(rule.severity == Severity::Error);
+        if self.seen.len() < MOST && self.seen.insert(diagnostic.clone()) {
+            self.found.push(diagnostic);
+        }
+    }
+
+    /// Errors so far; when it grows while a definition is looked at, that definition is broken.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Everything found, by file and place.
+    pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.found.sort();
+        self.found
+    }
+}
+
+/// More findings than this help nobody, and a loop can make them by the thousand.
+const MOST: usize = 10_000;

@@ -1,0 +1,148 @@
+//! Loading a repository: find its files, evaluate them, check them alone and against each other.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use xrdtest_model::definition::Catalogue;
+
+use crate::draft::DefinitionFile;
+use crate::draft::cluster::Cluster;
+use crate::draft::suite::Suite;
+use crate::evaluate::bounds::STACK_BYTES;
+use crate::evaluate::files::Files;
+use crate::evaluate::{Evaluator, Subject};
+use crate::findings::Findings;
+use crate::layout::{self, Layout};
+use crate::place::Place;
+use crate::rules::evaluation::internal_error;
+use crate::rules::layout::unreadable_folder;
+use crate::rules::{self, Context};
+use crate::script::ScriptPolicy;
+
+/// How to load.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// Of the catalogue.
+    pub generation: u64,
+    /// Which scripts outside the repository will be allowed when a run is snapshotted: others get a warning.
+    pub scripts: ScriptPolicy,
+}
+
+/// Loads all definitions of the repository at `root`. It never fails: what can't be read or is wrong is among the
+/// diagnostics, which are sorted by file and place, and everything else is loaded. Definitions are known by the names
+/// of their files.
+///
+/// Takes no more than a second of processor time for any one definition, on a thread of its own.
+pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("definitions".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || load_here(root, options))
+            .ok()
+            .and_then(|thread| thread.join().ok())
+    })
+    .unwrap_or_else(|| {
+        let mut findings = Findings::default();
+        internal_error::report(&mut findings, &Place::start_of(&Arc::from("suites")));
+        Catalogue {
+            generation: options.generation,
+            diagnostics: findings.into_sorted(),
+            ..Catalogue::default()
+        }
+    })
+}
+
+fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
+    let mut findings = Findings::default();
+    let root: PathBuf = root.canonicalize().unwrap_or_else(|problem| {
+        unreadable_folder::report(&mut findings, "suites", &problem.to_string());
+        root.to_owned()
+    });
+    let repository = root.to_string_lossy().into_owned();
+    let files = Files::new(root);
+    let mut loading = Loading { evaluator: Evaluator::new(&files), files, findings };
+    let layout = layout::discover(&loading.files, &mut loading.findings);
+    let clusters = loading.clusters(&layout);
+    let suites = loading.suites(&layout);
+    for helper in &layout.helpers {
+        loading.evaluator.compile_helper(helper, &mut loading.findings);
+    }
+    loading.catalogue(&repository, options, clusters, suites)
+}
+
+/// A definition, and whether an error was found in it. `None` where it could not be evaluated.
+type Draft<T> = (DefinitionFile, Option<T>, bool);
+
+struct Loading {
+    evaluator: Evaluator,
+    files: Files,
+    findings: Findings,
+}
+
+impl Loading {
+    fn clusters(&mut self, layout: &Layout) -> Vec<Draft<Cluster>> {
+        layout.clusters.iter().map(|file| self.evaluate(file, Subject::Cluster, Cluster::new)).collect()
+    }
+
+    fn suites(&mut self, layout: &Layout) -> Vec<Draft<Suite>> {
+        layout.suites.iter().map(|file| self.evaluate(file, Subject::Suite, Suite::new)).collect()
+    }
+
+    fn evaluate<T>(
+        &mut self,
+        file: &DefinitionFile,
+        subject: Subject,
+        draft: impl FnOnce(DefinitionFile, crate::evaluate::Evaluated) -> T,
+    ) -> Draft<T> {
+        let before = self.findings.errors();
+        let evaluated = self.evaluator.evaluate(&file.file, subject, &mut self.findings);
+        let draft = evaluated.map(|evaluated| draft(file.clone(), evaluated));
+        (file.clone(), draft, self.findings.errors() > before)
+    }
+
+    fn catalogue(
+        mut self,
+        repository: &str,
+        options: &LoadOptions,
+        mut clusters: Vec<Draft<Cluster>>,
+        mut suites: Vec<Draft<Suite>>,
+    ) -> Catalogue {
+        let findings = &mut self.findings;
+        let mut seen = rules::cluster::Seen::default();
+        for (_, cluster, broken) in &mut clusters {
+            if let Some(cluster) = cluster {
+                let before = findings.errors();
+                rules::cluster::check(cluster, &mut seen, findings);
+                *broken |= findings.errors() > before;
+            }
+        }
+        let known: BTreeMap<&str, Option<&Cluster>> =
+            clusters.iter().map(|(file, cluster, _)| (file.stem.as_str(), cluster.as_ref())).collect();
+        let context = Context { files: &self.files, clusters: &known, scripts: &options.scripts };
+        for (_, suite, broken) in &mut suites {
+            if let Some(suite) = suite {
+                let before = findings.errors();
+                rules::check_suite(suite, &context, findings);
+                *broken |= findings.errors() > before;
+            }
+        }
+        let suites = suites.iter().filter_map(|(file, suite, broken)| {
+            let suite = suite.as_ref()?.to_model(&self.files, repository, *broken);
+            Some((file.stem.clone(), Arc::new(suite)))
+        });
+        let suites = suites.collect();
+        let clusters = clusters.iter().filter_map(|(file, cluster, broken)| {
+            let cluster = cluster.as_ref()?.to_model(repository, *broken);
+            Some((file.stem.clone(), Arc::new(cluster)))
+        });
+        let clusters = clusters.collect();
+        Catalogue {
+            generation: options.generation,
+            suites,
+            clusters,
+            diagnostics: self.findings.into_sorted(),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! ## What it does
+//! Reports an `import` of something that does not exist, that can't be compiled, or that may not be imported.
+//!
+//! ## Why is this bad?
+//! Definitions can read the standard library (`std/…`), files beside them (`./…`) and files in the repository's `lib`
+//! folder (`/lib/…`), and nothing else on the machine.
+//!
+//! ## Example
+//! ```rhai
+//! import "/etc/passwd" as secrets;
+//! ```
+//!
+//! ## How to fix
+//! Move the file into `lib/` or into the folder of the definition, and import it by one of these three forms. The
+//! ending `.rhai` may be left out.
+
+use xrdtest_model::Severity;
+
+use crate::findings::Findings;
+use crate::place::Place;
+use crate::rules::Rule;
+
+pub(crate) const RULE: Rule =
+    Rule::new("XT0007", "import-failed", Severity::Error, include_str!("import_failed.rs"));
+
+pub(crate) fn report(
+    findings: &mut Findings,
+    place: &Place,
+    path: &str,
+    problem: &str,
+    help: Option<String>,
+) {
+    findings.push(&RULE, place, format!("`{path}` can't be imported: {problem}"), help);
+}

@@ -1,0 +1,103 @@
+//! Why a suite can't be run as its definition stands.
+
+use xrdtest_model::Diagnostic;
+
+use crate::suggest::{did_you_mean, list};
+
+/// What keeps a suite from being run. The text says what is wrong; [`SnapshotError::help`] says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// There is no suite of that name.
+    #[error("there is no suite `{name}`")]
+    UnknownSuite {
+        /// As asked for.
+        name: String,
+        /// All that there are.
+        known: Vec<String>,
+    },
+    /// The suite has no case of that name.
+    #[error("suite `{suite}` has no case `{name}`")]
+    UnknownCase {
+        /// The suite.
+        suite: String,
+        /// As asked for.
+        name: String,
+        /// All that it has.
+        known: Vec<String>,
+    },
+    /// Its definition, or one of a cluster that it needs, has errors.
+    #[error("{}", broken_message(.suite, .definitions, .diagnostics))]
+    Broken {
+        /// The suite.
+        suite: String,
+        /// Files of the definitions with errors, relative to the repository's root.
+        definitions: Vec<String>,
+        /// The errors, sorted by file and place.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// A script can't be used.
+    #[error("suite `{suite}`: script {origin} can't be used: {problem}")]
+    Script {
+        /// The suite.
+        suite: String,
+        /// The script, as a plan names it.
+        origin: String,
+        /// Why not.
+        problem: String,
+    },
+    /// The catalogue does not fit together although nothing was reported; it was not made by `load`, or changed.
+    #[error("suite `{suite}`: {problem}")]
+    Inconsistent {
+        /// The suite.
+        suite: String,
+        /// What does not fit.
+        problem: String,
+    },
+}
+
+impl SnapshotError {
+    /// What to do next, in one line.
+    pub fn help(&self) -> Option<String> {
+        let suggest = |name: &str, known: &[String], all: &str| {
+            did_you_mean(name, known.iter().map(String::as_str), all)
+        };
+        match self {
+            Self::UnknownSuite { known, .. } if known.is_empty() => {
+                Some("this repository has no suites: they are `suites/NAME/NAME.rhai`".to_owned())
+            }
+            Self::UnknownSuite { name, known } => suggest(name, known, "the suites are"),
+            Self::UnknownCase { name, known, .. } => {
+                let all: Vec<_> = known.iter().map(String::as_str).collect();
+                let cases = format!("its cases are {}", list(&all));
+                match crate::suggest::nearest(name, all.iter().copied()) {
+                    Some(near) => Some(format!("did you mean `{near}`? {cases}")),
+                    None => Some(cases),
+                }
+            }
+            Self::Broken { definitions, .. } => {
+                let files: Vec<_> = definitions.iter().map(String::as_str).collect();
+                Some(format!("correct the errors in {}", list(&files)))
+            }
+            Self::Script { .. } | Self::Inconsistent { .. } => {
+                Some("`xrdtest check` says more about this definition".to_owned())
+            }
+        }
+    }
+
+    /// The errors in its definitions, where that is the reason.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        match self {
+            Self::Broken { diagnostics, .. } => diagnostics,
+            _ => &[],
+        }
+    }
+}
+
+fn broken_message(suite: &str, definitions: &[String], diagnostics: &[Diagnostic]) -> String {
+    let files: Vec<_> = definitions.iter().map(String::as_str).collect();
+    let count = match diagnostics.len() {
+        1 => "1 error".to_owned(),
+        count => format!("{count} errors"),
+    };
+    format!("suite `{suite}` can't be run: {count} in {}", list(&files))
+}

@@ -1,0 +1,251 @@
+//! A run's own copy of everything it uses.
+
+mod error;
+pub(crate) mod network;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use xrdtest_model::definition::{
+    CaseDefinition, Catalogue, ClusterDefinition, ScriptRef, SuiteDefinition, short_name,
+};
+use xrdtest_model::plan::{Alerts, CasePlan, ClusterPlan, RunPlan, Script};
+use xrdtest_model::{Diagnostic, Limits};
+
+pub use self::error::SnapshotError;
+use self::network::{hexadecimal, plan_cluster};
+use crate::draft::script::describe_script;
+use crate::evaluate::files::Files;
+use crate::script::ScriptPolicy;
+
+/// Which part of a suite to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Names of cases; empty: all. The suite's order and repeats are kept.
+    pub cases: Vec<String>,
+}
+
+/// How to make a plan.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotOptions {
+    /// Limits where the suite names none.
+    pub limits: Limits,
+    /// Which scripts from outside the repository may be used.
+    pub scripts: ScriptPolicy,
+}
+
+/// Makes the plan of one run: machines as FQDNs, scripts with their text and digest, addresses, limits. Reads the
+/// scripts from the repository; nothing else of it is read.
+///
+/// # Errors
+/// [`SnapshotError`] where the suite or a selected case does not exist, where the suite's definition or one of its
+/// clusters has errors, or where a script can't be used. Errors of other definitions do not matter.
+pub fn snapshot(
+    catalogue: &Catalogue,
+    suite: &str,
+    selection: &Selection,
+    options: &SnapshotOptions,
+) -> Result<RunPlan, SnapshotError> {
+    let suite = find_suite(catalogue, suite)?;
+    let clusters = find_clusters(catalogue, suite)?;
+    let snapshot = Snapshot { suite, files: Files::new(PathBuf::from(&suite.source.repository)), options };
+    let plans = clusters
+        .iter()
+        .map(|cluster| plan_cluster(cluster).map(Arc::new))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|problem| snapshot.inconsistent(problem))?;
+    let machines = snapshot.machines(&plans)?;
+    let cases = snapshot.cases(selection, &machines)?;
+    let initialize = snapshot.script(suite.initialize.as_ref())?;
+    Ok(RunPlan {
+        suite: suite.name.clone(),
+        repository: suite.source.repository.clone(),
+        clusters: plans,
+        machines,
+        initialize: initialize
+            .ok_or_else(|| snapshot.inconsistent("it has no initialize script".to_owned()))?,
+        finalize: snapshot.script(suite.finalize.as_ref())?,
+        cases,
+        logs: suite.logs.clone(),
+        tags: suite.tags.clone(),
+        limits: Limits {
+            stage_ms: suite.stage_timeout_ms.unwrap_or(options.limits.stage_ms),
+            run_ms: suite.timeout_ms.unwrap_or(options.limits.run_ms),
+            ..options.limits
+        },
+        alerts: Alerts {
+            emails: suite.alert_emails.clone(),
+            success: suite.alert_success,
+            failure: suite.alert_failure,
+        },
+    })
+}
+
+fn find_suite<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a SuiteDefinition, SnapshotError> {
+    if let Some(suite) = catalogue.suites.get(name) {
+        return Ok(suite);
+    }
+    // It may be there, but so broken that nothing could be read.
+    let files = [format!("suites/{name}/{name}.rhai"), format!("suites/{name}.rhai")];
+    let file =
+        files.into_iter().find(|file| catalogue.diagnostics.iter().any(|finding| *finding.file == **file));
+    match file {
+        Some(file) => Err(SnapshotError::Broken {
+            suite: name.to_owned(),
+            diagnostics: errors_about(catalogue, std::slice::from_ref(&file)),
+            definitions: vec![file],
+        }),
+        None => Err(SnapshotError::UnknownSuite {
+            name: name.to_owned(),
+            known: catalogue.suites.keys().cloned().collect(),
+        }),
+    }
+}
+
+/// The clusters that a suite needs, each once; an error where it or one of them is broken.
+fn find_clusters<'a>(
+    catalogue: &'a Catalogue,
+    suite: &SuiteDefinition,
+) -> Result<Vec<&'a ClusterDefinition>, SnapshotError> {
+    let mut clusters: Vec<&ClusterDefinition> = Vec::new();
+    let mut broken = Vec::new();
+    if suite.source.broken {
+        broken.push(suite.source.file.to_string());
+    }
+    for name in suite.clusters.iter().collect::<BTreeSet<_>>() {
+        match catalogue.clusters.get(name) {
+            Some(cluster) if cluster.source.broken => broken.push(cluster.source.file.to_string()),
+            Some(_) => {}
+            None => {
+                let files = [format!("clusters/{name}/{name}.rhai"), format!("clusters/{name}.rhai")];
+                let about = |file: &String| catalogue.diagnostics.iter().any(|d| *d.file == **file);
+                broken.extend(files.into_iter().filter(about));
+            }
+        }
+    }
+    if !broken.is_empty() {
+        return Err(SnapshotError::Broken {
+            suite: suite.name.clone(),
+            diagnostics: errors_about(catalogue, &broken),
+            definitions: broken,
+        });
+    }
+    for name in &suite.clusters {
+        let cluster = catalogue.clusters.get(name).ok_or_else(|| SnapshotError::Inconsistent {
+            suite: suite.name.clone(),
+            problem: format!("there is no cluster `{name}`"),
+        })?;
+        if !clusters.iter().any(|known| known.name == cluster.name) {
+            clusters.push(cluster);
+        }
+    }
+    Ok(clusters)
+}
+
+/// Errors in these definitions, in other files of their folders, and in `lib`, from which they may import.
+fn errors_about(catalogue: &Catalogue, definitions: &[String]) -> Vec<Diagnostic> {
+    let concerns = |finding: &Diagnostic| {
+        definitions.iter().any(|definition| {
+            let folder = definition.trim_end_matches(".rhai");
+            let folder = match folder.rsplit_once('/') {
+                Some((above, name)) if above.ends_with(&format!("/{name}")) => above,
+                _ => folder,
+            };
+            *finding.file == **definition
+                || finding.file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+        }) || finding.file.starts_with("lib/")
+    };
+    catalogue.diagnostics.iter().filter(|finding| finding.is_error() && concerns(finding)).cloned().collect()
+}
+
+struct Snapshot<'a> {
+    suite: &'a SuiteDefinition,
+    files: Files,
+    options: &'a SnapshotOptions,
+}
+
+impl Snapshot<'_> {
+    fn inconsistent(&self, problem: String) -> SnapshotError {
+        SnapshotError::Inconsistent { suite: self.suite.name.clone(), problem }
+    }
+
+    /// The hosts that run scripts, in the order of the clusters' hosts.
+    fn machines(&self, clusters: &[Arc<ClusterPlan>]) -> Result<Vec<String>, SnapshotError> {
+        let all: Vec<&str> =
+            clusters.iter().flat_map(|cluster| cluster.hosts.iter().map(|host| host.name.as_str())).collect();
+        self.select(&self.suite.machines, &all)
+    }
+
+    /// The hosts that the names as written mean, in the order of `all`; all where none is written.
+    fn select(&self, written: &[String], all: &[&str]) -> Result<Vec<String>, SnapshotError> {
+        let mut chosen = BTreeSet::new();
+        for name in written {
+            let exact = all.contains(&name.as_str());
+            let mut found = all.iter().filter(|host| **host == name || !exact && short_name(host) == name);
+            match (found.next(), found.next()) {
+                (Some(host), None) => chosen.insert(*host),
+                (Some(_), Some(_)) => {
+                    return Err(self.inconsistent(format!("there are several machines `{name}`")));
+                }
+                (None, _) => return Err(self.inconsistent(format!("there is no machine `{name}`"))),
+            };
+        }
+        Ok(all
+            .iter()
+            .filter(|host| written.is_empty() || chosen.contains(**host))
+            .map(|host| (*host).to_owned())
+            .collect())
+    }
+
+    fn cases(&self, selection: &Selection, machines: &[String]) -> Result<Vec<CasePlan>, SnapshotError> {
+        if let Some(name) =
+            selection.cases.iter().find(|name| !self.suite.tests.iter().any(|case| case.name == **name))
+        {
+            let mut known: Vec<String> = Vec::new();
+            for case in &self.suite.tests {
+                if !known.contains(&case.name) {
+                    known.push(case.name.clone());
+                }
+            }
+            return Err(SnapshotError::UnknownCase {
+                suite: self.suite.name.clone(),
+                name: name.clone(),
+                known,
+            });
+        }
+        let machines: Vec<&str> = machines.iter().map(String::as_str).collect();
+        self.suite
+            .tests
+            .iter()
+            .filter(|case| selection.cases.is_empty() || selection.cases.contains(&case.name))
+            .map(|case| self.case(case, &machines))
+            .collect()
+    }
+
+    fn case(&self, case: &CaseDefinition, machines: &[&str]) -> Result<CasePlan, SnapshotError> {
+        Ok(CasePlan {
+            name: case.name.clone(),
+            machines: self.select(&case.machines, machines)?,
+            initialize: self.script(case.initialize.as_ref())?,
+            run: self
+                .script(case.run.as_ref())?
+                .ok_or_else(|| self.inconsistent(format!("case `{}` has no run script", case.name)))?,
+            finalize: self.script(case.finalize.as_ref())?,
+        })
+    }
+
+    fn script(&self, script: Option<&ScriptRef>) -> Result<Option<Arc<Script>>, SnapshotError> {
+        let Some(script) = script else {
+            return Ok(None);
+        };
+        let origin = describe_script(script).to_owned();
+        let text =
+            self.options.scripts.read(script, &self.files).map_err(|problem| SnapshotError::Script {
+                suite: self.suite.name.clone(),
+                origin: origin.clone(),
+                problem: problem.to_string(),
+            })?;
+        Ok(Some(Arc::new(Script { origin, digest: hexadecimal(&text), text })))
+    }
+}
