@@ -1,0 +1,98 @@
+//! What a provider is: the way in which a hypervisor agent makes machines.
+
+use std::net::{TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use xrdtest_model::InstanceId;
+use xrdtest_model::plan::ClusterPlan;
+use xrdtest_protocol::message::Abilities;
+
+use crate::sandbox::SandboxError;
+
+/// Makes instances and takes them away.
+///
+/// Orders may repeat and overlap: the engine and the agent may each have been killed in between. Calls return when
+/// the work is done; none of them blocks the thread that polls it, and dropping a future does not stop the work.
+pub trait Provider: Send + Sync + 'static {
+    /// What it can do and what it has.
+    fn abilities(&self) -> Abilities;
+
+    /// Makes an instance; returns when all its machines run. When it fails, nothing of the instance is left. For an
+    /// instance that runs already this says so at once, and for one that is being made it waits for the outcome;
+    /// neither sends steps.
+    fn start(
+        &self,
+        order: StartOrder,
+        steps: mpsc::UnboundedSender<Step>,
+    ) -> BoxFuture<'_, Result<(), ProviderError>>;
+
+    /// Takes an instance away, also one that is still being made; returns when nothing of it is left. For one that
+    /// does not exist that is at once.
+    fn stop<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<(), ProviderError>>;
+
+    /// Its instances, and whether all their machines are made.
+    fn instances(&self) -> Vec<(InstanceId, bool)>;
+
+    /// The file with what the kernel or PID 1 of a machine wrote, where there is one.
+    fn console(&self, instance: &InstanceId, host: &str) -> Option<PathBuf>;
+}
+
+/// An instance to make.
+#[derive(Clone, Debug)]
+pub struct StartOrder {
+    /// Its id.
+    pub instance: InstanceId,
+    /// Its definition.
+    pub cluster: Arc<ClusterPlan>,
+    /// Host name and one-time join token of each machine's slave agent.
+    pub tokens: Vec<(String, String)>,
+}
+
+/// What happens while an instance is made.
+#[derive(Debug)]
+pub enum Step {
+    /// For people: `making the network`.
+    Progress(String),
+    /// The network is there, and no machine runs yet: the sockets at its own address, for the relay.
+    Network(RelaySockets),
+}
+
+/// The relay's sockets in the network of an instance. What they receive waits in them until the relay reads.
+#[derive(Debug)]
+pub struct RelaySockets {
+    /// For the slave agents' QUIC.
+    pub udp: UdpSocket,
+    /// For scripts' HTTP.
+    pub tcp: TcpListener,
+}
+
+/// A machine ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineGone {
+    /// Its instance.
+    pub instance: InstanceId,
+    /// Its host's name.
+    pub host: String,
+    /// How, with the last lines of its console.
+    pub detail: String,
+}
+
+/// Why a provider could not do what it was told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProviderError {
+    /// The sandbox says why.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A task of the provider ended without a word, which is a fault of this program.
+    #[error("a task of the {provider} provider broke off: {reason}. Please report this")]
+    BrokenOff {
+        /// Which.
+        provider: &'static str,
+        /// What is known.
+        reason: String,
+    },
+}

@@ -1,0 +1,234 @@
+//! The `sandbox` provider: machines as containers, made from this machine's own files.
+//!
+//! Each machine is an OCI container by `runc`. Its root is an overlay of this machine's file systems ([`root`]), its
+//! network a cable to a bridge in a namespace of the instance's own ([`network`]), its rights are those of
+//! [`config`].
+//!
+//! *Architecture invariant:* nothing of a machine is known to this machine's mount table, interfaces or
+//! `/run/netns` ([`namespace`]), and every machine ends with the process that made it: PID 1 of the machine reads a
+//! pipe that only this process can write to, and ends when it is closed. What a killed process leaves, files and
+//! empty cgroups at most, the next start finds by its locks and removes ([`claim`], [`garbage`]).
+
+mod build;
+mod check;
+mod claim;
+mod config;
+mod error;
+mod files;
+mod garbage;
+mod instance;
+mod machine;
+mod mounts;
+mod namespace;
+mod network;
+mod room;
+mod root;
+mod seccomp;
+mod settings;
+#[cfg(test)]
+mod test_support;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::{BoxFuture, FutureExt};
+use tokio::sync::{Mutex as Slot, OwnedMutexGuard, mpsc};
+use tokio_util::sync::CancellationToken;
+use xrdtest_model::InstanceId;
+use xrdtest_protocol::message::Abilities;
+
+pub use error::SandboxError;
+pub use network::{AGENT_PORT, HTTP_PORT};
+pub use settings::{Overcommit, SandboxConfig};
+
+use crate::provider::{MachineGone, Provider, ProviderError, StartOrder, Step};
+use build::Settings;
+use error::OnPath;
+use instance::{Instance, Places, on_own_thread};
+
+/// The `sandbox` provider.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: SandboxConfig,
+    places: Places,
+    settings: Arc<Settings>,
+    gone: mpsc::UnboundedSender<MachineGone>,
+    instances: Mutex<HashMap<InstanceId, Entry>>,
+}
+
+/// An instance from the order to start it until nothing of it is left. Who changes it holds the slot.
+#[derive(Clone, Debug)]
+struct Entry {
+    cancelled: CancellationToken,
+    slot: Arc<Slot<Option<Instance>>>,
+}
+
+impl Sandbox {
+    /// Checks that this machine can carry sandboxes, and removes what killed processes left. Machines that end by
+    /// themselves are reported to the receiver.
+    ///
+    /// # Errors
+    /// Where root, a program or a suitable state directory is missing.
+    pub async fn open(
+        config: SandboxConfig,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<MachineGone>), SandboxError> {
+        let (config, settings) = on_own_thread("sandbox-check", move || {
+            let settings = prepare(&config)?;
+            Ok::<_, SandboxError>((config, settings))
+        })
+        .await??;
+        let (gone, ends) = mpsc::unbounded_channel();
+        let places = Places { runtime: config.runtime.clone(), state: config.state.clone() };
+        let instances = Mutex::default();
+        let inner = Inner { config, places, settings: Arc::new(settings), gone, instances };
+        Ok((Self { inner: Arc::new(inner) }, ends))
+    }
+
+    /// A command that runs a program in a machine; the program and its arguments are to be added. For people and
+    /// tests: runs have the slave agent. `None` where there is no such machine, or it is being made or removed.
+    pub fn enter(&self, instance: &InstanceId, host: &str) -> Option<Command> {
+        let entry = self.entries().get(instance)?.clone();
+        let slot = entry.slot.try_lock().ok()?;
+        let (root, id) = slot.as_ref()?.container(host)?;
+        let mut command = Command::new(&self.inner.settings.runc);
+        command.arg("--root").arg(root).arg("exec").arg(id);
+        Some(command)
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<InstanceId, Entry>> {
+        self.inner.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The instance's entry; with the slot where it is new and now the caller's to fill.
+    fn enlist(&self, instance: &InstanceId) -> (Entry, Option<OwnedMutexGuard<Option<Instance>>>) {
+        let mut entries = self.entries();
+        if let Some(entry) = entries.get(instance) {
+            return (entry.clone(), None);
+        }
+        let entry = Entry { cancelled: CancellationToken::new(), slot: Arc::default() };
+        // Nobody else has it yet, so this does not fail.
+        let slot = entry.slot.clone().try_lock_owned().ok();
+        entries.insert(instance.clone(), entry.clone());
+        (entry, slot)
+    }
+
+    async fn start_or_join(
+        self,
+        order: StartOrder,
+        steps: mpsc::UnboundedSender<Step>,
+    ) -> Result<(), SandboxError> {
+        check::order(&order)?;
+        let id = order.instance.clone();
+        let (entry, slot) = self.enlist(&id);
+        let Some(mut slot) = slot else {
+            return match *entry.slot.lock().await {
+                Some(_) => Ok(()),
+                None => Err(SandboxError::Cancelled(id)),
+            };
+        };
+        let inner = &self.inner;
+        let (places, settings) = (inner.places.clone(), inner.settings.clone());
+        let started =
+            Instance::start(order, places, settings, entry.cancelled, steps, inner.gone.clone()).await;
+        match started {
+            Ok(instance) => {
+                *slot = Some(instance);
+                Ok(())
+            }
+            Err(error) => {
+                self.entries().remove(&id);
+                Err(error)
+            }
+        }
+    }
+
+    async fn stop_if_there(self, id: InstanceId) -> Result<(), SandboxError> {
+        let Some(entry) = self.entries().get(&id).cloned() else { return Ok(()) };
+        entry.cancelled.cancel();
+        let mut slot = entry.slot.lock().await;
+        let Some(instance) = slot.take() else { return Ok(()) };
+        let stopped = instance.stop().await;
+        self.entries().remove(&id);
+        stopped
+    }
+}
+
+/// Checks this machine, cleans it, and settles what all instances have in common.
+fn prepare(config: &SandboxConfig) -> Result<Settings, SandboxError> {
+    let runc = check::machine(&config.state)?;
+    let init = fs::canonicalize(&config.init).on("find the slave agent's binary", &config.init)?;
+    for name in garbage::collect(&runc, &config.runtime, &config.state)? {
+        tracing::info!(instance = name, "left-overs of an earlier process removed");
+    }
+    let own = ["/var/lib/xrdtest", "/etc/xrdtest", "/var/log/XrdTest"].map(PathBuf::from);
+    let mut hidden: Vec<PathBuf> = own.into_iter().chain(config.hidden.iter().cloned()).collect();
+    hidden.push(config.state.clone());
+    // Those are fresh in each machine anyway, with everything below.
+    hidden.retain(|folder| {
+        let fresh = mounts::FRESH.iter().chain(&["/run", "/dev", "/proc", "/sys"]);
+        folder.is_absolute() && !fresh.into_iter().any(|fresh| folder.starts_with(fresh))
+    });
+    Ok(Settings {
+        runc,
+        init,
+        init_arguments: config.init_arguments.clone(),
+        hidden,
+        processes: config.processes,
+    })
+}
+
+impl Provider for Sandbox {
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            provider: "sandbox".to_owned(),
+            room: room::total(&self.inner.config.state, self.inner.config.overcommit),
+            labels: self.inner.config.labels.clone(),
+            exclusive: false,
+        }
+    }
+
+    fn start(
+        &self,
+        order: StartOrder,
+        steps: mpsc::UnboundedSender<Step>,
+    ) -> BoxFuture<'_, Result<(), ProviderError>> {
+        finish(self.clone().start_or_join(order, steps))
+    }
+
+    fn stop<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<(), ProviderError>> {
+        finish(self.clone().stop_if_there(instance.clone()))
+    }
+
+    fn instances(&self) -> Vec<(InstanceId, bool)> {
+        let made = |entry: &Entry| entry.slot.try_lock().is_ok_and(|slot| slot.is_some());
+        self.entries().iter().map(|(id, entry)| (id.clone(), made(entry))).collect()
+    }
+
+    fn console(&self, instance: &InstanceId, host: &str) -> Option<PathBuf> {
+        let entry = self.entries().get(instance)?.clone();
+        let slot = entry.slot.try_lock().ok()?;
+        slot.as_ref()?.console(host)
+    }
+}
+
+/// Does the work in a task of its own, so that it is not left half-done when nobody waits for it any more.
+fn finish(
+    work: impl Future<Output = Result<(), SandboxError>> + Send + 'static,
+) -> BoxFuture<'static, Result<(), ProviderError>> {
+    let task = tokio::spawn(work);
+    async move {
+        match task.await {
+            Ok(result) => Ok(result?),
+            Err(error) => Err(ProviderError::BrokenOff { provider: "sandbox", reason: error.to_string() }),
+        }
+    }
+    .boxed()
+}
