@@ -1,1 +1,9 @@
-//! What is said about a run or a set of diagnostics: terminal, JSON, JUnit.
+//! What is said about a run, or about definitions. Everything here is text made from the model's types; files and
+//! terminals are the caller's business.
+
+pub mod findings;
+pub mod junit;
+pub mod record;
+pub mod summary;
+
+pub use record::{Evidence, RunRecorder};

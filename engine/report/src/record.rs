@@ -1,0 +1,166 @@
+//! Events folded into the run document.
+
+use std::collections::BTreeMap;
+
+use xrdtest_model::document::{CaseRecord, LogRecord, RunRecord, StageRecord};
+use xrdtest_model::event::{CollectedLog, StageResult};
+use xrdtest_model::time::millis;
+use xrdtest_model::{Event, EventBody, RunId, RunPlan, StageId, Timestamp, Verdict};
+
+/// Where the record finds what does not go through the journal.
+pub trait Evidence {
+    /// File of a stage's output relative to the run's folder, and the output's last
+    /// [`xrdtest_model::document::OUTPUT_TAIL`] bytes; `None` where there is no file.
+    fn output(&self, plan: &RunPlan, result: &StageResult) -> Option<(String, Vec<u8>)>;
+
+    /// File of a collected log relative to the run's folder; `None` where there is none.
+    fn log(&self, plan: &RunPlan, result: &StageResult, log: &CollectedLog) -> Option<String>;
+}
+
+/// Collects the events of one run.
+#[derive(Clone, Debug)]
+pub struct RunRecorder {
+    run: RunId,
+    queued: Option<(Timestamp, Box<RunPlan>)>,
+    began: Option<Timestamp>,
+    stages: BTreeMap<(usize, usize), StageResult>,
+    cases: BTreeMap<u32, (Verdict, String)>,
+    finished: Option<(Timestamp, Verdict, String)>,
+}
+
+impl RunRecorder {
+    /// Nothing is known of `run` yet.
+    pub fn new(run: RunId) -> Self {
+        Self {
+            run,
+            queued: None,
+            began: None,
+            stages: BTreeMap::new(),
+            cases: BTreeMap::new(),
+            finished: None,
+        }
+    }
+
+    /// Takes the next event; those of other runs are passed over.
+    pub fn apply(&mut self, event: &Event) {
+        match &event.body {
+            EventBody::RunQueued { run, plan, .. } if *run == self.run => {
+                self.queued = Some((event.at, plan.clone()));
+            }
+            EventBody::StageStarted { run, .. } if *run == self.run => {
+                self.began.get_or_insert(event.at);
+            }
+            EventBody::StageFinished { run, result } if *run == self.run => {
+                if let Some(key) = self.key(result) {
+                    self.stages.insert(key, (**result).clone());
+                }
+            }
+            EventBody::CaseFinished { run, case, verdict, reason } if *run == self.run => {
+                self.cases.insert(*case, (*verdict, reason.clone()));
+            }
+            EventBody::RunFinished { run, verdict, reason } if *run == self.run => {
+                self.finished = Some((event.at, *verdict, reason.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    /// The run's plan, once it is known.
+    pub fn plan(&self) -> Option<&RunPlan> {
+        self.queued.as_ref().map(|(_, plan)| &**plan)
+    }
+
+    /// What the run amounts to, once it is over.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.finished.as_ref().map(|(_, verdict, _)| *verdict)
+    }
+
+    /// Position of a result: stages in order of execution, machines in the order of the definition.
+    fn key(&self, result: &StageResult) -> Option<(usize, usize)> {
+        let plan = self.plan()?;
+        let stage = plan.stages().position(|stage| stage == result.stage)?;
+        let machine = plan.machines.iter().position(|host| *host == result.machine.host)?;
+        Some((stage, machine))
+    }
+
+    /// The record of the run; `None` while it is not over.
+    pub fn record(&self, evidence: &impl Evidence) -> Option<RunRecord> {
+        let (queued, plan) = self.queued.as_ref()?;
+        let (ended, verdict, reason) = self.finished.as_ref()?;
+        let started = self.began.unwrap_or(*queued);
+        Some(RunRecord {
+            id: self.run.to_string(),
+            suite: plan.suite.clone(),
+            verdict: *verdict,
+            reason: reason.clone(),
+            started: rfc3339(started),
+            duration_ms: millis(ended.since(started)),
+            cases: self.case_records(plan),
+            stages: self
+                .stages
+                .values()
+                .map(|result| stage_record(plan, result, started, evidence))
+                .collect(),
+            directory: None,
+        })
+    }
+
+    fn case_records(&self, plan: &RunPlan) -> Vec<CaseRecord> {
+        let record = |(index, name): (u32, &String)| match self.cases.get(&index) {
+            Some((verdict, reason)) => {
+                CaseRecord { index, name: name.clone(), verdict: Some(*verdict), reason: reason.clone() }
+            }
+            None => {
+                CaseRecord { index, name: name.clone(), verdict: None, reason: "it was not begun".to_owned() }
+            }
+        };
+        (0u32..).zip(plan.cases.iter().map(|case| &case.name)).map(record).collect()
+    }
+}
+
+fn stage_record(
+    plan: &RunPlan,
+    result: &StageResult,
+    started: Timestamp,
+    evidence: &impl Evidence,
+) -> StageRecord {
+    let StageId { case, kind } = result.stage;
+    let (output_file, tail) = evidence.output(plan, result).unzip();
+    let log = |log: &CollectedLog| LogRecord {
+        path: log.path.clone(),
+        length: log.length,
+        note: log.note.clone(),
+        file: evidence.log(plan, result, log).unwrap_or_default(),
+    };
+    StageRecord {
+        case_index: case,
+        case: case.and_then(|index| plan.case(index)).map(|case| case.name.clone()),
+        stage: kind,
+        machine: result.machine.host.clone(),
+        outcome: result.outcome,
+        exit_code: result.exit_code,
+        signal: result.signal,
+        reason: result.reason.clone(),
+        offset_ms: millis(result.started.since(started)),
+        duration_ms: result.duration_ms,
+        output: tail.map(|tail| text_of_tail(&tail)).unwrap_or_default(),
+        output_length: result.output_length,
+        output_complete: result.output_complete,
+        output_file,
+        leftovers: result.leftovers.clone(),
+        logs: result.logs.iter().map(log).collect(),
+    }
+}
+
+/// The tail of an output as text: a character that the cut divided is left out, other bytes that are not UTF-8 are
+/// replaced.
+fn text_of_tail(tail: &[u8]) -> String {
+    let begin = tail.iter().take(3).take_while(|byte| (0x80..0xc0).contains(*byte)).count();
+    String::from_utf8_lossy(&tail[begin..]).into_owned()
+}
+
+/// A point in time as RFC 3339 text in UTC, with milliseconds.
+pub fn rfc3339(at: Timestamp) -> String {
+    let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).map(|time| format!("{time:.3}")).unwrap_or_default()
+}

@@ -1,0 +1,237 @@
+//! What people read at the end of a run.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use xrdtest_model::definition::short_name;
+use xrdtest_model::document::{RunRecord, StageRecord};
+use xrdtest_model::time::human;
+use xrdtest_model::{Outcome, Verdict};
+
+use crate::findings::plural;
+
+/// Lines of output shown of a stage that did not pass.
+const TAIL_LINES: usize = 15;
+/// Stages shown with their output; the others are named.
+const SHOWN: usize = 8;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// The stage in people's words: `suite initialize`, `copy_to / run`.
+pub fn stage_title(stage: &StageRecord) -> String {
+    match &stage.case {
+        Some(case) => format!("{case} / {}", stage.stage),
+        None => format!("suite {}", stage.stage),
+    }
+}
+
+/// How a stage ended on its machine: `passed`, `failed, exit code 3`, `killed by signal 9`, with the reason.
+pub fn ending(stage: &StageRecord) -> String {
+    let mut text = stage.outcome.to_string();
+    match (stage.exit_code, stage.signal) {
+        (Some(code), _) if stage.outcome == Outcome::Failed => {
+            let _ = write!(text, ", exit code {code}");
+        }
+        (_, Some(signal)) if stage.outcome == Outcome::Killed => {
+            let _ = write!(text, " by signal {signal}");
+        }
+        _ => {}
+    }
+    if !stage.reason.is_empty() {
+        let _ = write!(text, ": {}", stage.reason);
+    }
+    text
+}
+
+/// The few characters that stand for an ending in the table.
+fn cell(stage: &StageRecord) -> (String, Style) {
+    match stage.outcome {
+        Outcome::Passed => ("ok".to_owned(), GOOD),
+        Outcome::Failed => {
+            (stage.exit_code.map_or_else(|| "failed".to_owned(), |code| format!("exit {code}")), BAD)
+        }
+        Outcome::Killed => {
+            (stage.signal.map_or_else(|| "killed".to_owned(), |signal| format!("sig {signal}")), BAD)
+        }
+        Outcome::TimedOut => ("timeout".to_owned(), BAD),
+        Outcome::Lost => ("lost".to_owned(), BAD),
+        Outcome::Cancelled => ("cancel".to_owned(), BAD),
+        Outcome::NotRun => ("not run".to_owned(), DIM),
+    }
+}
+
+/// The summary of a run: verdict, a table of stages and machines, the output of what did not pass, and where to
+/// find the rest. Styled with ANSI sequences, which the writer may strip. `width` is the terminal's; `repeat` the
+/// command that runs it again.
+pub fn summary(run: &RunRecord, width: usize, repeat: &str) -> String {
+    let mut text = String::new();
+    let style = if run.verdict == Verdict::Passed { GOOD } else { BAD };
+    let time = human(Duration::from_millis(run.duration_ms));
+    let _ = write!(text, "{BOLD}{}{BOLD:#} {style}{}{style:#} after {time}", run.suite, run.verdict);
+    if !run.reason.is_empty() {
+        let _ = write!(text, ": {}", run.reason);
+    }
+    text.push_str("\n\n");
+    table(&mut text, run, width);
+    endings(&mut text, run);
+    leftovers(&mut text, run);
+    if let Some(directory) = &run.directory {
+        let _ = writeln!(text, "{DIM}output and logs{DIM:#}  {directory}");
+    }
+    if !repeat.is_empty() && run.verdict != Verdict::Passed {
+        let _ = writeln!(text, "{DIM}run again{DIM:#}        {repeat}");
+    }
+    text
+}
+
+/// The stages that did not pass, each with its last lines.
+fn endings(text: &mut String, run: &RunRecord) {
+    let bad: Vec<_> = run
+        .stages
+        .iter()
+        .filter(|stage| !matches!(stage.outcome, Outcome::Passed | Outcome::NotRun))
+        .collect();
+    for stage in bad.iter().take(SHOWN) {
+        let time = human(Duration::from_millis(stage.duration_ms));
+        let _ = writeln!(
+            text,
+            "{BOLD}{}{BOLD:#} in {}: {BAD}{}{BAD:#} {DIM}after {time}{DIM:#}",
+            stage.machine,
+            stage_title(stage),
+            ending(stage)
+        );
+        output_tail(text, run, stage);
+        text.push('\n');
+    }
+    if bad.len() > SHOWN {
+        let rest: Vec<_> =
+            bad[SHOWN..].iter().map(|stage| format!("{} in {}", stage.machine, stage_title(stage))).collect();
+        let _ = writeln!(text, "and {}: {}\n", plural(rest.len(), "more ending"), rest.join(", "));
+    }
+}
+
+fn output_tail(text: &mut String, run: &RunRecord, stage: &StageRecord) {
+    let lines: Vec<_> = stage.output.lines().collect();
+    for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
+        // Control characters of a script must not move the reader's cursor.
+        let line: String =
+            line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+        let _ = writeln!(text, "  {DIM}|{DIM:#} {line}");
+    }
+    match (lines.is_empty(), &stage.output_file, &run.directory) {
+        (true, ..) => {
+            let _ = writeln!(text, "  {DIM}(no output){DIM:#}");
+        }
+        (false, Some(file), Some(directory)) if lines.len() > TAIL_LINES => {
+            let _ = writeln!(text, "  {DIM}all of it: {directory}/{file}{DIM:#}");
+        }
+        _ => {}
+    }
+    if !stage.output_complete {
+        let _ = writeln!(text, "  {DIM}(the output is not complete){DIM:#}");
+    }
+}
+
+fn leftovers(text: &mut String, run: &RunRecord) {
+    for stage in run.stages.iter().filter(|stage| !stage.leftovers.is_empty()) {
+        let _ = writeln!(
+            text,
+            "{DIM}note: on {} {} left {} running with its output open{DIM:#}",
+            stage.machine,
+            stage_title(stage),
+            stage.leftovers.join(", ")
+        );
+    }
+}
+
+/// Rows of stages in order: the records of one stage stand together.
+fn rows(run: &RunRecord) -> Vec<&[StageRecord]> {
+    run.stages.chunk_by(|a, b| (a.case_index, a.stage) == (b.case_index, b.stage)).collect()
+}
+
+fn machines(run: &RunRecord) -> Vec<&str> {
+    let mut machines: Vec<&str> = Vec::new();
+    for stage in &run.stages {
+        if !machines.contains(&stage.machine.as_str()) {
+            machines.push(&stage.machine);
+        }
+    }
+    machines
+}
+
+/// Stages down, machines across; where that is too wide, outcomes counted.
+fn table(text: &mut String, run: &RunRecord, width: usize) {
+    let rows = rows(run);
+    if rows.is_empty() {
+        return;
+    }
+    let machines = machines(run);
+    let title_width = rows.iter().map(|row| stage_title(&row[0]).chars().count()).max().unwrap_or(0);
+    let columns: Vec<usize> = machines
+        .iter()
+        .map(|machine| {
+            let cells = run.stages.iter().filter(|stage| stage.machine == *machine);
+            cells.map(|stage| cell(stage).0.len()).max().unwrap_or(0).max(short_name(machine).len())
+        })
+        .collect();
+    let wide = title_width + 9 + columns.iter().map(|column| column + 2).sum::<usize>() <= width;
+    if wide {
+        let _ = write!(text, "{:title_width$}  {:>7}", "", "");
+        for (machine, column) in machines.iter().zip(&columns) {
+            let _ = write!(text, "  {DIM}{:column$}{DIM:#}", short_name(machine));
+        }
+        text.push('\n');
+    }
+    for row in &rows {
+        let begin = row.iter().map(|stage| stage.offset_ms).min().unwrap_or(0);
+        let end = row.iter().map(|stage| stage.offset_ms + stage.duration_ms).max().unwrap_or(begin);
+        let ran = row.iter().any(|stage| stage.outcome != Outcome::NotRun);
+        let time = if ran { human(Duration::from_millis(end - begin)) } else { String::new() };
+        let _ = write!(text, "{:title_width$}  {DIM}{time:>7}{DIM:#}", stage_title(&row[0]));
+        if wide {
+            for (machine, column) in machines.iter().zip(&columns) {
+                let stage = row.iter().find(|stage| stage.machine == *machine);
+                let (word, style) = stage.map_or_else(|| (String::new(), DIM), cell);
+                let _ = write!(text, "  {style}{word:column$}{style:#}");
+            }
+        } else {
+            let _ = write!(text, "  {}", counted(row));
+        }
+        while text.ends_with(' ') {
+            text.pop();
+        }
+        text.push('\n');
+    }
+    for case in run.cases.iter().filter(|case| case.verdict.is_none()) {
+        let _ = writeln!(text, "{:title_width$}  {DIM}not run{DIM:#}", case.name);
+    }
+    text.push('\n');
+}
+
+/// `31 passed, 1 failed`.
+fn counted(row: &[StageRecord]) -> String {
+    const ALL: [Outcome; 7] = [
+        Outcome::Passed,
+        Outcome::Failed,
+        Outcome::Killed,
+        Outcome::TimedOut,
+        Outcome::Lost,
+        Outcome::Cancelled,
+        Outcome::NotRun,
+    ];
+    let count = |outcome: Outcome| (outcome, row.iter().filter(|stage| stage.outcome == outcome).count());
+    let parts: Vec<_> = ALL
+        .map(count)
+        .into_iter()
+        .filter(|(_, number)| *number > 0)
+        .map(|(outcome, number)| {
+            let style = if outcome == Outcome::Passed { GOOD } else { BAD };
+            format!("{style}{number} {outcome}{style:#}")
+        })
+        .collect();
+    parts.join(", ")
+}
