@@ -14,9 +14,7 @@ pub fn boot_id() -> std::io::Result<String> {
     {
         return Ok(id);
     }
-    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-        .trim()
-        .to_owned())
+    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
 /// A new boot id.

@@ -63,25 +63,15 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], in words for people.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Parse {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
     }
 
     /// Folders that must exist before anything else: state, and those of the log and of the shell functions.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
-        [
-            Some(self.state.as_path()),
-            self.log.parent(),
-            self.functions.parent(),
-        ]
-        .into_iter()
-        .flatten()
+        [Some(self.state.as_path()), self.log.parent(), self.functions.parent()].into_iter().flatten()
     }
 }
 

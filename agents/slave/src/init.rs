@@ -39,10 +39,7 @@ pub enum InitError {
 }
 
 fn system<E: Into<std::io::Error>>(what: &'static str) -> impl FnOnce(E) -> InitError {
-    move |source| InitError::System {
-        what,
-        source: source.into(),
-    }
+    move |source| InitError::System { what, source: source.into() }
 }
 
 /// Runs until standard input reaches its end (whoever made this machine holds the other end) or a TERM comes. Where
@@ -53,10 +50,8 @@ fn system<E: Into<std::io::Error>>(what: &'static str) -> impl FnOnce(E) -> Init
 /// [`InitError`] where the machine can't be set up. That the agent does not start is no error: it is tried again.
 pub fn run(config: &Path, folders: &[&Path]) -> Result<(), InitError> {
     for folder in folders {
-        std::fs::create_dir_all(folder).map_err(|source| InitError::Folder {
-            path: folder.to_path_buf(),
-            source,
-        })?;
+        std::fs::create_dir_all(folder)
+            .map_err(|source| InitError::Folder { path: folder.to_path_buf(), source })?;
     }
     let signals = Signals::take_over().map_err(system("cannot handle signals"))?;
     if std::process::id() != 1 {

@@ -4,3 +4,5 @@ pub mod boot;
 pub mod config;
 pub mod init;
 pub mod process;
+pub mod stage;
+pub mod supervisor;

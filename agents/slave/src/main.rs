@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use xrdtest_slave::config::{Config, DEFAULT_PATH};
-use xrdtest_slave::init;
+use xrdtest_slave::{init, process, supervisor};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,6 +36,12 @@ enum Role {
     /// Be the first process of a sandbox machine.
     #[command(hide = true)]
     Init,
+    /// Supervise the stage whose folder this is.
+    #[command(hide = true)]
+    Supervise {
+        /// The folder.
+        stage: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -60,6 +66,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let config = Config::load(&arguments.config)?;
             let folders: Vec<_> = config.folders().collect();
             init::run(&arguments.config, &folders).context("the machine cannot go on")
+        }
+        Some(Role::Supervise { stage }) => {
+            process::close_inherited();
+            supervisor::run(stage).with_context(|| format!("cannot supervise {}", stage.display()))
         }
         None => {
             Config::load(&arguments.config)?;

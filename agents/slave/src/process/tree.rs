@@ -47,13 +47,7 @@ pub fn parse_stat(line: &str) -> Option<Process> {
     let parent = fields.next()?.parse().ok()?;
     // Field 22 of the line; two of the fields before it are taken.
     let started = fields.nth(17)?.parse().ok()?;
-    Some(Process {
-        pid: pid.trim().parse().ok()?,
-        name: name.to_owned(),
-        state,
-        parent,
-        started,
-    })
+    Some(Process { pid: pid.trim().parse().ok()?, name: name.to_owned(), state, parent, started })
 }
 
 fn read(pid: i32) -> Option<Process> {
@@ -175,31 +169,19 @@ mod tests {
             let process = parse_stat(&line);
             assert_eq!(process.as_ref().map(|p| p.name.as_str()), name, "{line}");
             if let Some(process) = process {
-                assert_eq!(
-                    (process.pid, process.parent, process.started),
-                    (77, 1, 987_654),
-                    "{line}"
-                );
+                assert_eq!((process.pid, process.parent, process.started), (77, 1, 987_654), "{line}");
             }
         }
     }
 
     #[test]
     fn own_children_are_found_and_others_are_not_hit() {
-        let mut child = std::process::Command::new("/bin/cat")
-            .stdin(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            std::process::Command::new("/bin/cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
-        let found = descendants(own)
-            .into_iter()
-            .find(|process| process.pid == pid)
-            .unwrap();
-        let impostor = Process {
-            started: found.started + 1,
-            ..found
-        };
+        let found = descendants(own).into_iter().find(|process| process.pid == pid).unwrap();
+        let impostor = Process { started: found.started + 1, ..found };
         signal(&impostor, &[Signal::KILL]);
         assert!(child.try_wait().unwrap().is_none());
         drop(child.stdin.take());

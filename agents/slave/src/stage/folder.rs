@@ -1,0 +1,223 @@
+//! The folder of one attempt, which is the machine's journal about it. Each file is written by one process only:
+//!
+//! | file | by | meaning |
+//! |---|---|---|
+//! | `order.json` | agent | the folder is complete; the attempt may be started |
+//! | `accepted` | supervisor | the attempt is this supervisor's; nobody else will ever start it |
+//! | `script/NAME` | supervisor | the script, tags replaced |
+//! | `output`, `output.tail` | supervisor | see [`crate::supervisor::spool`] |
+//! | `outcome.json` | supervisor | how it ended |
+//! | `logs/N` | agent | log files collected after it |
+//! | `report.json` | agent | what the engine is told, for ever the same |
+//! | `supervisor.err` | supervisor | what it had to complain about |
+//!
+//! Nothing is synced to disk: after a reboot the boot id says that none of it counts.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use xrdtest_model::order::{FinishedReport, StageOrder};
+
+/// Space that is taken on disk for `outcome.json` before the script is started, so that a full disk can't keep the
+/// outcome from being written.
+const RESERVE: usize = 16 << 10;
+
+/// What a supervisor is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The order, with the tags of script and log paths replaced.
+    pub order: StageOrder,
+    /// The run's working directory on this machine.
+    pub work: PathBuf,
+}
+
+/// Who carries an attempt out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The supervisor.
+    pub pid: u32,
+    /// Name of its socket in the folder.
+    pub socket: String,
+}
+
+/// The folder of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageFolder {
+    path: PathBuf,
+}
+
+impl StageFolder {
+    /// The folder at this path, whether it exists or not.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The output.
+    pub fn output(&self) -> PathBuf {
+        self.path.join("output")
+    }
+
+    /// The collected log file at a position of the report's list.
+    pub fn log(&self, index: u32) -> PathBuf {
+        self.path.join("logs").join(index.to_string())
+    }
+
+    /// The supervisor's complaints.
+    pub fn complaints(&self) -> PathBuf {
+        self.path.join("supervisor.err")
+    }
+
+    /// Creates the folder with its order.
+    ///
+    /// # Errors
+    /// Where the system refuses; then nothing is left behind as far as possible.
+    pub fn create(&self, assignment: &Assignment) -> io::Result<()> {
+        fs::create_dir_all(&self.path)?;
+        self.write_whole("order.json", assignment).inspect_err(|_| {
+            // Without its order the folder means nothing, and whoever finds it removes it.
+            let _ = self.remove();
+        })
+    }
+
+    /// Removes the folder and everything in it.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn remove(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.path)
+    }
+
+    /// The order; `None` where the folder is not complete.
+    pub fn assignment(&self) -> io::Result<Option<Assignment>> {
+        self.read("order.json")
+    }
+
+    /// Who accepted the attempt.
+    pub fn accepted(&self) -> io::Result<Option<Accepted>> {
+        self.read("accepted")
+    }
+
+    /// How it ended.
+    pub fn outcome(&self) -> io::Result<Option<FinishedReport>> {
+        self.read("outcome.json")
+    }
+
+    /// Takes the attempt for this process, for good, and listens for the agent. `None` where another process has
+    /// taken it already.
+    ///
+    /// The socket listens before the acceptance can be seen, so an acceptance whose socket refuses means a dead
+    /// supervisor. The acceptance appears complete and at once, because it is a link to a file written before.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn accept(&self) -> io::Result<Option<UnixListener>> {
+        let pid = std::process::id();
+        let socket = format!("socket.{pid}");
+        let listener = self.listen(&socket)?;
+        let draft = format!("accepted.{pid}");
+        self.write_whole(&draft, &Accepted { pid, socket: socket.clone() })?;
+        let linked = fs::hard_link(self.path.join(&draft), self.path.join("accepted"));
+        let _ = fs::remove_file(self.path.join(&draft));
+        match linked {
+            Ok(()) => Ok(Some(listener)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let _ = fs::remove_file(self.path.join(&socket));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Connects to the supervisor that accepted the attempt; `None` where it is no more, or there never was one.
+    ///
+    /// # Errors
+    /// Where the system refuses for another reason.
+    pub fn connect(&self) -> io::Result<Option<UnixStream>> {
+        let Some(accepted) = self.accepted()? else {
+            return Ok(None);
+        };
+        match self.through_descriptor(&accepted.socket, |path| UnixStream::connect(path)) {
+            Ok(stream) => Ok(Some(stream)),
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn listen(&self, name: &str) -> io::Result<UnixListener> {
+        // Only a dead process can have had this process's id.
+        let _ = fs::remove_file(self.path.join(name));
+        let listener = self.through_descriptor(name, |path| UnixListener::bind(path))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    /// The address of a socket has room for 108 bytes, paths may be longer: the folder is named by a descriptor.
+    fn through_descriptor<T>(&self, name: &str, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+        let folder = File::open(&self.path)?;
+        act(&PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())))
+    }
+
+    /// Takes the space for the outcome.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn reserve_outcome(&self) -> io::Result<()> {
+        self.new_file("outcome.new")?.write_all(&[b' '; RESERVE])
+    }
+
+    /// States the outcome, in the reserved space where it fits. White space behind JSON means nothing.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn write_outcome(&self, outcome: &FinishedReport) -> io::Result<()> {
+        let text = serde_json::to_vec(outcome)?;
+        let draft = self.path.join("outcome.new");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        options.open(&draft)?.write_all_at(&text, 0)?;
+        fs::rename(draft, self.path.join("outcome.json"))
+    }
+
+    /// Writes a JSON file in one step.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn write_whole<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
+        let draft = format!("{name}.{}.new", std::process::id());
+        self.new_file(&draft)?.write_all(&serde_json::to_vec(value)?)?;
+        fs::rename(self.path.join(draft), self.path.join(name))
+    }
+
+    /// Reads a JSON file; `None` where it does not exist.
+    ///
+    /// # Errors
+    /// Where it can't be read or is not what it must be.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
+        match fs::read(self.path.join(name)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn new_file(&self, name: &str) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(self.path.join(name))
+    }
+}

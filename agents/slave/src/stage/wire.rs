@@ -1,0 +1,33 @@
+//! What a supervisor and the agent say to each other: lines of JSON on a Unix socket.
+
+use serde::{Deserialize, Serialize};
+use xrdtest_model::order::{EndCause, FinishedReport};
+
+/// From the supervisor. The first line after the connection says how things are; others follow as they change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub enum News {
+    /// The script runs.
+    Running {
+        /// Bytes that `output` has now.
+        length: u64,
+    },
+    /// The outcome is stated; `output` has its final length.
+    Over {
+        /// The same as in `outcome.json`. It stands here too because a disk may refuse to take it.
+        outcome: Box<FinishedReport>,
+    },
+}
+
+/// To the supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// End everything that the stage started.
+    End {
+        /// What becomes of the stage.
+        why: EndCause,
+        /// For people.
+        reason: String,
+    },
+}

@@ -1,0 +1,316 @@
+//! The supervisor of one stage: a small process of its own that starts the script, keeps its output, ends it when it
+//! must be ended, and writes down what came of it, whatever happens to the agent meanwhile.
+//!
+//! It adopts orphans, so whatever the script starts stays below it, and having no children means that nothing of the
+//! stage is left. It is one thread around one `poll`; every decision about time is in [`course`].
+
+pub mod clients;
+pub mod course;
+pub mod launch;
+pub mod spool;
+mod verdict;
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags};
+use xrdtest_model::Timestamp;
+use xrdtest_model::order::FinishedReport;
+
+use self::clients::Clients;
+use self::course::{Course, Deed, Facts};
+use self::launch::Launched;
+use self::spool::{Spool, Spooled};
+use self::verdict::{Ending, leftovers};
+use crate::init::timespec;
+use crate::process::signals::Signals;
+use crate::process::tree::{self, Reaped};
+use crate::stage::wire::{Command, News};
+use crate::stage::{Assignment, StageFolder};
+
+/// Output taken from the pipe in one turn, so that a flood does not keep a command from being heard.
+const TURN: usize = 1 << 20;
+/// How long a client that does not read keeps a supervisor that has nothing else to do.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Between two tries to write the outcome to a disk that refuses it.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why a supervisor could not do its work. Where the attempt was accepted already, it is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum SupervisorError {
+    /// There is nothing to supervise.
+    #[error("{0} holds no order")]
+    NoOrder(std::path::PathBuf),
+    /// The system refused.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> SupervisorError {
+    move |source| SupervisorError::System { what, source: source.into() }
+}
+
+/// Supervises the stage whose folder this is, unless another process does so already. Returns when the outcome is
+/// stated and nobody has the output open any more.
+///
+/// # Errors
+/// [`SupervisorError`], for the file that standard error is.
+pub fn run(path: &Path) -> Result<(), SupervisorError> {
+    let folder = StageFolder::at(path);
+    let signals = Signals::take_over().map_err(system("cannot handle signals"))?;
+    let first = clients::from_standard_input().map_err(system("cannot use standard input"))?;
+    // A session of its own: what is sent to the agent's terminal or session is not for the script. It fails only
+    // where this process leads a session already.
+    let _ = rustix::process::setsid();
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(system("cannot adopt orphans"))?;
+    let assignment = folder.assignment().map_err(system("cannot read the order"))?;
+    let assignment = assignment.ok_or_else(|| SupervisorError::NoOrder(path.to_owned()))?;
+    folder.reserve_outcome().map_err(system("no room for the outcome"))?;
+    let Some(listener) = folder.accept().map_err(system("cannot accept the order"))? else {
+        return Ok(());
+    };
+    let clients = Clients::new(listener, first);
+    Supervisor::start(folder, assignment, signals, clients)?.supervise()
+}
+
+struct Supervisor {
+    folder: StageFolder,
+    timeout_ms: u64,
+    signals: Signals,
+    clients: Clients,
+    script: i32,
+    output: Option<File>,
+    spool: Option<Spool>,
+    buffer: Vec<u8>,
+    course: Course,
+    none_left: bool,
+    began: (Timestamp, Instant),
+    exit: Option<(std::process::ExitStatus, Instant)>,
+    outcome: Option<FinishedReport>,
+    /// When to try again to write the outcome; `None` when it is written.
+    unwritten: Option<Instant>,
+    over_since: Option<Instant>,
+}
+
+impl Supervisor {
+    fn start(
+        folder: StageFolder,
+        assignment: Assignment,
+        signals: Signals,
+        clients: Clients,
+    ) -> Result<Self, SupervisorError> {
+        let order = &assignment.order;
+        let spool = Spool::create(&folder.output(), order.output_limit)
+            .map_err(system("cannot create the output file"))?;
+        let began = (wall_clock(), Instant::now());
+        let launched = launch::launch(&folder, &assignment);
+        let mut supervisor = Self {
+            timeout_ms: order.timeout_ms,
+            signals,
+            clients,
+            script: 0,
+            output: None,
+            spool: Some(spool),
+            buffer: vec![0; 64 << 10],
+            course: Course::new(began.1.checked_add(Duration::from_millis(order.timeout_ms))),
+            none_left: false,
+            began,
+            exit: None,
+            outcome: None,
+            unwritten: None,
+            over_since: None,
+            folder,
+        };
+        match launched {
+            Ok(Launched { pid, output }) => {
+                rustix::fs::fcntl_setfl(&output, OFlags::NONBLOCK)
+                    .map_err(system("cannot read the output"))?;
+                supervisor.script = pid;
+                supervisor.output = Some(output.into());
+                supervisor.clients.tell(&News::Running { length: 0 });
+            }
+            Err(refusal) => {
+                if let Some(spool) = &mut supervisor.spool {
+                    spool.write(format!("xrdtest: {}\n", refusal.reason).as_bytes());
+                }
+                let spooled = supervisor.end_spool();
+                supervisor.state(Ending::of_refusal(refusal), spooled, Vec::new());
+            }
+        }
+        Ok(supervisor)
+    }
+
+    fn supervise(mut self) -> Result<(), SupervisorError> {
+        loop {
+            self.signals.clear();
+            self.reap();
+            self.take_output(TURN);
+            let commands = {
+                let (spool, outcome) = (self.spool.as_ref(), self.outcome.as_ref());
+                self.clients.turn(|| news(spool, outcome))
+            };
+            for Command::End { why, reason } in commands {
+                if let Some(deed) = self.course.end(Instant::now(), why, reason) {
+                    self.carry_out(deed);
+                }
+            }
+            while let Some(deed) = self.next_deed() {
+                self.carry_out(deed);
+            }
+            let length = self.spool.as_ref().map(Spool::length);
+            let tell_at = length.and_then(|length| self.clients.tell_length(Instant::now(), length));
+            self.write_outcome_when_due();
+            if self.may_go() {
+                return Ok(());
+            }
+            self.wait(tell_at)?;
+        }
+    }
+
+    fn reap(&mut self) {
+        loop {
+            match tree::reap() {
+                Reaped::Child(pid, status) if pid == self.script && self.exit.is_none() => {
+                    let status = std::os::unix::process::ExitStatusExt::from_raw(status);
+                    self.exit = Some((status, Instant::now()));
+                }
+                Reaped::Child(..) => {}
+                Reaped::Waiting => return,
+                Reaped::None => {
+                    self.none_left = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes what the pipe has, at most about `limit` bytes: to the spool, or to nowhere when the outcome is stated.
+    fn take_output(&mut self, limit: usize) {
+        let mut taken = 0;
+        while let Some(output) = &mut self.output
+            && taken < limit
+        {
+            let room = self.buffer.len().min(limit - taken);
+            match output.read(&mut self.buffer[..room]) {
+                Ok(0) => self.output = None,
+                Ok(read) => {
+                    taken += read;
+                    if let Some(spool) = &mut self.spool {
+                        spool.write(&self.buffer[..read]);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // A pipe has no other errors; whatever it is, there is nothing more to read.
+                Err(_) => self.output = None,
+            }
+        }
+    }
+
+    fn next_deed(&mut self) -> Option<Deed> {
+        let facts = Facts {
+            exited: self.exit.is_some(),
+            none_left: self.none_left,
+            output_closed: self.output.is_none(),
+        };
+        let limit = Duration::from_millis(self.timeout_ms);
+        self.course.step(Instant::now(), facts, || {
+            format!("the stage's limit of {} was over", xrdtest_model::time::human(limit))
+        })
+    }
+
+    fn carry_out(&mut self, deed: Deed) {
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        match deed {
+            Deed::Terminate => tree::terminate(own),
+            Deed::Kill => tree::kill(own),
+            Deed::Conclude => self.conclude(own),
+        }
+    }
+
+    fn conclude(&mut self, own: i32) {
+        // What is in the pipe now still counts; what a left-over writes from now on does not.
+        let waiting = self.output.as_ref().and_then(|output| rustix::io::ioctl_fionread(output).ok());
+        self.take_output(waiting.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0));
+        // Nobody may have it open any more by now.
+        self.take_output(1);
+        let leftovers = self.output.as_ref().map_or_else(Vec::new, |output| leftovers(own, output));
+        let spooled = self.end_spool();
+        let ending = Ending::of_course(&self.course, self.exit.map(|(status, _)| status));
+        self.state(ending, spooled, leftovers);
+    }
+
+    fn end_spool(&mut self) -> Spooled {
+        let nothing = Spooled { length: 0, trouble: String::new() };
+        self.spool.take().map_or(nothing, Spool::finish)
+    }
+
+    fn state(&mut self, ending: Ending, spooled: Spooled, leftovers: Vec<String>) {
+        let end = self.exit.map_or_else(Instant::now, |(_, at)| at);
+        let outcome = ending.report(self.began.0, end - self.began.1, spooled, leftovers);
+        self.clients.tell(&News::Over { outcome: Box::new(outcome.clone()) });
+        self.outcome = Some(outcome);
+        self.unwritten = Some(Instant::now());
+        self.over_since = Some(Instant::now());
+        self.write_outcome_when_due();
+    }
+
+    fn write_outcome_when_due(&mut self) {
+        let (Some(due), Some(outcome)) = (self.unwritten, &self.outcome) else {
+            return;
+        };
+        let now = Instant::now();
+        if due <= now {
+            let written = self.folder.write_outcome(outcome);
+            // A folder that is gone was not needed any more: the engine has told the agent to forget the attempt.
+            let needed = self.folder.path().exists();
+            self.unwritten = (written.is_err() && needed).then_some(now + WRITE_AGAIN);
+        }
+    }
+
+    fn may_go(&self) -> bool {
+        let told =
+            self.clients.all_told() || self.over_since.is_some_and(|since| since.elapsed() >= FAREWELL);
+        self.outcome.is_some() && self.unwritten.is_none() && self.output.is_none() && told
+    }
+
+    fn wait(&self, tell_at: Option<Instant>) -> Result<(), SupervisorError> {
+        let farewell = self.over_since.map(|since| since + FAREWELL).filter(|_| !self.clients.all_told());
+        let wake_up = [tell_at, self.course.wake_up(), self.unwritten, farewell].into_iter().flatten().min();
+        let timeout = wake_up.map(|at| timespec(at.saturating_duration_since(Instant::now())));
+        let own = [Some(self.signals.as_fd()), self.output.as_ref().map(AsFd::as_fd)];
+        let own = own.into_iter().flatten().map(|descriptor| (descriptor, PollFlags::IN));
+        let mut polled: Vec<PollFd<'_>> = own
+            .chain(self.clients.descriptors())
+            .map(|(descriptor, flags)| PollFd::from_borrowed_fd(descriptor, flags))
+            .collect();
+        match rustix::event::poll(&mut polled, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(system("cannot wait for events")(error)),
+        }
+    }
+}
+
+/// How things are, for a client that has just come.
+fn news(spool: Option<&Spool>, outcome: Option<&FinishedReport>) -> News {
+    match outcome {
+        Some(outcome) => News::Over { outcome: Box::new(outcome.clone()) },
+        None => News::Running { length: spool.map_or(0, Spool::length) },
+    }
+}
+
+fn wall_clock() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(xrdtest_model::time::millis(since_epoch))
+}
