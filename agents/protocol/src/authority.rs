@@ -39,10 +39,7 @@ impl std::fmt::Debug for Authority {
 }
 
 fn failed<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> ProtocolError {
-    move |error| ProtocolError::Identity {
-        what,
-        detail: error.to_string(),
-    }
+    move |error| ProtocolError::Identity { what, detail: error.to_string() }
 }
 
 impl Authority {
@@ -54,19 +51,14 @@ impl Authority {
         let read = |file: &str| match std::fs::read_to_string(folder.join(file)) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(ProtocolError::File {
-                path: folder.join(file),
-                source,
-            }),
+            Err(source) => Err(ProtocolError::File { path: folder.join(file), source }),
         };
         match (read(CERTIFICATE)?, read(KEY)?) {
             (Some(certificate), Some(key)) => Self::from_pem(certificate, &key),
             (None, None) => {
                 let (certificate, key) = new_authority()?;
-                std::fs::create_dir_all(folder).map_err(|source| ProtocolError::File {
-                    path: folder.to_owned(),
-                    source,
-                })?;
+                std::fs::create_dir_all(folder)
+                    .map_err(|source| ProtocolError::File { path: folder.to_owned(), source })?;
                 write_private(&folder.join(KEY), &key)?;
                 write_private(&folder.join(CERTIFICATE), &certificate)?;
                 Self::from_pem(certificate, &key)
@@ -95,11 +87,7 @@ impl Authority {
             return Err(failed(WHAT)("the key does not belong to the certificate"));
         }
         let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(failed(WHAT))?;
-        Ok(Self {
-            certificate,
-            der,
-            issuer,
-        })
+        Ok(Self { certificate, der, issuer })
     }
 
     /// SHA-256 of the CA certificate's DER.
@@ -126,9 +114,8 @@ impl Authority {
     /// Where the libraries refuse.
     pub fn issue(&self, identity: &Identity) -> Result<Credentials, ProtocolError> {
         let key = KeyPair::generate().map_err(failed("key"))?;
-        let certificate = params_for(identity)?
-            .signed_by(&key, &self.issuer)
-            .map_err(failed("certificate"))?;
+        let certificate =
+            params_for(identity)?.signed_by(&key, &self.issuer).map_err(failed("certificate"))?;
         Ok(Credentials {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
@@ -153,10 +140,8 @@ impl Authority {
 pub(crate) fn new_request() -> Result<(String, String), ProtocolError> {
     let key = KeyPair::generate().map_err(failed("key"))?;
     let params = CertificateParams::new(Vec::<String>::new()).map_err(failed("request"))?;
-    let request = params
-        .serialize_request(&key)
-        .and_then(|request| request.pem())
-        .map_err(failed("request"))?;
+    let request =
+        params.serialize_request(&key).and_then(|request| request.pem()).map_err(failed("request"))?;
     Ok((key.serialize_pem(), request))
 }
 
@@ -168,16 +153,10 @@ fn lifetime(params: &mut CertificateParams, length: Duration) {
 
 fn params_for(identity: &Identity) -> Result<CertificateParams, ProtocolError> {
     let mut params = CertificateParams::new(Vec::<String>::new()).map_err(failed("certificate"))?;
-    let uri = identity
-        .to_string()
-        .as_str()
-        .try_into()
-        .map_err(failed("certificate name"))?;
+    let uri = identity.to_string().as_str().try_into().map_err(failed("certificate name"))?;
     params.subject_alt_names = vec![SanType::URI(uri)];
     params.distinguished_name = DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, identity.to_string());
+    params.distinguished_name.push(DnType::CommonName, identity.to_string());
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     if *identity == Identity::Engine {
@@ -188,11 +167,7 @@ fn params_for(identity: &Identity) -> Result<CertificateParams, ProtocolError> {
     params.use_authority_key_identifier_extension = true;
     lifetime(
         &mut params,
-        if matches!(identity, Identity::Slave(_)) {
-            SLAVE_LIFETIME
-        } else {
-            SERVICE_LIFETIME
-        },
+        if matches!(identity, Identity::Slave(_)) { SLAVE_LIFETIME } else { SERVICE_LIFETIME },
     );
     Ok(params)
 }
@@ -204,9 +179,7 @@ fn new_authority() -> Result<(String, String), ProtocolError> {
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.distinguished_name = DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "xrdtest engine CA");
+    params.distinguished_name.push(DnType::CommonName, "xrdtest engine CA");
     lifetime(&mut params, CA_LIFETIME);
     let certificate = params.self_signed(&key).map_err(failed(WHAT))?;
     Ok((certificate.pem(), key.serialize_pem()))

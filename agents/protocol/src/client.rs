@@ -30,20 +30,16 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// ([`ProtocolError::is_final`]).
 pub async fn join(engine: SocketAddr, token: &JoinToken) -> Result<Credentials, ProtocolError> {
     let (key, request) = new_request()?;
-    let hello = Hello::Join {
-        versions: (OLDEST, NEWEST),
-        token: token.to_string(),
-        request,
-    };
+    let hello = Hello::Join { versions: (OLDEST, NEWEST), token: token.to_string(), request };
     let config = joining_config(token.ca_fingerprint)?;
     let (connection, _, _, reply) = greet(engine, config, &hello).await?;
     connection.close(VarInt::from_u32(0), b"joined");
     match reply {
         HelloReply::Joined { certificate, ca } => Ok(Credentials { certificate, key, ca }),
         HelloReply::Refused { reason } => Err(ProtocolError::Refused(reason)),
-        HelloReply::Accepted { .. } => Err(ProtocolError::Malformed(
-            "accepted without certificate".to_owned(),
-        )),
+        HelloReply::Accepted { .. } => {
+            Err(ProtocolError::Malformed("accepted without certificate".to_owned()))
+        }
     }
 }
 
@@ -89,10 +85,7 @@ pub struct Sender<T> {
 
 impl<T: Serialize + Sync> Sender<T> {
     pub(crate) fn new(frames: FrameSender) -> Self {
-        Self {
-            frames,
-            kind: PhantomData,
-        }
+        Self { frames, kind: PhantomData }
     }
 
     /// Sends a message.
@@ -113,10 +106,7 @@ pub struct Receiver<T> {
 
 impl<T: DeserializeOwned> Receiver<T> {
     pub(crate) fn new(frames: FrameReceiver) -> Self {
-        Self {
-            frames,
-            kind: PhantomData,
-        }
+        Self { frames, kind: PhantomData }
     }
 
     /// The next message; `None` when the peer has ended the stream. Cancel-safe.
@@ -174,10 +164,8 @@ async fn greet(
         let (send, receive) = connection.open_bi().await?;
         let (mut sender, mut receiver) = (FrameSender::new(send), FrameReceiver::new(receive));
         sender.send(hello).await?;
-        let reply = receiver
-            .recv()
-            .await?
-            .ok_or(ProtocolError::Closed("instead of an answer to the hello"))?;
+        let reply =
+            receiver.recv().await?.ok_or(ProtocolError::Closed("instead of an answer to the hello"))?;
         Ok((connection, sender, receiver, reply))
     };
     tokio::time::timeout(CONNECT_TIMEOUT, greeting)

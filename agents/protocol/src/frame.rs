@@ -16,9 +16,7 @@ pub const MAX_FRAME: usize = 16 << 20;
 pub const MAX_HELLO: usize = 64 << 10;
 
 fn codec(limit: usize) -> LengthDelimitedCodec {
-    LengthDelimitedCodec::builder()
-        .max_frame_length(limit)
-        .new_codec()
+    LengthDelimitedCodec::builder().max_frame_length(limit).new_codec()
 }
 
 /// The sending half of a stream.
@@ -30,9 +28,7 @@ pub struct FrameSender {
 impl FrameSender {
     /// Frames on `stream`.
     pub fn new(stream: quinn::SendStream) -> Self {
-        Self {
-            inner: FramedWrite::new(stream, codec(MAX_FRAME)),
-        }
+        Self { inner: FramedWrite::new(stream, codec(MAX_FRAME)) }
     }
 
     /// Sends a message as JSON.
@@ -51,10 +47,7 @@ impl FrameSender {
     /// As [`FrameSender::send`].
     pub async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), ProtocolError> {
         if bytes.len() > MAX_FRAME {
-            return Err(ProtocolError::TooLong {
-                length: bytes.len(),
-                limit: MAX_FRAME,
-            });
+            return Err(ProtocolError::TooLong { length: bytes.len(), limit: MAX_FRAME });
         }
         Ok(self.inner.send(bytes).await?)
     }
@@ -85,9 +78,7 @@ impl FrameReceiver {
 
     /// Frames from `stream`, none longer than `limit` bytes.
     pub fn with_limit(stream: quinn::RecvStream, limit: usize) -> Self {
-        Self {
-            inner: FramedRead::new(stream, codec(limit)),
-        }
+        Self { inner: FramedRead::new(stream, codec(limit)) }
     }
 
     /// Allows frames of `limit` bytes from now on.

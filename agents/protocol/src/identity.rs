@@ -70,15 +70,11 @@ pub fn identity_of(certificate: &CertificateDer<'_>) -> Result<Identity, Protoco
         Err(error) => return Err(refused(error.to_string())),
     };
     let names = parsed.subject_alternative_name().ok().flatten();
-    let uri = names
-        .iter()
-        .flat_map(|names| &names.value.general_names)
-        .find_map(|name| match name {
-            GeneralName::URI(uri) if uri.starts_with(SCHEME) => Some(*uri),
-            _ => None,
-        });
-    uri.ok_or_else(|| refused("it has no `xrdtest:` name".to_owned()))?
-        .parse()
+    let uri = names.iter().flat_map(|names| &names.value.general_names).find_map(|name| match name {
+        GeneralName::URI(uri) if uri.starts_with(SCHEME) => Some(*uri),
+        _ => None,
+    });
+    uri.ok_or_else(|| refused("it has no `xrdtest:` name".to_owned()))?.parse()
 }
 
 /// What an agent or the engine proves itself with. All three are PEM texts.
@@ -94,9 +90,7 @@ pub struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("identity", &self.identity().ok())
-            .finish_non_exhaustive()
+        f.debug_struct("Credentials").field("identity", &self.identity().ok()).finish_non_exhaustive()
     }
 }
 
@@ -126,10 +120,8 @@ impl Credentials {
     /// # Errors
     /// Where a file can't be written.
     pub fn save(&self, folder: &Path) -> Result<(), ProtocolError> {
-        fs::create_dir_all(folder).map_err(|source| ProtocolError::File {
-            path: folder.to_owned(),
-            source,
-        })?;
+        fs::create_dir_all(folder)
+            .map_err(|source| ProtocolError::File { path: folder.to_owned(), source })?;
         for (file, text) in FILES.iter().zip([&self.certificate, &self.key, &self.ca]) {
             write_private(&folder.join(file), text)?;
         }
@@ -147,10 +139,7 @@ impl Credentials {
 
 /// Writes a file with mode 0600, replacing what was there in one step.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), ProtocolError> {
-    let failed = |source| ProtocolError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| ProtocolError::File { path: path.to_owned(), source };
     let new = path.with_extension("new");
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -159,8 +148,6 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), ProtocolError
         .mode(0o600)
         .open(&new)
         .map_err(failed)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&new, path).map_err(failed)
 }

@@ -91,19 +91,9 @@ pub async fn greet(incoming: quinn::Incoming) -> Result<Arrival, ProtocolError> 
             // A slave agent's hello holds everything that it knows about stages.
             receiver.set_limit(MAX_FRAME);
         }
-        let hello = receiver
-            .recv()
-            .await?
-            .ok_or(ProtocolError::Closed("instead of saying hello"))?;
+        let hello = receiver.recv().await?.ok_or(ProtocolError::Closed("instead of saying hello"))?;
         let address = connection.remote_address();
-        Ok(Arrival {
-            identity,
-            hello,
-            address,
-            connection,
-            sender: FrameSender::new(send),
-            receiver,
-        })
+        Ok(Arrival { identity, hello, address, connection, sender: FrameSender::new(send), receiver })
     };
     tokio::time::timeout(HELLO_TIMEOUT, greeting)
         .await
@@ -139,10 +129,7 @@ impl Arrival {
     /// # Errors
     /// Where the connection breaks.
     pub async fn refuse(self, reason: impl Into<String>) -> Result<(), ProtocolError> {
-        self.farewell(&HelloReply::Refused {
-            reason: reason.into(),
-        })
-        .await
+        self.farewell(&HelloReply::Refused { reason: reason.into() }).await
     }
 
     async fn farewell(mut self, reply: &HelloReply) -> Result<(), ProtocolError> {
@@ -163,13 +150,7 @@ impl Arrival {
         R: DeserializeOwned,
     {
         self.sender.send(&HelloReply::Accepted { version }).await?;
-        Ok((
-            Link {
-                connection: self.connection,
-            },
-            Sender::new(self.sender),
-            Receiver::new(self.receiver),
-        ))
+        Ok((Link { connection: self.connection }, Sender::new(self.sender), Receiver::new(self.receiver)))
     }
 }
 

@@ -106,11 +106,7 @@ impl Streams {
             sender.finish();
             return Err(ProtocolError::Closed("before an upload began"));
         };
-        Ok(Upload {
-            sender,
-            receiver,
-            offset: have,
-        })
+        Ok(Upload { sender, receiver, offset: have })
     }
 
     /// Asks for a file of the run's repository, at most `limit` bytes long.
@@ -124,10 +120,7 @@ impl Streams {
     ) -> Result<(FetchReply, Vec<u8>), ProtocolError> {
         let (mut sender, mut receiver) = self.open(header).await?;
         sender.finish();
-        let reply: FetchReply = receiver
-            .recv()
-            .await?
-            .ok_or(ProtocolError::Closed("before it answered"))?;
+        let reply: FetchReply = receiver.recv().await?.ok_or(ProtocolError::Closed("before it answered"))?;
         let mut content = Vec::new();
         if let FetchReply::Found { length } = reply {
             if length > limit {
@@ -233,16 +226,10 @@ impl IncomingStream {
         receive: quinn::RecvStream,
     ) -> Result<Self, ProtocolError> {
         let mut receiver = FrameReceiver::with_limit(receive, MAX_HELLO);
-        let header = receiver
-            .recv()
-            .await?
-            .ok_or(ProtocolError::Closed("before it said what a stream is for"))?;
+        let header =
+            receiver.recv().await?.ok_or(ProtocolError::Closed("before it said what a stream is for"))?;
         receiver.set_limit(CHUNK);
-        Ok(Self {
-            header,
-            sender: FrameSender::new(send),
-            receiver,
-        })
+        Ok(Self { header, sender: FrameSender::new(send), receiver })
     }
 
     /// Tells the agent how many bytes of its upload are here.

@@ -26,17 +26,10 @@ impl JoinToken {
     /// Where the system has no random numbers.
     pub fn generate(ca_fingerprint: [u8; 32]) -> Result<Self, ProtocolError> {
         let mut secret = [0; 32];
-        rustls::crypto::ring::default_provider()
-            .secure_random
-            .fill(&mut secret)
-            .map_err(|_| ProtocolError::Identity {
-                what: "join token",
-                detail: "no random numbers".to_owned(),
-            })?;
-        Ok(Self {
-            ca_fingerprint,
-            secret,
-        })
+        rustls::crypto::ring::default_provider().secure_random.fill(&mut secret).map_err(|_| {
+            ProtocolError::Identity { what: "join token", detail: "no random numbers".to_owned() }
+        })?;
+        Ok(Self { ca_fingerprint, secret })
     }
 
     /// SHA-256 of the secret, in hexadecimal: what the engine keeps of a token.
@@ -62,16 +55,8 @@ impl FromStr for JoinToken {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.trim().split('.');
-        match (
-            parts.next(),
-            parts.next().and_then(unhex),
-            parts.next().and_then(unhex),
-            parts.next(),
-        ) {
-            (Some(PREFIX), Some(ca_fingerprint), Some(secret), None) => Ok(Self {
-                ca_fingerprint,
-                secret,
-            }),
+        match (parts.next(), parts.next().and_then(unhex), parts.next().and_then(unhex), parts.next()) {
+            (Some(PREFIX), Some(ca_fingerprint), Some(secret), None) => Ok(Self { ca_fingerprint, secret }),
             _ => Err(ProtocolError::Identity {
                 what: "join token",
                 detail: format!("it does not have the form {PREFIX}.FINGERPRINT.SECRET"),
@@ -86,14 +71,12 @@ pub(crate) fn fingerprint(der: &[u8]) -> [u8; 32] {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            for nibble in [byte >> 4, byte & 15] {
-                text.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
-            }
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
+        }
+        text
+    })
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -31,10 +31,7 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn failed<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> ProtocolError {
-    move |error| ProtocolError::Identity {
-        what,
-        detail: error.to_string(),
-    }
+    move |error| ProtocolError::Identity { what, detail: error.to_string() }
 }
 
 pub(crate) fn certificate_from_pem(pem: &str) -> Result<CertificateDer<'static>, ProtocolError> {
@@ -47,9 +44,7 @@ fn key_from_pem(pem: &str) -> Result<PrivateKeyDer<'static>, ProtocolError> {
 
 fn roots(ca: &str) -> Result<Arc<RootCertStore>, ProtocolError> {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(certificate_from_pem(ca)?)
-        .map_err(failed("CA certificate"))?;
+    roots.add(certificate_from_pem(ca)?).map_err(failed("CA certificate"))?;
     Ok(Arc::new(roots))
 }
 
@@ -70,10 +65,7 @@ pub(crate) fn server_config(credentials: &Credentials) -> Result<quinn::ServerCo
         .build()
         .map_err(failed(WHAT))?;
     // The CA's certificate is sent along: a joining agent knows only its fingerprint.
-    let chain = vec![
-        certificate_from_pem(&credentials.certificate)?,
-        certificate_from_pem(&credentials.ca)?,
-    ];
+    let chain = vec![certificate_from_pem(&credentials.certificate)?, certificate_from_pem(&credentials.ca)?];
     let mut tls = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(failed(WHAT))?
@@ -117,10 +109,7 @@ pub(crate) fn joining_config(ca_fingerprint: [u8; 32]) -> Result<quinn::ClientCo
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(failed("TLS configuration"))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(PinnedAuthority {
-            ca_fingerprint,
-            provider: provider(),
-        }))
+        .with_custom_certificate_verifier(Arc::new(PinnedAuthority { ca_fingerprint, provider: provider() }))
         .with_no_client_auth();
     client_config(tls)
 }
@@ -143,10 +132,8 @@ impl ServerCertVerifier for PinnedAuthority {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let refused =
             || rustls::Error::General("the engine's CA is not the one that the join token names".to_owned());
-        let ca = intermediates
-            .iter()
-            .find(|der| fingerprint(der) == self.ca_fingerprint)
-            .ok_or_else(refused)?;
+        let ca =
+            intermediates.iter().find(|der| fingerprint(der) == self.ca_fingerprint).ok_or_else(refused)?;
         let mut roots = RootCertStore::empty();
         roots.add(ca.clone().into_owned())?;
         rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
@@ -175,8 +162,6 @@ impl ServerCertVerifier for PinnedAuthority {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

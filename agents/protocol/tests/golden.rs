@@ -37,11 +37,7 @@ fn finished() -> StageReport {
         duration_ms: 45,
         output_length: 678,
         leftovers: vec!["xrootd (pid 12)".to_owned()],
-        logs: vec![CollectedLog {
-            path: "/var/log/x".to_owned(),
-            length: 9,
-            note: "rotated".to_owned(),
-        }],
+        logs: vec![CollectedLog { path: "/var/log/x".to_owned(), length: 9, note: "rotated".to_owned() }],
     }))
 }
 
@@ -113,11 +109,7 @@ impl Lines {
 
 fn hellos(lines: &mut Lines) {
     let text = || "t".to_owned();
-    lines.add(&Hello::Join {
-        versions: (1, 1),
-        token: text(),
-        request: text(),
-    });
+    lines.add(&Hello::Join { versions: (1, 1), token: text(), request: text() });
     lines.add(&Hello::Slave {
         versions: (1, 1),
         software: text(),
@@ -133,57 +125,29 @@ fn hellos(lines: &mut Lines) {
         software: text(),
         abilities: Abilities {
             provider: "sandbox".to_owned(),
-            room: Room {
-                memory_kib: 1,
-                cores: 2,
-                disk_bytes: 3,
-            },
+            room: Room { memory_kib: 1, cores: 2, disk_bytes: 3 },
             labels: vec![text()],
             exclusive: false,
         },
         instances: vec![("r1.0".into(), true)],
     });
     lines.add(&HelloReply::Accepted { version: 1 });
-    lines.add(&HelloReply::Joined {
-        certificate: text(),
-        ca: text(),
-    });
+    lines.add(&HelloReply::Joined { certificate: text(), ca: text() });
     lines.add(&HelloReply::Refused { reason: text() });
 }
 
 fn control(lines: &mut Lines) {
     let text = || "t".to_owned();
-    lines.add(&SlaveToEngine::Report {
-        attempt: attempt(),
-        report: finished(),
-    });
+    lines.add(&SlaveToEngine::Report { attempt: attempt(), report: finished() });
     lines.add(&SlaveToEngine::Goodbye);
     lines.add(&EngineToSlave::Order { order: order() });
-    lines.add(&EngineToSlave::EndStage {
-        attempt: attempt(),
-        why: EndCause::TimedOut,
-        reason: text(),
-    });
-    lines.add(&EngineToSlave::EndStage {
-        attempt: attempt(),
-        why: EndCause::Cancelled,
-        reason: text(),
-    });
+    lines.add(&EngineToSlave::EndStage { attempt: attempt(), why: EndCause::TimedOut, reason: text() });
+    lines.add(&EngineToSlave::EndStage { attempt: attempt(), why: EndCause::Cancelled, reason: text() });
     lines.add(&EngineToSlave::Forget { attempt: attempt() });
-    lines.add(&HypervisorToEngine::Progress {
-        instance: "i".into(),
-        detail: text(),
-    });
+    lines.add(&HypervisorToEngine::Progress { instance: "i".into(), detail: text() });
     lines.add(&HypervisorToEngine::Made { instance: "i".into() });
-    lines.add(&HypervisorToEngine::Failed {
-        instance: "i".into(),
-        detail: text(),
-    });
-    lines.add(&HypervisorToEngine::MachineGone {
-        instance: "i".into(),
-        host: text(),
-        detail: text(),
-    });
+    lines.add(&HypervisorToEngine::Failed { instance: "i".into(), detail: text() });
+    lines.add(&HypervisorToEngine::MachineGone { instance: "i".into(), host: text(), detail: text() });
     lines.add(&HypervisorToEngine::Stopped { instance: "i".into() });
     lines.add(&HypervisorToEngine::Goodbye);
     lines.add(&EngineToHypervisor::StartInstance {
@@ -197,20 +161,9 @@ fn control(lines: &mut Lines) {
 fn streams(lines: &mut Lines) {
     let text = || "t".to_owned();
     lines.add(&StreamHeader::Output { attempt: attempt() });
-    lines.add(&StreamHeader::Log {
-        attempt: attempt(),
-        index: 1,
-        path: text(),
-    });
-    lines.add(&StreamHeader::Fetch {
-        instance: "i".into(),
-        host: text(),
-        path: text(),
-    });
-    lines.add(&StreamHeader::Console {
-        instance: "i".into(),
-        host: text(),
-    });
+    lines.add(&StreamHeader::Log { attempt: attempt(), index: 1, path: text() });
+    lines.add(&StreamHeader::Fetch { instance: "i".into(), host: text(), path: text() });
+    lines.add(&StreamHeader::Console { instance: "i".into(), host: text() });
     lines.add(&Progress { have: 5 });
     lines.add(&FetchReply::Found { length: 5 });
     lines.add(&FetchReply::NotFound { reason: text() });
@@ -233,24 +186,9 @@ fn version_1() {
 #[test]
 fn kinds_of_the_future_are_no_errors() {
     let line = r#"{"message":"teleport","where":"there"}"#;
-    assert_eq!(
-        serde_json::from_str::<SlaveToEngine>(line).unwrap(),
-        SlaveToEngine::Unknown
-    );
-    assert_eq!(
-        serde_json::from_str::<EngineToSlave>(line).unwrap(),
-        EngineToSlave::Unknown
-    );
-    assert_eq!(
-        serde_json::from_str::<HypervisorToEngine>(line).unwrap(),
-        HypervisorToEngine::Unknown
-    );
-    assert_eq!(
-        serde_json::from_str::<EngineToHypervisor>(line).unwrap(),
-        EngineToHypervisor::Unknown
-    );
-    assert_eq!(
-        serde_json::from_str::<StreamHeader>(r#"{"stream":"x"}"#).unwrap(),
-        StreamHeader::Unknown
-    );
+    assert_eq!(serde_json::from_str::<SlaveToEngine>(line).unwrap(), SlaveToEngine::Unknown);
+    assert_eq!(serde_json::from_str::<EngineToSlave>(line).unwrap(), EngineToSlave::Unknown);
+    assert_eq!(serde_json::from_str::<HypervisorToEngine>(line).unwrap(), HypervisorToEngine::Unknown);
+    assert_eq!(serde_json::from_str::<EngineToHypervisor>(line).unwrap(), EngineToHypervisor::Unknown);
+    assert_eq!(serde_json::from_str::<StreamHeader>(r#"{"stream":"x"}"#).unwrap(), StreamHeader::Unknown);
 }

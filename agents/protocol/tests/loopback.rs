@@ -19,21 +19,11 @@ fn machine() -> MachineId {
 }
 
 fn attempt() -> AttemptId {
-    AttemptId {
-        run: "r1".into(),
-        stage: StageId::SUITE_INITIALIZE,
-        machine: machine(),
-        number: 1,
-    }
+    AttemptId { run: "r1".into(), stage: StageId::SUITE_INITIALIZE, machine: machine(), number: 1 }
 }
 
 fn hello(versions: (u32, u32)) -> Hello {
-    Hello::Slave {
-        versions,
-        software: "test".to_owned(),
-        boot_id: "b".to_owned(),
-        known: Vec::new(),
-    }
+    Hello::Slave { versions, software: "test".to_owned(), boot_id: "b".to_owned(), known: Vec::new() }
 }
 
 struct Engine {
@@ -49,12 +39,7 @@ fn engine() -> Engine {
     let credentials = authority.issue(&Identity::Engine).unwrap();
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials).unwrap();
     let address = listener.local_addr().unwrap();
-    Engine {
-        authority,
-        listener,
-        address,
-        _folder: folder,
-    }
+    Engine { authority, listener, address, _folder: folder }
 }
 
 impl Engine {
@@ -69,22 +54,14 @@ impl Engine {
 
 async fn pair(
     engine: &Engine,
-) -> (
-    SlaveSession,
-    Link,
-    client::Sender<EngineToSlave>,
-    client::Receiver<SlaveToEngine>,
-) {
+) -> (SlaveSession, Link, client::Sender<EngineToSlave>, client::Receiver<SlaveToEngine>) {
     let credentials = engine.slave();
     let hello = hello((1, NEWEST));
     let (session, accepted) = tokio::join!(client::connect(engine.address, &credentials, &hello), async {
         let arrival = engine.arrival().await;
         assert_eq!(arrival.identity, Some(Identity::Slave(machine())));
         let version = arrival.version().unwrap();
-        arrival
-            .accept::<EngineToSlave, SlaveToEngine>(version)
-            .await
-            .unwrap()
+        arrival.accept::<EngineToSlave, SlaveToEngine>(version).await.unwrap()
     });
     let (link, sender, receiver) = accepted;
     (session.unwrap(), link, sender, receiver)
@@ -97,23 +74,12 @@ async fn join_then_connect_as_the_name_that_the_engine_chose() {
     let (credentials, ()) = tokio::join!(client::join(engine.address, &token), async {
         let arrival = engine.arrival().await;
         assert_eq!(arrival.identity, None);
-        let Hello::Join {
-            token: shown,
-            request,
-            ..
-        } = arrival.hello.clone()
-        else {
+        let Hello::Join { token: shown, request, .. } = arrival.hello.clone() else {
             panic!("{:?}", arrival.hello)
         };
         assert_eq!(shown.parse::<JoinToken>().unwrap().digest(), token.digest());
-        let certificate = engine
-            .authority
-            .sign(&request, &Identity::Slave(machine()))
-            .unwrap();
-        arrival
-            .joined(certificate, engine.authority.certificate().to_owned())
-            .await
-            .unwrap();
+        let certificate = engine.authority.sign(&request, &Identity::Slave(machine())).unwrap();
+        arrival.joined(certificate, engine.authority.certificate().to_owned()).await.unwrap();
     });
     let credentials = credentials.unwrap();
     assert_eq!(credentials.identity().unwrap(), Identity::Slave(machine()));
@@ -128,10 +94,7 @@ async fn messages_go_both_ways_and_a_goodbye_arrives() {
     let engine = engine();
     let (mut session, _link, mut sender, mut receiver) = pair(&engine).await;
     assert_eq!(session.version, NEWEST);
-    let report = SlaveToEngine::Report {
-        attempt: attempt(),
-        report: StageReport::Accepted,
-    };
+    let report = SlaveToEngine::Report { attempt: attempt(), report: StageReport::Accepted };
     session.sender.send(&report).await.unwrap();
     assert_eq!(receiver.recv().await.unwrap(), Some(report));
     let forget = EngineToSlave::Forget { attempt: attempt() };
@@ -153,10 +116,7 @@ async fn an_upload_goes_on_where_the_last_connection_broke() {
     let agent = async {
         let mut upload = session.streams.upload(&header).await.unwrap();
         assert_eq!(upload.offset(), 0);
-        upload
-            .write(Bytes::copy_from_slice(&content[..2 * CHUNK]))
-            .await
-            .unwrap();
+        upload.write(Bytes::copy_from_slice(&content[..2 * CHUNK])).await.unwrap();
         upload
     };
     let receiving = async {
@@ -196,36 +156,19 @@ async fn an_upload_goes_on_where_the_last_connection_broke() {
 #[tokio::test]
 async fn a_file_is_fetched_or_refused_in_words() {
     let engine = engine();
-    let credentials = engine
-        .authority
-        .issue(&Identity::Hypervisor("hv1".into()))
-        .unwrap();
-    let hello = Hello::Slave {
-        versions: (1, 9),
-        software: String::new(),
-        boot_id: String::new(),
-        known: Vec::new(),
-    };
+    let credentials = engine.authority.issue(&Identity::Hypervisor("hv1".into())).unwrap();
+    let hello =
+        Hello::Slave { versions: (1, 9), software: String::new(), boot_id: String::new(), known: Vec::new() };
     let (session, link) = tokio::join!(client::connect(engine.address, &credentials, &hello), async {
         let arrival = engine.arrival().await;
         assert_eq!(arrival.identity, Some(Identity::Hypervisor("hv1".into())));
         arrival.accept::<EngineToSlave, SlaveToEngine>(1).await.unwrap()
     });
     let session: HypervisorSession = session.unwrap();
-    let header = StreamHeader::Fetch {
-        instance: "i".into(),
-        host: "h".to_owned(),
-        path: "p".to_owned(),
-    };
+    let header = StreamHeader::Fetch { instance: "i".into(), host: "h".to_owned(), path: "p".to_owned() };
     for (reply, content, limit) in [
         (FetchReply::Found { length: 200_000 }, vec![7u8; 200_000], 1 << 20),
-        (
-            FetchReply::NotFound {
-                reason: "no such file".to_owned(),
-            },
-            vec![],
-            1 << 20,
-        ),
+        (FetchReply::NotFound { reason: "no such file".to_owned() }, vec![], 1 << 20),
     ] {
         let (answer, ()) = tokio::join!(session.streams.fetch(&header, limit), async {
             let stream = link.0.accept_stream().await.unwrap().header().await.unwrap();
@@ -242,10 +185,7 @@ async fn strangers_are_refused() {
 
     // A certificate of another CA: the engine refuses the handshake.
     let foreign = other.issue(&Identity::Slave(machine())).unwrap();
-    let foreign = Credentials {
-        ca: engine.authority.certificate().to_owned(),
-        ..foreign
-    };
+    let foreign = Credentials { ca: engine.authority.certificate().to_owned(), ..foreign };
     let hello_1 = hello((1, NEWEST));
     let (session, incoming) = tokio::join!(
         client::connect::<SlaveToEngine, EngineToSlave>(engine.address, &foreign, &hello_1),
@@ -264,10 +204,7 @@ async fn strangers_are_refused() {
     );
     assert!(session.is_err());
     let refusal = joined.unwrap_err().to_string();
-    assert!(
-        refusal.contains("not the one that the join token names"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("not the one that the join token names"), "{refusal}");
 
     // A version that this build does not speak: refused in words.
     let credentials = engine.slave();

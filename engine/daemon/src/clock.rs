@@ -13,13 +13,8 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
-        Self {
-            start: Instant::now(),
-            start_millis: u64::try_from(since_epoch.as_millis()).unwrap_or(0),
-        }
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Self { start: Instant::now(), start_millis: u64::try_from(since_epoch.as_millis()).unwrap_or(0) }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

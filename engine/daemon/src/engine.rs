@@ -135,18 +135,13 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     let path = config.state.join("journal.jsonl");
     let journal = Journal::create(&path).map_err(state_error(&path))?;
     let authority = Arc::new(Authority::open_or_create(&config.state.join("ca"))?);
-    let listener = Arc::new(Listener::bind(
-        config.listen,
-        &authority.issue(&Identity::Engine)?,
-    )?);
+    let listener = Arc::new(Listener::bind(config.listen, &authority.issue(&Identity::Engine)?)?);
     let address = listener.local_addr()?;
 
     let (commands, inbox) = mpsc::channel(INBOX);
     let (live, _) = broadcast::channel(LIVE_OUTPUT);
-    let (status_sender, status) = watch::channel(Arc::new(EngineStatus {
-        idle: true,
-        ..EngineStatus::default()
-    }));
+    let (status_sender, status) =
+        watch::channel(Arc::new(EngineStatus { idle: true, ..EngineStatus::default() }));
     let (tokens, runs) = (Arc::new(Tokens::default()), Arc::new(Runs::default()));
     let context = Context {
         commands: commands.clone(),
@@ -172,13 +167,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         status: status_sender,
     };
     tokio::spawn(engine.run(inbox));
-    Ok(EngineHandle {
-        commands,
-        status,
-        live,
-        authority,
-        address,
-    })
+    Ok(EngineHandle { commands, status, live, authority, address })
 }
 
 struct Engine {
@@ -228,45 +217,21 @@ impl Engine {
     fn take(&mut self, command: Command) -> io::Result<()> {
         match command {
             Command::Submit { run, plan, trigger } => self.handle(Input::Submit { run, plan, trigger }),
-            Command::Cancel {
-                run,
-                by,
-                reason,
-                force,
-            } => self.handle(Input::Cancel {
-                run,
-                by,
-                reason,
-                force,
-            }),
+            Command::Cancel { run, by, reason, force } => {
+                self.handle(Input::Cancel { run, by, reason, force })
+            }
             Command::Subscribe(subscriber) => {
                 self.subscribers.push(subscriber);
                 Ok(())
             }
-            Command::SlaveConnected {
-                machine,
-                connected,
-                boot_id,
-                known,
-            } => {
+            Command::SlaveConnected { machine, connected, boot_id, known } => {
                 self.slaves.insert(machine.clone(), connected);
-                let arrived: Vec<_> = known
-                    .iter()
-                    .filter_map(|(attempt, report)| self.arrived(attempt, report))
-                    .collect();
-                self.handle(Input::SlaveConnected {
-                    machine,
-                    boot_id,
-                    known,
-                })?;
+                let arrived: Vec<_> =
+                    known.iter().filter_map(|(attempt, report)| self.arrived(attempt, report)).collect();
+                self.handle(Input::SlaveConnected { machine, boot_id, known })?;
                 arrived.into_iter().try_for_each(|input| self.handle(input))
             }
-            Command::SlaveReport {
-                machine,
-                serial,
-                attempt,
-                report,
-            } => {
+            Command::SlaveReport { machine, serial, attempt, report } => {
                 if attempt.machine != machine {
                     warn!(%machine, %attempt, "a slave agent spoke for another machine and was not believed");
                     return Ok(());
@@ -278,22 +243,13 @@ impl Engine {
                 self.handle(Input::StageReport { attempt, report })?;
                 arrived.map_or(Ok(()), |input| self.handle(input))
             }
-            Command::SlaveDisconnected {
-                machine,
-                serial,
-                orderly,
-                idle,
-            } => {
+            Command::SlaveDisconnected { machine, serial, orderly, idle } => {
                 if !self.slaves.remove(&machine, serial) {
                     return Ok(());
                 }
                 let now = self.clock.now();
                 let last_contact = if idle { now.before(IDLE_TIMEOUT) } else { now };
-                self.handle(Input::SlaveDisconnected {
-                    machine,
-                    orderly,
-                    last_contact,
-                })
+                self.handle(Input::SlaveDisconnected { machine, orderly, last_contact })
             }
             Command::OutputStored { attempt, length } => {
                 let arrived = self.arrivals.output(&attempt, length);
@@ -303,27 +259,16 @@ impl Engine {
                 let arrived = self.arrivals.log(&attempt, index);
                 self.output_arrived(attempt, arrived)
             }
-            Command::HypervisorConnected {
-                name,
-                connected,
-                abilities,
-                instances,
-            } => self.hypervisor_connected(name, connected, abilities, instances),
-            Command::HypervisorReport {
-                name,
-                serial,
-                message,
-            } => {
+            Command::HypervisorConnected { name, connected, abilities, instances } => {
+                self.hypervisor_connected(name, connected, abilities, instances)
+            }
+            Command::HypervisorReport { name, serial, message } => {
                 if !self.hypervisors.is_current(&name, serial) {
                     return Ok(());
                 }
                 instance_report(name, message).map_or(Ok(()), |input| self.handle(input))
             }
-            Command::HypervisorDisconnected {
-                name,
-                serial,
-                orderly,
-            } => {
+            Command::HypervisorDisconnected { name, serial, orderly } => {
                 if !self.hypervisors.remove(&name, serial) {
                     return Ok(());
                 }
@@ -341,31 +286,13 @@ impl Engine {
         instances: Vec<(InstanceId, bool)>,
     ) -> io::Result<()> {
         self.hypervisors.insert(name.clone(), connected);
-        let Abilities {
-            provider,
-            room,
-            labels,
-            exclusive,
-        } = abilities;
-        let ability = Ability {
-            provider,
-            room,
-            labels: labels.into_iter().collect(),
-            exclusive,
-        };
+        let Abilities { provider, room, labels, exclusive } = abilities;
+        let ability = Ability { provider, room, labels: labels.into_iter().collect(), exclusive };
         let all = instances.iter().map(|(instance, _)| instance.clone()).collect();
-        self.handle(Input::HypervisorConnected {
-            name: name.clone(),
-            ability,
-            instances: all,
-        })?;
+        self.handle(Input::HypervisorConnected { name: name.clone(), ability, instances: all })?;
         for (instance, _) in instances.into_iter().filter(|(_, made)| *made) {
             let report = InstanceReport::Made;
-            self.handle(Input::InstanceReport {
-                hypervisor: name.clone(),
-                instance,
-                report,
-            })?;
+            self.handle(Input::InstanceReport { hypervisor: name.clone(), instance, report })?;
         }
         Ok(())
     }
@@ -376,16 +303,11 @@ impl Engine {
             return None;
         };
         let length = self.arrivals.reported(attempt, finished)?;
-        Some(Input::OutputArrived {
-            attempt: attempt.clone(),
-            length,
-        })
+        Some(Input::OutputArrived { attempt: attempt.clone(), length })
     }
 
     fn output_arrived(&mut self, attempt: AttemptId, length: Option<u64>) -> io::Result<()> {
-        length.map_or(Ok(()), |length| {
-            self.handle(Input::OutputArrived { attempt, length })
-        })
+        length.map_or(Ok(()), |length| self.handle(Input::OutputArrived { attempt, length }))
     }
 
     /// One step of the core. An error is the journal's: the engine stops, as nothing can be promised any more.
@@ -399,10 +321,7 @@ impl Engine {
         self.status.send_replace(Arc::new(EngineStatus {
             runs: self.core.runs(),
             idle: self.core.is_idle(),
-            failed: result
-                .as_ref()
-                .err()
-                .map(|error| format!("the journal can't be written: {error}")),
+            failed: result.as_ref().err().map(|error| format!("the journal can't be written: {error}")),
         }));
         result
     }
@@ -415,34 +334,16 @@ impl Engine {
                     self.publish(event);
                 }
             }
-            Effect::StartInstance {
-                hypervisor,
-                instance,
-                cluster,
-                ..
-            } => {
+            Effect::StartInstance { hypervisor, instance, cluster, .. } => {
                 self.start_instance(&hypervisor, instance, cluster);
             }
             Effect::StopInstance { hypervisor, instance } => {
                 self.tokens.forget(&instance);
-                self.hypervisors
-                    .send(&hypervisor, EngineToHypervisor::StopInstance { instance });
+                self.hypervisors.send(&hypervisor, EngineToHypervisor::StopInstance { instance });
             }
             Effect::Order { machine, order } => self.slaves.send(&machine, EngineToSlave::Order { order }),
-            Effect::EndStage {
-                machine,
-                attempt,
-                cause,
-                reason,
-            } => {
-                self.slaves.send(
-                    &machine,
-                    EngineToSlave::EndStage {
-                        attempt,
-                        why: cause,
-                        reason,
-                    },
-                );
+            Effect::EndStage { machine, attempt, cause, reason } => {
+                self.slaves.send(&machine, EngineToSlave::EndStage { attempt, why: cause, reason });
             }
             Effect::Forget { machine, attempt } => {
                 self.arrivals.forget(&attempt);
@@ -455,8 +356,7 @@ impl Engine {
     fn publish(&mut self, event: Event) {
         self.runs.apply(&event);
         let event = Arc::new(event);
-        self.subscribers
-            .retain(|subscriber| subscriber.send(event.clone()).is_ok());
+        self.subscribers.retain(|subscriber| subscriber.send(event.clone()).is_ok());
     }
 
     /// Sends the order with a fresh join token for each machine; those of an earlier order are void.
@@ -479,19 +379,8 @@ impl Engine {
                 None
             }
         };
-        let tokens = cluster
-            .hosts
-            .iter()
-            .filter_map(|host| token_of(&host.name))
-            .collect();
-        self.hypervisors.send(
-            hypervisor,
-            EngineToHypervisor::StartInstance {
-                instance,
-                cluster,
-                tokens,
-            },
-        );
+        let tokens = cluster.hosts.iter().filter_map(|host| token_of(&host.name)).collect();
+        self.hypervisors.send(hypervisor, EngineToHypervisor::StartInstance { instance, cluster, tokens });
     }
 }
 
@@ -507,17 +396,11 @@ fn instance_report(hypervisor: HypervisorName, message: HypervisorToEngine) -> O
         HypervisorToEngine::Progress { instance, detail } => (instance, InstanceReport::Progress { detail }),
         HypervisorToEngine::Made { instance } => (instance, InstanceReport::Made),
         HypervisorToEngine::Failed { instance, detail } => (instance, InstanceReport::Failed { detail }),
-        HypervisorToEngine::MachineGone {
-            instance,
-            host,
-            detail,
-        } => (instance, InstanceReport::MachineGone { host, detail }),
+        HypervisorToEngine::MachineGone { instance, host, detail } => {
+            (instance, InstanceReport::MachineGone { host, detail })
+        }
         HypervisorToEngine::Stopped { instance } => (instance, InstanceReport::Stopped),
         HypervisorToEngine::Goodbye | HypervisorToEngine::Unknown => return None,
     };
-    Some(Input::InstanceReport {
-        hypervisor,
-        instance,
-        report,
-    })
+    Some(Input::InstanceReport { hypervisor, instance, report })
 }

@@ -16,31 +16,19 @@ pub(crate) async fn read(repository: PathBuf, path: String) -> (FetchReply, Byte
 }
 
 fn refused(reason: impl Into<String>) -> FetchReply {
-    FetchReply::Refused {
-        reason: reason.into(),
-    }
+    FetchReply::Refused { reason: reason.into() }
 }
 
 fn not_found(path: &str) -> FetchReply {
-    FetchReply::NotFound {
-        reason: format!("`{path}` is not in the repository"),
-    }
+    FetchReply::NotFound { reason: format!("`{path}` is not in the repository") }
 }
 
 fn read_blocking(repository: &Path, path: &str) -> (FetchReply, Bytes) {
     match locate(repository, path) {
         Err(reply) => (reply, Bytes::new()),
         Ok(file) => match std::fs::read(&file) {
-            Ok(content) => (
-                FetchReply::Found {
-                    length: content.len() as u64,
-                },
-                content.into(),
-            ),
-            Err(error) => (
-                refused(format!("`{path}` could not be read: {error}")),
-                Bytes::new(),
-            ),
+            Ok(content) => (FetchReply::Found { length: content.len() as u64 }, content.into()),
+            Err(error) => (refused(format!("`{path}` could not be read: {error}")), Bytes::new()),
         },
     }
 }
@@ -59,12 +47,7 @@ fn locate(repository: &Path, path: &str) -> Result<PathBuf, FetchReply> {
         resolve(repository).map_err(|error| refused(format!("the repository could not be read: {error}")))?;
     let file = match resolve(&root.join(path)) {
         Ok(file) => file,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Err(not_found(path));
         }
         Err(error) => return Err(refused(format!("`{path}` could not be read: {error}"))),
@@ -74,10 +57,9 @@ fn locate(repository: &Path, path: &str) -> Result<PathBuf, FetchReply> {
     }
     match std::fs::metadata(&file) {
         Ok(metadata) if !metadata.is_file() => Err(not_found(path)),
-        Ok(metadata) if metadata.len() > LIMIT => Err(refused(format!(
-            "`{path}` has {} bytes, more than the limit of {LIMIT}",
-            metadata.len()
-        ))),
+        Ok(metadata) if metadata.len() > LIMIT => {
+            Err(refused(format!("`{path}` has {} bytes, more than the limit of {LIMIT}", metadata.len())))
+        }
         Ok(_) => Ok(file),
         Err(error) => Err(refused(format!("`{path}` could not be read: {error}"))),
     }
@@ -113,11 +95,7 @@ mod tests {
             ("a\0b", false),
         ] {
             let (reply, content) = read_blocking(&root, path);
-            assert_eq!(
-                matches!(reply, FetchReply::Found { .. }),
-                found,
-                "{path}: {reply:?}"
-            );
+            assert_eq!(matches!(reply, FetchReply::Found { .. }), found, "{path}: {reply:?}");
             assert_eq!(content, if found { &b"content"[..] } else { b"" }, "{path}");
         }
     }

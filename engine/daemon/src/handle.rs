@@ -59,22 +59,13 @@ impl EngineHandle {
 
     /// Asks for a run. What becomes of it is told to subscribers.
     pub async fn submit(&self, run: RunId, plan: RunPlan, trigger: impl Into<String>) {
-        let command = Command::Submit {
-            run,
-            plan: Box::new(plan),
-            trigger: trigger.into(),
-        };
+        let command = Command::Submit { run, plan: Box::new(plan), trigger: trigger.into() };
         let _ = self.commands.send(command).await;
     }
 
     /// Gives a run up; `force` leaves finalize stages out.
     pub async fn cancel(&self, run: RunId, by: impl Into<String>, reason: impl Into<String>, force: bool) {
-        let command = Command::Cancel {
-            run,
-            by: by.into(),
-            reason: reason.into(),
-            force,
-        };
+        let command = Command::Cancel { run, by: by.into(), reason: reason.into(), force };
         let _ = self.commands.send(command).await;
     }
 

@@ -17,9 +17,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// A new journal.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            file: OpenOptions::new().append(true).create_new(true).open(path)?,
-        })
+        Ok(Self { file: OpenOptions::new().append(true).create_new(true).open(path)? })
     }
 
     /// Appends events; all of them are in the file when it returns.

@@ -71,41 +71,19 @@ async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), Protoco
             slave(context, machine, (boot_id, known), arrival.accept(version).await?).await;
             Ok(())
         }
-        (
-            Some(Identity::Hypervisor(name)),
-            Hello::Hypervisor {
-                abilities, instances, ..
-            },
-        ) => {
-            hypervisor(
-                context,
-                name,
-                (abilities, instances),
-                arrival.accept(version).await?,
-            )
-            .await;
+        (Some(Identity::Hypervisor(name)), Hello::Hypervisor { abilities, instances, .. }) => {
+            hypervisor(context, name, (abilities, instances), arrival.accept(version).await?).await;
             Ok(())
         }
         (Some(identity), _) => {
-            arrival
-                .refuse(format!(
-                    "its certificate is for {identity}, which has another role"
-                ))
-                .await
+            arrival.refuse(format!("its certificate is for {identity}, which has another role")).await
         }
-        (None, _) => {
-            arrival
-                .refuse("it has no certificate; it must join with a token first")
-                .await
-        }
+        (None, _) => arrival.refuse("it has no certificate; it must join with a token first").await,
     }
 }
 
 async fn join(context: &Context, arrival: Arrival, token: &str, request: &str) -> Result<(), ProtocolError> {
-    let identity = match token
-        .parse::<JoinToken>()
-        .map(|token| context.tokens.take(&token))
-    {
+    let identity = match token.parse::<JoinToken>().map(|token| context.tokens.take(&token)) {
         Ok(Some(identity)) => identity,
         Ok(None) => return arrival.refuse("the join token is unknown or used up").await,
         Err(error) => return arrival.refuse(error.to_string()).await,
@@ -113,9 +91,7 @@ async fn join(context: &Context, arrival: Arrival, token: &str, request: &str) -
     match context.authority.sign(request, &identity) {
         Ok(certificate) => {
             debug!(%identity, "joined");
-            arrival
-                .joined(certificate, context.authority.certificate().to_owned())
-                .await
+            arrival.joined(certificate, context.authority.certificate().to_owned()).await
         }
         Err(error) => arrival.refuse(error.to_string()).await,
     }
@@ -156,12 +132,7 @@ where
         hear: impl Fn(In) -> Heard,
         stream: impl Fn(PendingStream, &mut JoinSet<()>),
     ) -> Farewell {
-        let Self {
-            link,
-            mut sender,
-            mut receiver,
-            mut outgoing,
-        } = self;
+        let Self { link, mut sender, mut receiver, mut outgoing } = self;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             while let Some(message) = outgoing.recv().await {
@@ -202,48 +173,23 @@ async fn slave(
 ) {
     let serial = context.serials.fetch_add(1, Ordering::Relaxed);
     let (messages, outgoing) = mpsc::unbounded_channel();
-    let connected = Connected {
-        serial,
-        messages,
-        link: link.clone(),
-    };
+    let connected = Connected { serial, messages, link: link.clone() };
     let (boot_id, known) = hello;
-    let command = Command::SlaveConnected {
-        machine: machine.clone(),
-        connected,
-        boot_id,
-        known,
-    };
+    let command = Command::SlaveConnected { machine: machine.clone(), connected, boot_id, known };
     if context.commands.send(command).await.is_err() {
         return;
     }
     let hear = |message| match message {
-        SlaveToEngine::Report { attempt, report } => Heard::Command(Command::SlaveReport {
-            machine: machine.clone(),
-            serial,
-            attempt,
-            report,
-        }),
+        SlaveToEngine::Report { attempt, report } => {
+            Heard::Command(Command::SlaveReport { machine: machine.clone(), serial, attempt, report })
+        }
         SlaveToEngine::Goodbye => Heard::Goodbye,
         SlaveToEngine::Unknown => Heard::Unknown,
     };
     let stream = |stream, tasks: &mut JoinSet<()>| spawn_slave_stream(context, &machine, stream, tasks);
-    let conversation = Conversation {
-        link,
-        sender,
-        receiver,
-        outgoing,
-    };
+    let conversation = Conversation { link, sender, receiver, outgoing };
     let Farewell { orderly, idle } = conversation.run(&context.commands, hear, stream).await;
-    let _ = context
-        .commands
-        .send(Command::SlaveDisconnected {
-            machine,
-            serial,
-            orderly,
-            idle,
-        })
-        .await;
+    let _ = context.commands.send(Command::SlaveDisconnected { machine, serial, orderly, idle }).await;
 }
 
 fn spawn_slave_stream(
@@ -287,19 +233,13 @@ async fn slave_stream(
         None => {
             let file = RunFiles::output(&plan, attempt.stage, host, attempt.number);
             let limit = plan.limits.output_bytes + MARK;
-            let length = context
-                .uploads
-                .receive(&attempt.run, &file, Some(&attempt), limit, stream)
-                .await?;
+            let length = context.uploads.receive(&attempt.run, &file, Some(&attempt), limit, stream).await?;
             Command::OutputStored { attempt, length }
         }
         Some((index, path)) => {
             let file = RunFiles::log(&plan, attempt.stage, host, &path);
             let limit = plan.limits.log_bytes + MARK;
-            context
-                .uploads
-                .receive(&attempt.run, &file, None, limit, stream)
-                .await?;
+            context.uploads.receive(&attempt.run, &file, None, limit, stream).await?;
             Command::LogStored { attempt, index }
         }
     };
@@ -315,29 +255,16 @@ async fn hypervisor(
 ) {
     let serial = context.serials.fetch_add(1, Ordering::Relaxed);
     let (messages, outgoing) = mpsc::unbounded_channel();
-    let connected = Connected {
-        serial,
-        messages,
-        link: link.clone(),
-    };
+    let connected = Connected { serial, messages, link: link.clone() };
     let (abilities, instances) = hello;
-    let command = Command::HypervisorConnected {
-        name: name.clone(),
-        connected,
-        abilities,
-        instances,
-    };
+    let command = Command::HypervisorConnected { name: name.clone(), connected, abilities, instances };
     if context.commands.send(command).await.is_err() {
         return;
     }
     let hear = |message| match message {
         HypervisorToEngine::Goodbye => Heard::Goodbye,
         HypervisorToEngine::Unknown => Heard::Unknown,
-        message => Heard::Command(Command::HypervisorReport {
-            name: name.clone(),
-            serial,
-            message,
-        }),
+        message => Heard::Command(Command::HypervisorReport { name: name.clone(), serial, message }),
     };
     let stream = |stream: PendingStream, tasks: &mut JoinSet<()>| {
         let context = context.clone();
@@ -347,21 +274,9 @@ async fn hypervisor(
             }
         });
     };
-    let conversation = Conversation {
-        link,
-        sender,
-        receiver,
-        outgoing,
-    };
+    let conversation = Conversation { link, sender, receiver, outgoing };
     let Farewell { orderly, .. } = conversation.run(&context.commands, hear, stream).await;
-    let _ = context
-        .commands
-        .send(Command::HypervisorDisconnected {
-            name,
-            serial,
-            orderly,
-        })
-        .await;
+    let _ = context.commands.send(Command::HypervisorDisconnected { name, serial, orderly }).await;
 }
 
 async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(), UploadError> {
@@ -373,30 +288,19 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
                     debug!(%run, %host, %path, "a machine asks for a file");
                     fetch::read(plan.repository.clone().into(), path).await
                 }
-                None => (
-                    FetchReply::Refused {
-                        reason: "the run is over".to_owned(),
-                    },
-                    bytes::Bytes::new(),
-                ),
+                None => (FetchReply::Refused { reason: "the run is over".to_owned() }, bytes::Bytes::new()),
             };
             Ok(stream.answer(&reply, content).await?)
         }
         StreamHeader::Console { instance, host } => {
             if let Some((run, _)) = context.runs.of_instance(&instance) {
                 let file = RunFiles::console(&host);
-                context
-                    .uploads
-                    .receive(&run, &file, None, CONSOLE_LIMIT, stream)
-                    .await?;
+                context.uploads.receive(&run, &file, None, CONSOLE_LIMIT, stream).await?;
             }
             Ok(())
         }
         header => {
-            warn!(
-                ?header,
-                "a stream that a hypervisor agent may not open was refused"
-            );
+            warn!(?header, "a stream that a hypervisor agent may not open was refused");
             Ok(())
         }
     }

@@ -25,9 +25,7 @@ pub(crate) struct Registry<K, M> {
 
 impl<K, M> Default for Registry<K, M> {
     fn default() -> Self {
-        Self {
-            agents: HashMap::new(),
-        }
+        Self { agents: HashMap::new() }
     }
 }
 
@@ -35,8 +33,7 @@ impl<K: Eq + Hash, M> Registry<K, M> {
     /// An agent has connected.
     pub(crate) fn insert(&mut self, name: K, connected: Connected<M>) {
         if let Some(old) = self.agents.insert(name, connected) {
-            old.link
-                .close("another connection of the same agent took its place");
+            old.link.close("another connection of the same agent took its place");
         }
     }
 

@@ -21,9 +21,7 @@ pub struct RunFiles {
 impl RunFiles {
     /// The folder of `run` below the folder of all runs.
     pub fn new(runs: &Path, run: &RunId) -> Self {
-        Self {
-            folder: runs.join(file_name(run.as_str())),
-        }
+        Self { folder: runs.join(file_name(run.as_str())) }
     }
 
     /// The folder itself.
@@ -39,20 +37,14 @@ impl RunFiles {
     /// Output of a stage, relative to the folder. Attempts after the first have their number in the name.
     pub fn output(plan: &RunPlan, stage: StageId, host: &str, attempt: u32) -> PathBuf {
         let host = file_name(host);
-        let file = if attempt <= 1 {
-            format!("{host}.log")
-        } else {
-            format!("{host}.{attempt}.log")
-        };
+        let file = if attempt <= 1 { format!("{host}.log") } else { format!("{host}.{attempt}.log") };
         Path::new("outputs").join(plan.stage_folder(stage)).join(file)
     }
 
     /// A log file that a machine collected after a stage, relative to the folder. `path` is the machine's word and
     /// can't lead out of the folder.
     pub fn log(plan: &RunPlan, stage: StageId, host: &str, path: &str) -> PathBuf {
-        let mut file = Path::new("logs")
-            .join(plan.stage_folder(stage))
-            .join(file_name(host));
+        let mut file = Path::new("logs").join(plan.stage_folder(stage)).join(file_name(host));
         let mut named = false;
         for component in Path::new(path).components() {
             if let Component::Normal(part) = component {

@@ -29,11 +29,7 @@ impl Runs {
                     inner.instances.insert(placement.instance.clone(), run.clone());
                 }
             }
-            EventBody::InstanceChanged {
-                instance,
-                state: InstanceState::Stopped,
-                ..
-            } => {
+            EventBody::InstanceChanged { instance, state: InstanceState::Stopped, .. } => {
                 if let Some(run) = inner.instances.remove(instance)
                     && !inner.instances.values().any(|other| *other == run)
                 {

@@ -41,11 +41,7 @@ pub(crate) struct Uploads {
 
 impl Uploads {
     pub(crate) fn new(runs: PathBuf, live: broadcast::Sender<OutputChunk>) -> Self {
-        Self {
-            runs,
-            busy: Mutex::default(),
-            live,
-        }
+        Self { runs, busy: Mutex::default(), live }
     }
 
     /// Takes an upload to its end; answers the length of the whole file. `attempt` is set for output that people
@@ -62,19 +58,11 @@ impl Uploads {
         let lock = self.lock(&path);
         // A connection that broke may still hold the file for a moment.
         let _held = lock.lock().await;
-        let failed = |source| UploadError::Write {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| UploadError::Write { path: path.clone(), source };
         if let Some(parent) = path.parent() {
             tokio::fs::create_dir_all(parent).await.map_err(failed)?;
         }
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .await
-            .map_err(failed)?;
+        let mut file = OpenOptions::new().append(true).create(true).open(&path).await.map_err(failed)?;
         let mut have = file.metadata().await.map_err(failed)?.len();
         stream.acknowledge(have).await?;
         let mut acknowledged = have;
@@ -87,10 +75,7 @@ impl Uploads {
             if let Some(attempt) = attempt
                 && self.live.receiver_count() > 0
             {
-                let _ = self.live.send(OutputChunk {
-                    attempt: attempt.clone(),
-                    bytes: chunk,
-                });
+                let _ = self.live.send(OutputChunk { attempt: attempt.clone(), bytes: chunk });
             }
             if have - acknowledged >= ACK_EVERY {
                 file.flush().await.map_err(failed)?;
@@ -138,16 +123,10 @@ struct Expected {
 impl Arrivals {
     /// The machine has said how the stage ended. Each method answers the output's length once everything is here.
     pub(crate) fn reported(&mut self, attempt: &AttemptId, report: &FinishedReport) -> Option<u64> {
-        let logs = (0u32..)
-            .zip(&report.logs)
-            .filter(|(_, log)| log.length > 0)
-            .map(|(index, _)| index)
-            .collect();
+        let logs =
+            (0u32..).zip(&report.logs).filter(|(_, log)| log.length > 0).map(|(index, _)| index).collect();
         self.update(attempt, |arrival| {
-            arrival.expected = Some(Expected {
-                output_length: report.output_length,
-                logs,
-            });
+            arrival.expected = Some(Expected { output_length: report.output_length, logs });
         })
     }
 
@@ -185,20 +164,11 @@ mod tests {
 
     fn attempt() -> AttemptId {
         let machine = MachineId::new("i".into(), "h");
-        AttemptId {
-            run: "r".into(),
-            stage: StageId::SUITE_INITIALIZE,
-            machine,
-            number: 1,
-        }
+        AttemptId { run: "r".into(), stage: StageId::SUITE_INITIALIZE, machine, number: 1 }
     }
 
     fn report(output_length: u64, logs: &[u64]) -> FinishedReport {
-        let log = |length: &u64| CollectedLog {
-            path: "/l".to_owned(),
-            length: *length,
-            note: String::new(),
-        };
+        let log = |length: &u64| CollectedLog { path: "/l".to_owned(), length: *length, note: String::new() };
         FinishedReport {
             outcome: Outcome::Passed,
             exit_code: Some(0),

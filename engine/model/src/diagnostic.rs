@@ -39,21 +39,11 @@ pub struct Span {
 
 impl Span {
     /// The beginning of a file, for findings that have no better place.
-    pub const START: Self = Self {
-        line: 1,
-        column: 1,
-        end_line: 1,
-        end_column: 1,
-    };
+    pub const START: Self = Self { line: 1, column: 1, end_line: 1, end_column: 1 };
 
     /// `length` characters of one line.
     pub fn on_line(line: u32, column: u32, length: u32) -> Self {
-        Self {
-            line,
-            column,
-            end_line: line,
-            end_column: column.saturating_add(length),
-        }
+        Self { line, column, end_line: line, end_column: column.saturating_add(length) }
     }
 }
 

@@ -25,10 +25,7 @@ pub struct RunsDocument {
 impl RunsDocument {
     /// A document of these runs.
     pub fn new(runs: Vec<RunRecord>) -> Self {
-        Self {
-            schema: SCHEMA.to_owned(),
-            runs,
-        }
+        Self { schema: SCHEMA.to_owned(), runs }
     }
 }
 

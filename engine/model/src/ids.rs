@@ -71,10 +71,7 @@ pub struct MachineId {
 impl MachineId {
     /// The machine `host` of `instance`.
     pub fn new(instance: InstanceId, host: impl Into<String>) -> Self {
-        Self {
-            instance,
-            host: host.into(),
-        }
+        Self { instance, host: host.into() }
     }
 }
 
@@ -126,10 +123,6 @@ impl AttemptId {
 
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} on {} (attempt {})",
-            self.run, self.stage, self.machine.host, self.number
-        )
+        write!(f, "{} {} on {} (attempt {})", self.run, self.stage, self.machine.host, self.number)
     }
 }

@@ -194,7 +194,8 @@ impl RunPlan {
     /// `03-copy_to-run`. Characters of case names that are unusual in file names become `_`.
     pub fn stage_folder(&self, stage: StageId) -> String {
         let position = self.stages().position(|other| other == stage).map_or(0, |index| index + 1);
-        let subject = stage.case.and_then(|index| self.case(index)).map_or("suite", |case| case.name.as_str());
+        let subject =
+            stage.case.and_then(|index| self.case(index)).map_or("suite", |case| case.name.as_str());
         format!("{position:02}-{}-{}", file_name(subject), stage.kind)
     }
 
@@ -215,11 +216,7 @@ impl ClusterPlan {
             sum.plus(&Room {
                 memory_kib: host.ram_kib,
                 cores: 1,
-                disk_bytes: host
-                    .disks
-                    .iter()
-                    .map(|disk| disk.bytes)
-                    .fold(0, u64::saturating_add),
+                disk_bytes: host.disks.iter().map(|disk| disk.bytes).fold(0, u64::saturating_add),
             })
         })
     }
@@ -227,10 +224,7 @@ impl ClusterPlan {
     /// Every name of the network with its address, in the order of the hosts: FQDN, short name and aliases of each
     /// host, the balanced alias once per address, and `master.xrd.test`.
     pub fn names(&self) -> Vec<(Ipv4Addr, Vec<String>)> {
-        let mut names = vec![(
-            self.network.ip,
-            vec!["master.xrd.test".to_owned(), "master".to_owned()],
-        )];
+        let mut names = vec![(self.network.ip, vec!["master.xrd.test".to_owned(), "master".to_owned()])];
         for host in self.hosts.iter().filter(|host| host.in_dns) {
             let mut of_host = vec![host.name.clone()];
             if short_name(&host.name) != host.name {

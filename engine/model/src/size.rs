@@ -34,9 +34,7 @@ pub fn parse_size(text: &str, plain_unit: u64) -> Result<u64, SizeError> {
         return Err(SizeError::Malformed(text.to_owned()));
     }
     let number: u64 = digits.parse().map_err(|_| SizeError::TooLarge(text.to_owned()))?;
-    number
-        .checked_mul(unit)
-        .ok_or_else(|| SizeError::TooLarge(text.to_owned()))
+    number.checked_mul(unit).ok_or_else(|| SizeError::TooLarge(text.to_owned()))
 }
 
 /// Bytes as people read them: `512 B`, `1.5 MiB`, `20 GiB`.

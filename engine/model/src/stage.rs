@@ -45,22 +45,13 @@ pub struct StageId {
 
 impl StageId {
     /// The suite's own initialize stage.
-    pub const SUITE_INITIALIZE: Self = Self {
-        case: None,
-        kind: StageKind::Initialize,
-    };
+    pub const SUITE_INITIALIZE: Self = Self { case: None, kind: StageKind::Initialize };
     /// The suite's own finalize stage.
-    pub const SUITE_FINALIZE: Self = Self {
-        case: None,
-        kind: StageKind::Finalize,
-    };
+    pub const SUITE_FINALIZE: Self = Self { case: None, kind: StageKind::Finalize };
 
     /// Stage `kind` of the case at position `case`.
     pub fn of_case(case: u32, kind: StageKind) -> Self {
-        Self {
-            case: Some(case),
-            kind,
-        }
+        Self { case: Some(case), kind }
     }
 
     /// Short name for folders and files, in the order of execution where sorted by name within a case:
