@@ -3,8 +3,9 @@
 source /etc/XrdTest/utils/functions.sh
 
 me=@slavename@
-url=@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_001_mm
-config=/etc/xrootd/cluster_001_mm.cfg
+cluster=@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_001_mm
+
+curl -sSf -o /etc/xrootd/client.conf "$cluster/client.conf"
 
 case $me in
 client*)
@@ -18,12 +19,13 @@ ds*)
 esac
 
 log "Starting cmsd and xrootd on $me"
-curl -sSf -o "$config" "$url/xrootd.cfg"
+curl -sSf -o /etc/xrootd/xrootd.cfg "$cluster/xrootd.cfg"
 install -d -o xrootd -g xrootd /run/xrootd
 cd /var/spool/xrootd || exit
 for daemon in cmsd xrootd; do
-    # -b: into the background, but the command ends only when the daemon is initialized, and fails if it could not be.
-    "$daemon" -b -I v4 -R xrootd -n "$me" -c "$config" -l "/var/log/xrootd/$daemon.log"
+    # -b: into the background; the command returns when the daemon is initialized, and fails if it could not be.
+    # -I v4: the networks of clusters have no IPv6.
+    "$daemon" -b -I v4 -R xrootd -n "$me" -c /etc/xrootd/xrootd.cfg -l "/var/log/xrootd/$daemon.log"
 done
 
 wait_for 20 xrdfs "$me" query config role

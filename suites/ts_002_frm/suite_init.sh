@@ -3,13 +3,16 @@
 source /etc/XrdTest/utils/functions.sh
 
 me=@slavename@
-url=@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_002_frm
-config=/etc/xrootd/cluster_002_frm.cfg
+cluster=@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_002_frm
 
-# -b: into the background, but the command ends only when the daemon is initialized, and fails if it could not be.
+# -b: into the background; the command returns when the daemon is initialized, and fails if it could not be.
+# -I v4: the networks of clusters have no IPv6.
 start() {
-    "$1" -b -I v4 -R xrootd -n "$me" -c "$config" -l "/var/log/xrootd/$1.log"
+    log "Starting $1"
+    "$1" -b -I v4 -R xrootd -n "$me" -c /etc/xrootd/xrootd.cfg -l "/var/log/xrootd/$1.log"
 }
+
+curl -sSf -o /etc/xrootd/client.conf "$cluster/client.conf"
 
 case $me in
 client*)
@@ -18,10 +21,9 @@ client*)
     ;;
 esac
 
-log "Starting the daemons on $me"
 @diskmounts@
 install -d -o xrootd -g xrootd /data /run/xrootd "/run/xrootd/$me"
-curl -sSf -o "$config" "$url/xrootd.cfg"
+curl -sSf -o /etc/xrootd/xrootd.cfg "$cluster/xrootd.cfg"
 cd /var/spool/xrootd || exit
 
 case $me in
@@ -30,8 +32,8 @@ frm*)
     start xrootd
     ;;
 ds*)
-    # The daemon that moves files in and out has neither -R nor -I.
-    runuser -u xrootd -- frm_xfrd -b -n "$me" -c "$config" -l /var/log/xrootd/frm_xfrd.log
+    log "Starting frm_xfrd"    # which has neither -R nor -I
+    runuser -u xrootd -- frm_xfrd -b -n "$me" -c /etc/xrootd/xrootd.cfg -l /var/log/xrootd/frm_xfrd.log
     start cmsd
     start xrootd
     ;;

@@ -8,7 +8,7 @@ case $me in
 ds* | tape*)
     if [ -e /data/copy_from ]; then
         stamp ls -l /data/copy_from
-        test "$(stat -c %s /data/copy_from)" -eq $((20 * 1024 * 1024))
+        test "$(stat -c %s /data/copy_from)" -eq "$(numfmt --from=iec @size@)"
         xrdfs "$me" rm /data/copy_from
     else
         log "Nothing to look at on $me: the file is not here"

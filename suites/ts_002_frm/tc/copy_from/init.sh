@@ -14,7 +14,7 @@ client*)
     wait_for 30 cluster_is_complete
     ;;
 tape*)
-    head -c 20M /dev/urandom > /data/copy_from
+    head -c @size@ /dev/urandom > /data/copy_from
     chown xrootd:xrootd /data/copy_from
     stamp ls -l /data/copy_from
     ;;

@@ -6,7 +6,7 @@ me=@slavename@
 
 case $me in
 client*)
-    log "Copying 20 MB through frm2"
+    log "Copying @size@ through frm2"
     stamp xrdcp --nopbar --force root://frm2.xrd.test//data/copy_from /tmp/copy_from
 
     on_tape=$(xrdfs tape1.xrd.test query checksum /data/copy_from)

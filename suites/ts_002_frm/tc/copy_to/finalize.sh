@@ -8,7 +8,7 @@ case $me in
 ds* | tape*)
     if [ -e /data/copy_to ]; then
         stamp ls -l /data/copy_to
-        test "$(stat -c %s /data/copy_to)" -eq $((20 * 1024 * 1024))
+        test "$(stat -c %s /data/copy_to)" -eq "$(numfmt --from=iec @size@)"
         xrdfs "$me" rm /data/copy_to
     else
         log "Nothing to look at on $me: the file is not here"

@@ -13,7 +13,7 @@ case $me in
 client*)
     wait_for 30 cluster_is_complete
     stamp xrdfs frm1.xrd.test locate -h '*'
-    head -c 20M /dev/urandom > /tmp/copy_to
+    head -c @size@ /dev/urandom > /tmp/copy_to
     stamp ls -l /tmp/copy_to
     ;;
 *)

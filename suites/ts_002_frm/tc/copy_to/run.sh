@@ -6,7 +6,7 @@ me=@slavename@
 
 case $me in
 client*)
-    log "Copying 20 MB through frm1"
+    log "Copying @size@ through frm1"
     stamp xrdcp --nopbar --force /tmp/copy_to root://frm1.xrd.test//data/copy_to
 
     sent="md5 $(md5sum < /tmp/copy_to | cut -d ' ' -f 1)"
