@@ -1,0 +1,133 @@
+//! What must hold at every step, and at the end.
+
+use std::collections::BTreeMap;
+
+use xrdtest_model::{AttemptId, EventBody, Outcome, Verdict};
+use xrdtest_orchestrator::{Config, Orchestrator};
+
+use crate::oracle::{Told, read};
+use crate::world::World;
+
+impl World {
+    /// A script is about to be started: for the first time ever, and on durable orders only.
+    pub(crate) fn check_start(&self, attempt: &AttemptId) {
+        assert!(!self.truth.contains_key(attempt), "run twice: {attempt}");
+        let ordered = self.engine.journal.iter().any(|event| match &event.body {
+            EventBody::StageStarted { run, stage, machines } => {
+                *run == attempt.run
+                    && *stage == attempt.stage
+                    && machines.contains(&(attempt.machine.clone(), attempt.number))
+            }
+            _ => false,
+        });
+        assert!(ordered, "started before it was durable: {attempt}");
+    }
+
+    pub(crate) fn compare_with_journal(&self) {
+        let restored = Orchestrator::restore(Config::default(), self.engine.journal.clone());
+        assert!(restored.same_state(self.engine.core()), "the journal tells another story");
+    }
+
+    pub(crate) fn check_end(&self) {
+        let numbers = self.engine.journal.iter().map(|event| event.number);
+        assert!(numbers.eq(1..=self.engine.journal.len() as u64), "numbers with gaps");
+        self.compare_with_journal();
+        for (name, hypervisor) in &self.hypervisors {
+            let left: Vec<_> = hypervisor.instances.keys().collect();
+            assert!(left.is_empty(), "left on {name}: {left:?}");
+        }
+        assert!(self.engine.core().is_idle(), "{:#?}", self.engine.core().instances());
+        for run in self.plans.keys() {
+            let told = self.told(run);
+            self.check_results(&told);
+            self.check_time(run, &told);
+        }
+    }
+
+    pub(crate) fn told(&self, run: &xrdtest_model::RunId) -> Told {
+        read(run, &self.plans[run], &self.engine.journal)
+    }
+
+    /// No outcome is invented.
+    fn check_results(&self, told: &Told) {
+        for result in told.results.values().flat_map(BTreeMap::values) {
+            let truth = self.truth.iter().find(|(attempt, _)| {
+                attempt.machine == result.machine
+                    && attempt.stage == result.stage
+                    && attempt.number == result.attempt
+            });
+            let truth = truth.and_then(|(_, truth)| *truth);
+            match result.outcome {
+                Outcome::Passed | Outcome::Failed | Outcome::Killed => {
+                    assert_eq!(truth, Some((result.outcome, result.exit_code)), "invented: {result:?}");
+                }
+                Outcome::Cancelled => assert!(told.cancelled),
+                Outcome::TimedOut => assert!(!result.reason.is_empty()),
+                Outcome::Lost => assert!(!result.reason.is_empty() || truth.is_none()),
+                Outcome::NotRun => assert_eq!(truth, None),
+            }
+        }
+    }
+
+    /// Every run ends, and not much later than its limits allow.
+    fn check_time(&self, run: &xrdtest_model::RunId, told: &Told) {
+        let limits = &self.plans[run].limits;
+        let (ended, ..) = told.finished.as_ref().expect("a run without an end");
+        // Two finalize stages may follow a cut-off, each with its own limit, doubled where an order had to be
+        // repeated; an engine that is down or stopped looks at nothing.
+        let finalize = 2 * (2 * limits.stage_ms + 35_000 + 30_000);
+        let blind = 150_000 * (u64::from(self.engine.deaths) + 2);
+        let most = limits.queue_wait_ms + limits.cluster_start_ms + limits.run_ms + 60_000 + finalize + blind;
+        let took = ended - self.submitted[run];
+        assert!(took <= most, "{run} took {took} ms of at most {most} ms");
+    }
+}
+
+/// What was seen in all worlds, to be sure that they are wild enough.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    worlds: u64,
+    deaths: u64,
+    lost: u64,
+    scripts: usize,
+    events: usize,
+    verdicts: BTreeMap<Verdict, u64>,
+    cases: BTreeMap<Verdict, u64>,
+    outcomes: BTreeMap<Outcome, u64>,
+    incomplete: u64,
+}
+
+impl Totals {
+    pub(crate) fn add(&mut self, world: &World) {
+        self.worlds += 1;
+        self.deaths += u64::from(world.engine.deaths);
+        self.scripts += world.truth.len();
+        self.events += world.engine.journal.len();
+        for event in &world.engine.journal {
+            match &event.body {
+                EventBody::StageFinished { result, .. } => {
+                    *self.outcomes.entry(result.outcome).or_default() += 1;
+                    self.incomplete += u64::from(!result.output_complete);
+                }
+                EventBody::CaseFinished { verdict, .. } => *self.cases.entry(*verdict).or_default() += 1,
+                EventBody::RunFinished { verdict, .. } => *self.verdicts.entry(*verdict).or_default() += 1,
+                EventBody::MachineLost { .. } => self.lost += 1,
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn check(&self) {
+        eprintln!("{self:#?}");
+        if self.worlds < 1000 {
+            return;
+        }
+        for kinds in [self.verdicts.values(), self.cases.values()] {
+            assert_eq!(kinds.len(), 5, "a verdict that never occurs");
+        }
+        assert_eq!(self.outcomes.len(), 7, "an outcome that never occurs");
+        let rarest = self.verdicts.values().chain(self.cases.values()).chain(self.outcomes.values()).min();
+        assert!(rarest.is_some_and(|rarest| rarest * 200 > self.worlds), "hardly ever seen");
+        assert!(self.deaths > self.worlds && self.lost > self.worlds / 10);
+    }
+}

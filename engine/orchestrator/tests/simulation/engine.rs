@@ -1,0 +1,245 @@
+//! The engine around the core: its journal, its connections, and its deaths.
+
+use std::collections::BTreeMap;
+
+use xrdtest_model::{Event, EventBody, RunId};
+use xrdtest_orchestrator::{Config, Effect, Input, Orchestrator};
+
+use crate::world::{Happening, Peer, World};
+
+pub(crate) struct Engine {
+    core: Option<Orchestrator>,
+    /// What is durable.
+    pub(crate) journal: Vec<Event>,
+    links: BTreeMap<Peer, u64>,
+    /// When the last message of a connection arrives: at the engine, at the peer.
+    arrivals: BTreeMap<u64, (u64, u64)>,
+    life: u32,
+    tick_at: Option<u64>,
+    stalled_until: u64,
+    /// How often it was killed.
+    pub(crate) deaths: u32,
+}
+
+impl Engine {
+    pub(crate) fn new() -> Self {
+        Self {
+            core: Some(Orchestrator::new(Config::default())),
+            journal: Vec::new(),
+            links: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            life: 0,
+            tick_at: None,
+            stalled_until: 0,
+            deaths: 0,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.core.is_some()
+    }
+
+    pub(crate) fn core(&self) -> &Orchestrator {
+        self.core.as_ref().expect("the engine is down")
+    }
+
+    pub(crate) fn believes(&self, peer: &Peer, link: u64) -> bool {
+        self.links.get(peer) == Some(&link)
+    }
+
+    pub(crate) fn link(&self, peer: &Peer) -> Option<u64> {
+        self.links.get(peer).copied()
+    }
+
+    pub(crate) fn set_link(&mut self, peer: Peer, link: u64) {
+        self.links.insert(peer, link);
+    }
+
+    pub(crate) fn forget_link(&mut self, peer: &Peer) {
+        self.links.remove(peer);
+    }
+
+    pub(crate) fn last_to_engine(&self, link: u64) -> u64 {
+        self.arrivals.get(&link).map_or(0, |times| times.0)
+    }
+
+    pub(crate) fn set_last_to_engine(&mut self, link: u64, at: u64) {
+        self.arrivals.entry(link).or_default().0 = at;
+    }
+
+    pub(crate) fn last_to_peer(&self, link: u64) -> u64 {
+        self.arrivals.get(&link).map_or(0, |times| times.1)
+    }
+
+    pub(crate) fn set_last_to_peer(&mut self, link: u64, at: u64) {
+        self.arrivals.entry(link).or_default().1 = at;
+    }
+
+    /// A stopped process hears everything later.
+    pub(crate) fn stalled(&self, now: u64, happening: &Happening) -> Option<u64> {
+        let concerned = matches!(
+            happening,
+            Happening::ToEngine { .. }
+                | Happening::Hello { .. }
+                | Happening::EngineNotices { .. }
+                | Happening::Tick { .. }
+                | Happening::Submit { .. }
+                | Happening::Cancel { .. }
+        );
+        (concerned && now < self.stalled_until).then(|| self.stalled_until - now)
+    }
+}
+
+impl World {
+    pub(crate) fn input(&mut self, input: Input) {
+        let time = self.time();
+        let talk = self.talk.then(|| format!("{input:?}"));
+        let Some(core) = &mut self.engine.core else {
+            return;
+        };
+        let tick = input == Input::Tick;
+        let effects = core.handle(time, input);
+        let next = core.next_wakeup();
+        assert!(!tick || next.is_none_or(|next| next > time), "the core does not come to rest");
+        self.say(|| format!("< {}", talk.unwrap_or_default()));
+        self.perform(effects);
+    }
+
+    pub(crate) fn tick(&mut self, life: u32) {
+        if life != self.engine.life {
+            return;
+        }
+        self.engine.tick_at = None;
+        let due = self.engine.core.as_ref().and_then(Orchestrator::next_wakeup);
+        if due.is_some_and(|due| due <= self.time()) {
+            self.input(Input::Tick);
+        } else {
+            self.schedule_tick();
+        }
+    }
+
+    fn schedule_tick(&mut self) {
+        let due = self.engine.core.as_ref().and_then(Orchestrator::next_wakeup);
+        let Some(due) = due.map(|due| due.as_millis().max(self.now)) else {
+            return;
+        };
+        if self.engine.tick_at.is_none_or(|scheduled| scheduled > due) {
+            self.engine.tick_at = Some(due);
+            let late = self.rng.below(20);
+            let life = self.engine.life;
+            self.after(due - self.now + late, Happening::Tick { life });
+        }
+    }
+
+    /// Carries out effects in order, unless the engine is killed before one of them.
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            if self.chaos.kills > 0 && self.rng.chance(self.chaos.kill) {
+                self.chaos.kills -= 1;
+                return self.die_before(effect);
+            }
+            self.carry_out(effect);
+        }
+        if self.rng.chance(15) {
+            self.compare_with_journal();
+        }
+        self.schedule_tick();
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        self.say(|| format!("> {}", shown(&effect)));
+        match &effect {
+            Effect::Persist(events) => self.engine.journal.extend(events.iter().cloned()),
+            Effect::StartInstance { hypervisor, .. } | Effect::StopInstance { hypervisor, .. } => {
+                let peer = Peer::Hypervisor(hypervisor.clone());
+                self.send_to_peer(&peer, effect);
+            }
+            Effect::Order { machine, .. }
+            | Effect::EndStage { machine, .. }
+            | Effect::Forget { machine, .. } => {
+                let peer = Peer::Machine(machine.clone());
+                self.send_to_peer(&peer, effect);
+            }
+        }
+    }
+
+    /// What was being written may be there, in part or not at all.
+    fn die_before(&mut self, effect: Effect) {
+        if let Effect::Persist(events) = effect {
+            let kept = match self.rng.below(4) {
+                0 => events.len(),
+                1 => self.rng.index(events.len()),
+                _ => 0,
+            };
+            self.engine.journal.extend(events.into_iter().take(kept));
+        }
+        self.kill_engine();
+    }
+
+    pub(crate) fn kill_engine(&mut self) {
+        if self.engine.core.take().is_none() {
+            return;
+        }
+        self.say(|| "the engine is killed".to_owned());
+        self.break_all();
+        self.engine.links.clear();
+        self.engine.life += 1;
+        self.engine.tick_at = None;
+        self.engine.stalled_until = 0;
+        self.engine.deaths += 1;
+        let down = self.rng.span(500, self.chaos.down);
+        self.after(down, Happening::EngineStarts);
+    }
+
+    pub(crate) fn start_engine(&mut self) {
+        if self.engine.is_up() {
+            return;
+        }
+        let mut core = Orchestrator::restore(Config::default(), self.engine.journal.clone());
+        let effects = core.resume(self.time());
+        self.engine.core = Some(core);
+        self.say(|| "the engine starts".to_owned());
+        self.perform(effects);
+    }
+
+    pub(crate) fn stall_engine(&mut self) {
+        let until = self.now + self.rng.below(60_000);
+        self.engine.stalled_until = until;
+        self.say(|| format!("the engine stalls until {until}"));
+        if self.rng.chance(500) {
+            self.break_all();
+        }
+    }
+
+    /// Repeated until it is in the journal, as a client does that gets no answer.
+    pub(crate) fn submit(&mut self, run: RunId) {
+        let queued =
+            |event: &Event| matches!(&event.body, EventBody::RunQueued { run: known, .. } if *known == run);
+        if self.engine.journal.iter().any(queued) {
+            return;
+        }
+        let plan = Box::new(self.plans[&run].clone());
+        self.submitted.entry(run.clone()).or_insert(self.now);
+        self.after(1500, Happening::Submit { run: run.clone() });
+        self.input(Input::Submit { run, plan, trigger: "chance".to_owned() });
+    }
+
+    pub(crate) fn cancel(&mut self, run: RunId, force: bool) {
+        self.input(Input::Cancel { run, by: "somebody".to_owned(), reason: "chance".to_owned(), force });
+    }
+}
+
+fn shown(effect: &Effect) -> String {
+    match effect {
+        Effect::Persist(events) => {
+            let lines = events.iter().map(|event| match &event.body {
+                EventBody::RunQueued { run, .. } => format!("#{} RunQueued {run}", event.number),
+                body => format!("#{} {body:?}", event.number),
+            });
+            lines.collect::<Vec<_>>().join("\n            ")
+        }
+        Effect::Order { order, .. } => format!("Order {}", order.attempt),
+        Effect::StartInstance { instance, .. } => format!("StartInstance {instance}"),
+        other => format!("{other:?}"),
+    }
+}
