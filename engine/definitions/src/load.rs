@@ -110,11 +110,11 @@ impl Loading {
         mut suites: Vec<Draft<Suite>>,
     ) -> Catalogue {
         let findings = &mut self.findings;
-        let mut seen = rules::cluster::Seen::default();
+        let mut taken = rules::cluster::network_conflict::Taken::default();
         for (_, cluster, broken) in &mut clusters {
             if let Some(cluster) = cluster {
                 let before = findings.errors();
-                rules::cluster::check(cluster, &mut seen, findings);
+                rules::cluster::check(cluster, &mut taken, findings);
                 *broken |= findings.errors() > before;
             }
         }

@@ -108,6 +108,14 @@ impl Cluster {
         }
     }
 
+    /// The hosts, each once: one that was added twice is not a duplicate of itself.
+    pub(crate) fn each_host(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().enumerate().filter_map(|(index, host)| {
+            let added_before = self.hosts[..index].iter().any(|earlier| earlier.object.is(&host.object));
+            (!added_before).then_some(host)
+        })
+    }
+
     /// The hosts that a name means: the host of that FQDN, else all hosts of that short name.
     pub(crate) fn hosts_called<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let exact = self.host_names().any(|host| host == name);

@@ -9,8 +9,6 @@ use std::sync::Arc;
 
 use xrdtest_model::definition::Source;
 
-use crate::place::Place;
-
 /// The file of a definition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DefinitionFile {
@@ -23,10 +21,6 @@ pub(crate) struct DefinitionFile {
 }
 
 impl DefinitionFile {
-    pub(crate) fn start(&self) -> Place {
-        Place::start_of(&self.file)
-    }
-
     pub(crate) fn source(&self, repository: &str, broken: bool) -> Source {
         Source {
             repository: repository.to_owned(),

@@ -100,6 +100,18 @@ impl Suite {
         self.object.lock().lacks(field)
     }
 
+    /// Whether a field was set to something that fits.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        let object = self.object.lock();
+        object.slot(field).is_some_and(|slot| slot.value.is_some())
+    }
+
+    /// Where a field's value stands; the definition's function where it was not set.
+    pub(crate) fn place_of(&self, field: &str) -> Place {
+        let object = self.object.lock();
+        object.slot(field).map_or_else(|| self.place.clone(), |slot| slot.origin.place())
+    }
+
     /// The suite for the catalogue.
     pub(crate) fn to_model(&self, files: &Files, repository: &str, broken: bool) -> SuiteDefinition {
         let script = |text: &Option<Located<String>>| self.script(text.as_ref());

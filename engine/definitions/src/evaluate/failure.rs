@@ -48,7 +48,7 @@ pub(crate) fn report(session: &mut Session, error: Box<EvalAltResult>, main: &Ar
                 inner
             }
             innermost => {
-                error = Box::new(innermost);
+                error = innermost.into();
                 break;
             }
         };

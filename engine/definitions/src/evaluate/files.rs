@@ -55,6 +55,15 @@ impl Files {
     pub(crate) fn is_folder(&self, relative: &str) -> bool {
         self.root.join(relative).is_dir()
     }
+
+    /// Names in a folder, for suggestions: those that can be read, sorted.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten();
+        let mut names: Vec<String> =
+            entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
 }
 
 /// The text of a regular file of at most so many bytes.

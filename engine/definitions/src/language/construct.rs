@@ -207,7 +207,7 @@ fn append(object: &mut Object, field: &'static str, host: Dynamic, node: &Node, 
             },
         },
     };
-    if let Some(mut hosts) = slot.value.as_mut().and_then(|value| value.write_lock::<Array>()) {
+    if let Some(mut hosts) = slot.value.as_mut().and_then(Dynamic::write_lock::<Array>) {
         hosts.push(host);
     }
     slot.origin.value = slot.origin.value.extended(std::slice::from_ref(node));

@@ -100,6 +100,16 @@ impl Object {
             })
     }
 
+    /// Whether an array is missing or was written without elements, as far as is known.
+    pub(crate) fn lacks_items(&self, field: &str) -> bool {
+        !self.meant.contains(field)
+            && self.slots.get(field).is_none_or(|slot| {
+                slot.value
+                    .as_ref()
+                    .is_some_and(|value| value.as_array_ref().is_ok_and(|array| array.is_empty()))
+            })
+    }
+
     /// A field's string; an integer counts as its digits, an empty string as not set.
     pub(crate) fn text(&self, field: &str) -> Option<Located<String>> {
         let slot = self.slots.get(field)?;

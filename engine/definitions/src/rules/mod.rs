@@ -15,6 +15,9 @@ use crate::script::ScriptPolicy;
 pub(crate) mod cluster;
 pub(crate) mod evaluation;
 pub(crate) mod layout;
+pub(crate) mod schedule;
+pub(crate) mod scripts;
+pub(crate) mod suite;
 
 /// What a suite is compared with.
 pub(crate) struct Context<'a> {
@@ -24,7 +27,12 @@ pub(crate) struct Context<'a> {
     pub(crate) scripts: &'a ScriptPolicy,
 }
 
-pub(crate) fn check_suite(_: &Suite, _: &Context<'_>, _: &mut Findings) {}
+/// Applies all rules for suites. For clusters there is [`cluster::check`].
+pub(crate) fn check_suite(suite: &Suite, context: &Context<'_>, findings: &mut Findings) {
+    suite::check(suite, context, findings);
+    schedule::check(suite, findings);
+    scripts::check(suite, context, findings);
+}
 
 /// A kind of finding.
 #[derive(Debug)]
@@ -54,10 +62,74 @@ impl Rule {
 
 /// All rules in the order of their codes.
 pub fn all() -> &'static [Rule] {
-    &[]
+    ALL
 }
 
 /// The rule with a code, in any case: `XT1003`, `xt1003`; or with a name.
 pub fn find(code: &str) -> Option<&'static Rule> {
     all().iter().find(|rule| rule.code.eq_ignore_ascii_case(code) || rule.name.eq_ignore_ascii_case(code))
 }
+
+/// By code.
+static ALL: &[Rule] = &[
+    evaluation::syntax_error::RULE,
+    evaluation::unreadable_file::RULE,
+    evaluation::missing_function::RULE,
+    evaluation::wrong_return::RULE,
+    evaluation::evaluation_failed::RULE,
+    evaluation::limit_exceeded::RULE,
+    evaluation::import_failed::RULE,
+    evaluation::import_cycle::RULE,
+    evaluation::internal_error::RULE,
+    evaluation::unknown_field::RULE,
+    evaluation::wrong_type::RULE,
+    evaluation::wrong_arguments::RULE,
+    layout::stray_file::RULE,
+    layout::folder_without_definition::RULE,
+    layout::name_mismatch::RULE,
+    layout::defined_twice::RULE,
+    layout::unreadable_folder::RULE,
+    layout::malformed_name::RULE,
+    suite::missing_field::RULE,
+    suite::no_tests::RULE,
+    suite::unknown_cluster::RULE,
+    suite::unknown_machine::RULE,
+    suite::bad_alert_policy::RULE,
+    suite::bad_email::RULE,
+    suite::bad_tag::RULE,
+    suite::bad_duration::RULE,
+    suite::repeated_entry::RULE,
+    suite::machine_not_in_suite::RULE,
+    suite::relative_log::RULE,
+    suite::host_in_two_clusters::RULE,
+    cluster::missing_field::RULE,
+    cluster::no_hosts::RULE,
+    cluster::duplicate_host::RULE,
+    cluster::duplicate_address::RULE,
+    cluster::duplicate_mac::RULE,
+    cluster::malformed_address::RULE,
+    cluster::host_outside_network::RULE,
+    cluster::own_address_in_range::RULE,
+    cluster::bad_dhcp_range::RULE,
+    cluster::bad_size::RULE,
+    cluster::bad_bridge_name::RULE,
+    cluster::malformed_mac::RULE,
+    cluster::bad_uuid::RULE,
+    cluster::network_conflict::RULE,
+    cluster::malformed_host_name::RULE,
+    cluster::duplicate_disk::RULE,
+    cluster::bad_mount_point::RULE,
+    cluster::wrong_network::RULE,
+    cluster::bad_balanced_alias::RULE,
+    cluster::host_lists_differ::RULE,
+    schedule::unknown_schedule_field::RULE,
+    schedule::bad_schedule_value::RULE,
+    schedule::bad_cron::RULE,
+    scripts::missing_script::RULE,
+    scripts::missing_case_folder::RULE,
+    scripts::missing_run_script::RULE,
+    scripts::bad_script_reference::RULE,
+    scripts::script_outside::RULE,
+    scripts::script_not_allowed::RULE,
+    scripts::bad_interpreter_line::RULE,
+];
