@@ -1,0 +1,40 @@
+# Thin: each target calls cargo or one script. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+RELEASE := target/release
+
+.PHONY: help demo build test check fmt packages clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: packages build ## two suites on eight machines each with real XRootD, in sandboxes (root)
+	scripts/as-root $(RELEASE)/xrdtest run ts_001_mm ts_002_frm --local
+
+build: ## release programs in target/release; the slave agent is static
+	cargo build --release --locked -p xrdtest
+	cargo rustc --release --locked -p xrdtest-slave --bin xrdtest-slave -- -C target-feature=+crt-static
+
+# Built by whoever calls, run as root.
+AS_ROOT := --config "target.'cfg(unix)'.runner = '$(CURDIR)/scripts/as-root'"
+
+test: packages ## all tests (root: machines are made)
+	cargo test --locked --workspace $(AS_ROOT)
+
+check: ## formatting, lints, documentation, dependencies, scripts
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+	scripts/deny
+	scripts/shellcheck
+
+fmt: ## format the code
+	cargo fmt --all
+
+packages: ## install the Debian packages that demo and tests need
+	scripts/install-packages
+
+clean: ## remove what was built
+	cargo clean

@@ -1,0 +1,160 @@
+//! `xrdtest run`
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use xrdtest_definitions::{Selection, SnapshotError, SnapshotOptions, snapshot};
+use xrdtest_model::RunPlan;
+use xrdtest_model::document::{RunRecord, RunsDocument};
+use xrdtest_report::{findings, junit, summary};
+
+use crate::args::{RunArgs, RunFormat};
+use crate::exit::Exit;
+use crate::local::{Local, LocalRun};
+use crate::repository::{Repository, name_files, source};
+
+/// Columns where standard output is no terminal.
+const DEFAULT_WIDTH: usize = 120;
+
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    if !args.local {
+        bail!(
+            "this version runs suites on this machine only: say `xrdtest run {} --local`",
+            args.suites.join(" ")
+        );
+    }
+    let Some(plans) = plans(args)? else { return Ok(Exit::CouldNot) };
+    let local = Local::prepare(args)?;
+    let runtime = tokio::runtime::Runtime::new().context("no thread for the engine")?;
+    let mut records: Vec<RunRecord> = Vec::new();
+    let mut cancelled = false;
+    for (suite, plan) in plans {
+        if cancelled {
+            writeln!(anstream::stderr(), "{suite}: not run, as the run before it was cancelled")?;
+            continue;
+        }
+        let LocalRun { record, interrupted } = runtime.block_on(local.run(plan))?;
+        cancelled = interrupted;
+        if args.format == RunFormat::Text {
+            let mut stdout = anstream::stdout();
+            stdout
+                .write_all(summary::summary(&record, width(), &repeat(args, &suite, &record)).as_bytes())?;
+            writeln!(stdout)?;
+        }
+        records.push(record);
+    }
+    finish(args, records)
+}
+
+/// Writes what was asked for, and decides the exit code: the worst of the runs counts.
+fn finish(args: &RunArgs, records: Vec<RunRecord>) -> anyhow::Result<Exit> {
+    if let Some(file) = &args.junit {
+        let xml = junit::junit(&records).context("the JUnit report could not be made")?;
+        fs::write(file, xml)
+            .with_context(|| format!("the JUnit report could not be written to {}", file.display()))?;
+    }
+    let exit = records.iter().map(|record| Exit::from(record.verdict)).max().unwrap_or(Exit::CouldNot);
+    if args.format == RunFormat::Json {
+        let mut stdout = anstream::stdout();
+        serde_json::to_writer_pretty(&mut stdout, &RunsDocument::new(records))?;
+        writeln!(stdout)?;
+    }
+    Ok(exit)
+}
+
+/// The plans of all suites asked for, before any of them is run; `None` where a definition has errors, which are
+/// shown.
+fn plans(args: &RunArgs) -> anyhow::Result<Option<Vec<(String, RunPlan)>>> {
+    let selection = Selection { cases: args.cases.clone() };
+    let mut repositories: Vec<(PathBuf, Repository)> = Vec::new();
+    let mut plans = Vec::new();
+    let mut refused = false;
+    for suite in &args.suites {
+        let (folder, name) = locate(args, suite);
+        let position = match repositories.iter().position(|(known, _)| *known == folder) {
+            Some(position) => position,
+            None => {
+                repositories.push((folder.clone(), Repository::load(&folder)?));
+                repositories.len() - 1
+            }
+        };
+        let (_, repository) = &repositories[position];
+        match snapshot(&repository.catalogue, &name, &selection, &SnapshotOptions::default()) {
+            Ok(plan) => plans.push((suite.clone(), plan)),
+            Err(error) => {
+                refuse(&repository.root, &error)?;
+                refused = true;
+            }
+        }
+    }
+    Ok((!refused).then_some(plans))
+}
+
+/// The repository and the name of a suite that was named, or given as a path.
+fn locate(args: &RunArgs, suite: &str) -> (PathBuf, String) {
+    let path = Path::new(suite);
+    let is_path = suite.contains('/') || path.extension().is_some_and(|extension| extension == "rhai");
+    match path.file_stem() {
+        Some(stem) if is_path => (path.to_owned(), stem.to_string_lossy().into_owned()),
+        _ => (args.definitions.clone().unwrap_or_else(|| PathBuf::from(".")), suite.to_owned()),
+    }
+}
+
+/// Says why a suite can't be run.
+fn refuse(root: &Path, error: &SnapshotError) -> anyhow::Result<()> {
+    let mut stderr = anstream::stderr();
+    let mut diagnostics = error.diagnostics().to_vec();
+    name_files(root, &mut diagnostics)?;
+    let color = stderr.current_choice() != anstream::ColorChoice::Never;
+    stderr.write_all(findings::full(&diagnostics, source, color).as_bytes())?;
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    writeln!(stderr, "{style}error{style:#}: {error}")?;
+    if let Some(help) = error.help() {
+        writeln!(stderr, "  help: {help}")?;
+    }
+    Ok(())
+}
+
+/// The command that runs what failed again.
+fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
+    let mut words = vec!["xrdtest run".to_owned(), quote(suite), "--local".to_owned()];
+    let failed =
+        record.cases.iter().filter(|case| case.verdict.is_some_and(|verdict| verdict.as_str() != "passed"));
+    let mut cases: Vec<_> = failed.map(|case| case.name.clone()).collect();
+    if cases.is_empty() {
+        cases.clone_from(&args.cases);
+    }
+    cases.dedup();
+    words.extend(cases.iter().map(|case| format!("--case {}", quote(case))));
+    if let Some(folder) = &args.definitions {
+        words.push(format!("--definitions {}", quote(&folder.to_string_lossy())));
+    }
+    words.join(" ")
+}
+
+/// A word for the shell.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn width() -> usize {
+    terminal_size::terminal_size_of(std::io::stdout())
+        .map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_the_shell() {
+        assert_eq!(quote("ts_001_mm"), "ts_001_mm");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,51 @@
+//! Exit codes, the same for every command.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use xrdtest_model::Verdict;
+
+/// What the exit code says. Ordered: of several, the greatest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// All is well.
+    Good = 0,
+    /// Bad news about the subject: findings of severity error, a run `failed` or `timed_out`.
+    BadNews = 1,
+    /// It could not be done: usage, I/O, no contact, an invalid definition, a run `error`.
+    CouldNot = 2,
+    /// A signal cancelled it.
+    Cancelled = 130,
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Passed => Self::Good,
+            Verdict::Failed | Verdict::TimedOut => Self::BadNews,
+            Verdict::Error => Self::CouldNot,
+            Verdict::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// Says what went wrong, with its causes. A reader that went away (`xrdtest … | head`) is not worth a word.
+pub(crate) fn report(error: &anyhow::Error) -> Exit {
+    if is_broken_pipe(error) {
+        return Exit::Good;
+    }
+    let mut text = format!("{BAD}error{BAD:#}: {error}\n", BAD = anstyle::AnsiColor::Red.on_default().bold());
+    for cause in error.chain().skip(1) {
+        let _ = writeln!(text, "  because: {cause}");
+    }
+    let _ = anstream::stderr().write_all(text.as_bytes());
+    Exit::CouldNot
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

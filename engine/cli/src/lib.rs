@@ -1,1 +1,0 @@
-//! The xrdtest command: check, rule, run.

@@ -1,0 +1,161 @@
+//! Events as lines for people: one when a stage begins, one per machine that did not pass, one when it is over.
+
+use std::collections::BTreeMap;
+
+use anstyle::{AnsiColor, Style};
+use xrdtest_model::definition::short_name;
+use xrdtest_model::event::{InstanceState, StageResult};
+use xrdtest_model::time::human;
+use xrdtest_model::{Event, EventBody, Outcome, RunPlan, StageId, Timestamp};
+use xrdtest_report::findings::plural;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// What has to be remembered between events.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    plan: Option<Box<RunPlan>>,
+    begin: Option<Timestamp>,
+    stages: BTreeMap<StageId, Stage>,
+}
+
+#[derive(Debug)]
+struct Stage {
+    since: Timestamp,
+    waiting: usize,
+    total: usize,
+    bad: usize,
+}
+
+impl Lines {
+    /// The lines that an event is worth.
+    pub(crate) fn of(&mut self, event: &Event) -> Vec<String> {
+        let begin = *self.begin.get_or_insert(event.at);
+        let clock = format!("{DIM}{:>7}{DIM:#}", human(event.at.since(begin)));
+        self.words(event).into_iter().map(|words| format!("{clock}  {words}")).collect()
+    }
+
+    fn words(&mut self, event: &Event) -> Vec<String> {
+        match &event.body {
+            EventBody::RunQueued { run, plan, .. } => {
+                self.plan = Some(plan.clone());
+                vec![format!("{} {DIM}({run}){DIM:#}", plan.suite)]
+            }
+            EventBody::RunWaiting { reason, .. } => vec![format!("waiting: {reason}")],
+            EventBody::RunPlaced { instances, .. } => {
+                let clusters: Vec<_> = instances.iter().map(|placed| placed.cluster.as_str()).collect();
+                vec![format!("starting {}", clusters.join(", "))]
+            }
+            EventBody::InstanceChanged { state, detail, .. } => instance(*state, detail),
+            EventBody::StageStarted { stage, machines, .. } => {
+                let total = machines.len();
+                self.stages.insert(*stage, Stage { since: event.at, waiting: total, total, bad: 0 });
+                vec![]
+            }
+            EventBody::StageFinished { result, .. } => self.finished(event.at, result),
+            EventBody::MachineLate { machine } => {
+                vec![format!("{BAD}{} is late{BAD:#}: out of contact", machine.host)]
+            }
+            EventBody::MachineBack { machine } => vec![format!("{} is back", machine.host)],
+            EventBody::MachineLost { machine, reason } => {
+                vec![format!("{BAD}{} is lost{BAD:#}: {reason}", machine.host)]
+            }
+            EventBody::CancelRequested { by, reason, force, .. } => {
+                let how = if *force { "at once" } else { "finalize stages still run" };
+                vec![format!("{BAD}cancelled{BAD:#} by {by}: {reason} ({how})")]
+            }
+            EventBody::RunTimedOut { .. } => vec![format!("{BAD}the run's time limit is over{BAD:#}")],
+            EventBody::RunFinished { verdict, .. } => {
+                let style = if verdict.as_str() == "passed" { GOOD } else { BAD };
+                vec![format!("{style}{verdict}{style:#}")]
+            }
+            EventBody::StageReported { .. }
+            | EventBody::MachineConnected { .. }
+            | EventBody::CaseFinished { .. } => vec![],
+        }
+    }
+
+    /// A machine that did not pass is told at once, the stage as a whole when the last machine is done.
+    fn finished(&mut self, now: Timestamp, result: &StageResult) -> Vec<String> {
+        let title = self
+            .plan
+            .as_ref()
+            .map_or_else(|| result.stage.to_string(), |plan| plan.stage_title(result.stage));
+        let mut lines = Vec::new();
+        if !matches!(result.outcome, Outcome::Passed | Outcome::NotRun) {
+            lines.push(format!("{title}: {} {BAD}{}{BAD:#}", result.machine.host, ending(result)));
+        }
+        if let Some(stage) = self.stages.get_mut(&result.stage) {
+            stage.waiting = stage.waiting.saturating_sub(1);
+            stage.bad += usize::from(result.outcome != Outcome::Passed);
+            if stage.waiting == 0 {
+                let machines = plural(stage.total, "machine");
+                let time = human(now.since(stage.since));
+                lines.push(match stage.bad {
+                    0 => format!("{title}: {GOOD}passed{GOOD:#} on {machines} {DIM}in {time}{DIM:#}"),
+                    bad => format!(
+                        "{title}: {BAD}not passed{BAD:#} on {bad} of {machines} {DIM}in {time}{DIM:#}"
+                    ),
+                });
+                self.stages.remove(&result.stage);
+            }
+        }
+        lines
+    }
+}
+
+fn instance(state: InstanceState, detail: &str) -> Vec<String> {
+    let words = match state {
+        InstanceState::Starting => return Vec::new(),
+        InstanceState::WaitingSlaves => "the machines are made, their agents are awaited",
+        InstanceState::Active => "all machines are up",
+        InstanceState::Stopping => "stopping the machines",
+        InstanceState::Stopped => "nothing is left of the machines",
+        InstanceState::Failed => return vec![format!("{BAD}the cluster failed{BAD:#}: {detail}")],
+    };
+    vec![words.to_owned()]
+}
+
+/// `failed (exit code 3)`, `lost (out of contact for 30 s)`.
+fn ending(result: &StageResult) -> String {
+    let mut details = Vec::new();
+    match (result.exit_code, result.signal) {
+        (Some(code), _) if result.outcome == Outcome::Failed => details.push(format!("exit code {code}")),
+        (_, Some(signal)) if result.outcome == Outcome::Killed => details.push(format!("signal {signal}")),
+        _ => {}
+    }
+    if !result.reason.is_empty() {
+        details.push(result.reason.clone());
+    }
+    if details.is_empty() {
+        result.outcome.to_string()
+    } else {
+        format!("{} ({})", result.outcome, details.join(": "))
+    }
+}
+
+/// `ds1, ds2 and 3 more`.
+pub(crate) fn names<'a>(machines: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 4;
+    let all: Vec<_> = machines.map(short_name).collect();
+    match all.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] if all.len() <= SHOWN => format!("{} and {last}", most.join(", ")),
+        _ => format!("{} and {} more", all[..SHOWN - 1].join(", "), all.len() + 1 - SHOWN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn names_for_people() {
+        assert_eq!(names(["a.x", "b.x", "c.x"].into_iter()), "a, b and c");
+        assert_eq!(names(["a", "b", "c", "d", "e", "f"].into_iter()), "a, b, c and 3 more");
+        assert_eq!(names(["a.x"].into_iter()), "a");
+    }
+}

@@ -1,0 +1,214 @@
+//! `run --local`: an engine, a hypervisor agent with the sandbox provider, and a slave agent in each machine, for
+//! one command. The engine listens on the loopback interface only.
+
+mod evidence;
+mod signals;
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use xrdtest_engine::{EngineConfig, EngineHandle, OutputChunk, RunFiles, start};
+use xrdtest_hypervisor::agent::{self, AgentError, Config as AgentConfig, ProviderConfig};
+use xrdtest_hypervisor::sandbox::SandboxConfig;
+use xrdtest_model::document::{RunRecord, RunsDocument};
+use xrdtest_model::{Event, HypervisorName, RunId, RunPlan};
+use xrdtest_report::RunRecorder;
+
+use self::evidence::FileEvidence;
+use self::signals::Signals;
+use crate::args::RunArgs;
+use crate::live::Live;
+
+/// What all runs of one command share.
+pub(crate) struct Local {
+    runs: PathBuf,
+    slave: PathBuf,
+}
+
+/// A run that is over.
+pub(crate) struct LocalRun {
+    /// Its record.
+    pub(crate) record: RunRecord,
+    /// A signal cancelled it.
+    pub(crate) interrupted: bool,
+}
+
+impl Local {
+    /// Looks whether this machine can do it, before anything is made.
+    pub(crate) fn prepare(args: &RunArgs) -> anyhow::Result<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            bail!(
+                "`--local` makes machines from namespaces, mounts and bridges, which only root may do; \
+                 run it as root: sudo xrdtest run {} --local",
+                args.suites.join(" ")
+            );
+        }
+        std::fs::create_dir_all(&args.output)
+            .with_context(|| format!("the folder for runs, {}, can't be made", args.output.display()))?;
+        let runs = args.output.canonicalize().context("the folder for runs is gone")?;
+        Ok(Self { runs, slave: find_slave(args.slave.as_deref())? })
+    }
+
+    /// Runs a plan from start to end and keeps everything in a folder of its own.
+    pub(crate) async fn run(&self, plan: RunPlan) -> anyhow::Result<LocalRun> {
+        let run = new_run_id(&plan.suite);
+        let files = RunFiles::new(&self.runs, &run);
+        let state = files.folder().join("engine");
+        let engine = start(EngineConfig {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            state: state.clone(),
+            runs: self.runs.clone(),
+            orchestrator: xrdtest_orchestrator::Config::default(),
+        })
+        .await
+        .context("the engine did not start")?;
+        let mut hypervisor = Hypervisor::start(self, &engine)?;
+        let mut follow = Follow::new(&engine, run.clone()).await;
+        engine.submit(run.clone(), plan, "xrdtest run --local").await;
+        let followed = tokio::select! {
+            followed = follow.until_over(&engine) => followed,
+            ended = hypervisor.ended() => Err(ended),
+        };
+        let stopped = hypervisor.stop().await;
+        engine.stop().await;
+        // The CA's key served this one run.
+        let _ = std::fs::remove_dir_all(state.join("ca"));
+        followed?;
+        stopped?;
+        let record = follow.record(&files)?;
+        Ok(LocalRun { record, interrupted: follow.interrupted })
+    }
+}
+
+/// The hypervisor agent of this command.
+struct Hypervisor {
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), AgentError>>,
+}
+
+impl Hypervisor {
+    fn start(local: &Local, engine: &EngineHandle) -> anyhow::Result<Self> {
+        let name = HypervisorName::new("local");
+        let credentials = engine.hypervisor_credentials(&name)?;
+        let config = SandboxConfig {
+            init: local.slave.clone(),
+            hidden: vec![local.runs.clone()],
+            ..SandboxConfig::default()
+        };
+        let config =
+            AgentConfig { engine: engine.address(), credentials, provider: ProviderConfig::Sandbox(config) };
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(agent::run(config, shutdown.clone()));
+        Ok(Self { shutdown, task })
+    }
+
+    /// Waits until the agent ends by itself: it can't make machines here.
+    async fn ended(&mut self) -> anyhow::Error {
+        match (&mut self.task).await {
+            Ok(Err(error)) => anyhow::Error::new(error).context("this machine can't make sandboxes"),
+            Ok(Ok(())) => anyhow!("the hypervisor agent ended"),
+            Err(error) => anyhow::Error::new(error).context("the hypervisor agent broke off"),
+        }
+    }
+
+    /// Takes away what is left of any machine.
+    async fn stop(self) -> anyhow::Result<()> {
+        if self.task.is_finished() {
+            return Ok(());
+        }
+        self.shutdown.cancel();
+        Ok(self.task.await.context("the hypervisor agent broke off")??)
+    }
+}
+
+/// Watches one run.
+struct Follow {
+    run: RunId,
+    events: mpsc::UnboundedReceiver<Arc<Event>>,
+    output: broadcast::Receiver<OutputChunk>,
+    recorder: RunRecorder,
+    live: Live,
+    interrupted: bool,
+}
+
+impl Follow {
+    async fn new(engine: &EngineHandle, run: RunId) -> Self {
+        let (events, output) = (engine.events().await, engine.output());
+        let recorder = RunRecorder::new(run.clone());
+        Self { run, events, output, recorder, live: Live::new(), interrupted: false }
+    }
+
+    /// Until the run has its verdict and nothing is left of its machines.
+    async fn until_over(&mut self, engine: &EngineHandle) -> anyhow::Result<()> {
+        let mut status = engine.status();
+        let mut signals = Signals::new().context("signals can't be caught")?;
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(event) = self.events.recv() => {
+                    self.recorder.apply(&event);
+                    self.live.event(&event);
+                }
+                changed = status.changed() => {
+                    let now = status.borrow_and_update().clone();
+                    if let Some(failed) = &now.failed {
+                        break Err(anyhow!("the engine stopped: {failed}"));
+                    }
+                    self.live.status(now.runs.iter().find(|status| status.run == self.run));
+                    if changed.is_err() || (self.recorder.verdict().is_some() && now.idle) {
+                        break Ok(());
+                    }
+                }
+                Ok(chunk) = self.output.recv() => self.live.output(&chunk),
+                signal = signals.next() => {
+                    let force = self.interrupted;
+                    self.interrupted = true;
+                    engine.cancel(self.run.clone(), "the user", format!("signal {signal}"), force).await;
+                }
+            }
+        };
+        self.live.close();
+        result
+    }
+
+    /// The record, which is also written beside the evidence.
+    fn record(&self, files: &RunFiles) -> anyhow::Result<RunRecord> {
+        let evidence = FileEvidence::new(files.clone());
+        let mut record = self.recorder.record(&evidence).context("the run ended without a verdict")?;
+        record.directory = Some(files.folder().to_string_lossy().into_owned());
+        let text = serde_json::to_string_pretty(&RunsDocument::new(vec![record.clone()]))?;
+        let path = files.document();
+        std::fs::write(&path, text + "\n").with_context(|| format!("{} can't be written", path.display()))?;
+        Ok(record)
+    }
+}
+
+/// `20261122-101500-ts_001_mm-3fa2`: sorts by time, and tells its suite.
+fn new_run_id(suite: &str) -> RunId {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    RunId::new(format!("{now}-{}-{}", xrdtest_model::plan::file_name(suite), &random[..4]))
+}
+
+/// The slave agent's program: as said, or beside this program, or where packages put it.
+fn find_slave(said: Option<&Path>) -> anyhow::Result<PathBuf> {
+    const NAME: &str = "xrdtest-slave";
+    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(NAME)));
+    let candidates: Vec<PathBuf> = match said {
+        Some(path) => vec![path.to_owned()],
+        None => beside.into_iter().chain([Path::new("/usr/bin").join(NAME)]).collect(),
+    };
+    if let Some(found) = candidates.iter().find(|path| path.is_file()) {
+        return found.canonicalize().context("the slave agent's program is gone");
+    }
+    let places: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
+    bail!(
+        "the slave agent's program is not at {}; build it (`make build`) or say where it is with --slave",
+        places.join(" nor at ")
+    )
+}
