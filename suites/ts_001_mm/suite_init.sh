@@ -29,3 +29,4 @@ for daemon in cmsd xrootd; do
 done
 
 wait_for 20 xrdfs "$me" query config role
+log "Ready as $(xrdfs "$me" query config role)"

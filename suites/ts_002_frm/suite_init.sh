@@ -43,3 +43,4 @@ tape*)
 esac
 
 wait_for 20 xrdfs "$me" query config role
+log "Ready as $(xrdfs "$me" query config role)"

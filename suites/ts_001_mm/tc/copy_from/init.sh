@@ -12,6 +12,7 @@ cluster_is_complete() {
 case $me in
 client*)
     wait_for 30 cluster_is_complete
+    log "All data servers are there"
     ;;
 ds3*)
     head -c 100M /dev/urandom > /data/copy_from

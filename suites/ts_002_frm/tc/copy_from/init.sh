@@ -12,6 +12,7 @@ cluster_is_complete() {
 case $me in
 client*)
     wait_for 30 cluster_is_complete
+    log "All data servers are there"
     ;;
 tape*)
     head -c @size@ /dev/urandom > /data/copy_from
