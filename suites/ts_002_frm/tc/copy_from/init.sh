@@ -11,7 +11,7 @@ cluster_is_complete() {
 
 case $me in
 client*)
-    wait_for 30 cluster_is_complete
+    wait_for 60 cluster_is_complete
     log "All data servers are there"
     ;;
 tape*)

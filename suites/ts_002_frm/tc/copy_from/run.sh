@@ -15,6 +15,7 @@ client*)
     test "$received" = "$on_tape"
 
     log "Now a data server has the file, and both managers know which one"
+    wait_for 30 xrdfs frm1.xrd.test locate /data/copy_from
     place=$(xrdfs frm1.xrd.test locate -h /data/copy_from)
     log "$place"
     test "$(xrdfs frm2.xrd.test locate -h /data/copy_from)" = "$place"

@@ -11,7 +11,7 @@ cluster_is_complete() {
 
 case $me in
 client*)
-    wait_for 30 cluster_is_complete
+    wait_for 60 cluster_is_complete
     stamp xrdfs frm1.xrd.test locate -h '*'
     head -c @size@ /dev/urandom > /tmp/copy_to
     stamp ls -l /tmp/copy_to

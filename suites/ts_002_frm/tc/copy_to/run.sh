@@ -20,7 +20,7 @@ client*)
         on_tape="md5 $(xrdcp --nopbar root://tape1.xrd.test//data/copy_to - 2> /dev/null | md5sum | cut -d ' ' -f 1)"
         test "$on_tape" = "$sent"
     }
-    wait_for 30 is_on_tape
+    wait_for 60 is_on_tape
     log "The file is on tape"
     ;;
 *)
