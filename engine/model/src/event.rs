@@ -96,7 +96,12 @@ pub enum EventBody {
         /// The machine.
         machine: MachineId,
     },
-    /// A late machine is in contact again.
+    /// The slave of a machine said goodbye, as one does that is being restarted: neither late nor lost.
+    MachineAway {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// A machine that was late or away is in contact again.
     MachineBack {
         /// The machine.
         machine: MachineId,

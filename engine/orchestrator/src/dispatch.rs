@@ -21,17 +21,12 @@ impl Orchestrator {
     pub(crate) fn before(&mut self, body: &EventBody) {
         match body {
             EventBody::RunPlaced { run, instances } => self.start_instances(run, instances),
-            EventBody::InstanceChanged {
-                instance,
-                state: InstanceState::Stopping,
-                ..
-            } => self.stop_instance(instance),
+            EventBody::InstanceChanged { instance, state: InstanceState::Stopping, .. } => {
+                self.stop_instance(instance)
+            }
             EventBody::StageFinished { run, result } => self.close_attempt(run, result),
             EventBody::RunFinished { .. }
-            | EventBody::InstanceChanged {
-                state: InstanceState::Stopped,
-                ..
-            } => self.placement_due = true,
+            | EventBody::InstanceChanged { state: InstanceState::Stopped, .. } => self.placement_due = true,
             _ => {}
         }
     }
@@ -41,13 +36,12 @@ impl Orchestrator {
             return;
         };
         let clusters = run.plan.clusters.iter().zip(placements);
-        self.effects
-            .extend(clusters.map(|(cluster, placement)| Effect::StartInstance {
-                hypervisor: placement.hypervisor.clone(),
-                instance: placement.instance.clone(),
-                cluster: Arc::clone(cluster),
-                run: id.clone(),
-            }));
+        self.effects.extend(clusters.map(|(cluster, placement)| Effect::StartInstance {
+            hypervisor: placement.hypervisor.clone(),
+            instance: placement.instance.clone(),
+            cluster: Arc::clone(cluster),
+            run: id.clone(),
+        }));
     }
 
     /// Orders the end of an instance when it is decided, not again with every word about it.
@@ -104,11 +98,8 @@ impl Orchestrator {
         let Some(run) = self.state.runs.get(id) else {
             return;
         };
-        let due: Vec<Due> = run
-            .open_barrier()
-            .into_iter()
-            .flat_map(|barrier| self.due(run, barrier))
-            .collect();
+        let due: Vec<Due> =
+            run.open_barrier().into_iter().flat_map(|barrier| self.due(run, barrier)).collect();
         for due in due {
             self.send(due);
         }

@@ -66,10 +66,7 @@ pub struct Orchestrator {
 impl Orchestrator {
     /// A core that has nothing to do yet.
     pub fn new(config: Config) -> Self {
-        Self {
-            config,
-            ..Self::default()
-        }
+        Self { config, ..Self::default() }
     }
 
     /// The core as the journal left it, nobody in contact. Call [`Self::resume`] next.
@@ -131,21 +128,12 @@ impl Orchestrator {
     }
 
     fn view(&self) -> View<'_> {
-        View {
-            config: &self.config,
-            state: &self.state,
-            world: &self.world,
-            now: self.world.now,
-        }
+        View { config: &self.config, state: &self.state, world: &self.world, now: self.world.now }
     }
 
     /// The only way in which durable state changes while the core lives.
     fn record(&mut self, body: EventBody) {
-        let event = Event {
-            number: self.state.last_number + 1,
-            at: self.world.now,
-            body,
-        };
+        let event = Event { number: self.state.last_number + 1, at: self.world.now, body };
         self.before(&event.body);
         self.state.apply(&event);
         self.events.push(event);
@@ -198,8 +186,5 @@ impl Orchestrator {
 
 /// A time so much earlier.
 fn before(time: Timestamp, duration: std::time::Duration) -> Timestamp {
-    Timestamp::from_millis(
-        time.as_millis()
-            .saturating_sub(xrdtest_model::time::millis(duration)),
-    )
+    Timestamp::from_millis(time.as_millis().saturating_sub(xrdtest_model::time::millis(duration)))
 }

@@ -62,6 +62,8 @@ pub struct MachineStatus {
     pub progress: Progress,
     /// Out of contact for longer than is usual.
     pub late: bool,
+    /// Out of contact after a goodbye.
+    pub away: bool,
 }
 
 /// How far a machine is in its stage.
@@ -82,9 +84,7 @@ impl RunStatus {
             RunPhase::InStage { machines, .. } => machines.as_slice(),
             RunPhase::Waiting { .. } | RunPhase::Starting { .. } => &[],
         };
-        machines
-            .iter()
-            .filter(|machine| !matches!(machine.progress, Progress::Done(_)))
+        machines.iter().filter(|machine| !matches!(machine.progress, Progress::Done(_)))
     }
 }
 

@@ -5,7 +5,7 @@ use xrdtest_model::{InstanceId, MachineId, RunId};
 
 use crate::placement::free_room;
 use crate::query::{HypervisorStatus, InstanceStatus, MachineStatus, Progress, RunPhase, RunStatus};
-use crate::state::{Attempt, Barrier, Run};
+use crate::state::{Attempt, Barrier, Presence, Run};
 use crate::{Orchestrator, rules::View};
 
 impl Orchestrator {
@@ -53,10 +53,7 @@ impl Orchestrator {
 
     fn instances_on(&self, name: &xrdtest_model::HypervisorName) -> Vec<InstanceId> {
         let instances = self.state.instances.iter();
-        instances
-            .filter(|(_, instance)| instance.hypervisor == *name)
-            .map(|(id, _)| id.clone())
-            .collect()
+        instances.filter(|(_, instance)| instance.hypervisor == *name).map(|(id, _)| id.clone()).collect()
     }
 
     /// Whether a slave is in contact.
@@ -97,9 +94,7 @@ impl View<'_> {
 
     fn phase(self, run: &Run) -> RunPhase {
         if run.placed.is_none() {
-            return RunPhase::Waiting {
-                reason: run.waiting.clone().unwrap_or_default(),
-            };
+            return RunPhase::Waiting { reason: run.waiting.clone().unwrap_or_default() };
         }
         let Some(barrier) = &run.barrier else {
             return self.starting(run);
@@ -118,10 +113,8 @@ impl View<'_> {
     }
 
     fn starting(self, run: &Run) -> RunPhase {
-        let incomplete = self
-            .state
-            .instances_of(run)
-            .filter(|(_, instance)| instance.state != InstanceState::Active);
+        let incomplete =
+            self.state.instances_of(run).filter(|(_, instance)| instance.state != InstanceState::Active);
         RunPhase::Starting {
             instances: incomplete.map(|(id, _)| id.clone()).collect(),
             missing: self.missing(run).cloned().collect(),
@@ -136,13 +129,12 @@ impl View<'_> {
             (None, Some((_, report))) => Progress::Reported(report.outcome),
             (None, None) => Progress::Running,
         };
+        let presence = self.state.machine(&attempt.machine).map(|known| known.presence);
         MachineStatus {
             machine: attempt.machine.clone(),
             progress,
-            late: self
-                .state
-                .machine(&attempt.machine)
-                .is_some_and(|known| known.late),
+            late: presence == Some(Presence::Late),
+            away: presence == Some(Presence::Away),
         }
     }
 }

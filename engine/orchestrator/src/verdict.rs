@@ -59,9 +59,7 @@ pub(crate) struct RunFacts<'a> {
 
 impl CaseFacts<'_> {
     fn any(&self, outcomes: &[Outcome]) -> bool {
-        self.stages
-            .iter()
-            .any(|(_, stage)| has_any(Some(stage), outcomes))
+        self.stages.iter().any(|(_, stage)| has_any(Some(stage), outcomes))
     }
 
     fn of(&self, kind: StageKind) -> Option<&Outcomes> {
@@ -76,8 +74,7 @@ impl CaseFacts<'_> {
     }
 
     fn ran(&self) -> bool {
-        self.of(StageKind::Run)
-            .is_some_and(|run| !run.is_empty() && passed(run))
+        self.of(StageKind::Run).is_some_and(|run| !run.is_empty() && passed(run))
     }
 
     /// `initialize failed on ds1.xrd.test (exit code 1); finalize timed out on …`
@@ -150,10 +147,7 @@ fn error_of_run(facts: &RunFacts<'_>) -> Option<String> {
     if has_any(facts.initialize, &[Outcome::Lost]) {
         return initialize_words(facts);
     }
-    let mut errors = facts
-        .cases
-        .iter()
-        .filter(|(_, end)| end.verdict == Verdict::Error);
+    let mut errors = facts.cases.iter().filter(|(_, end)| end.verdict == Verdict::Error);
     match (errors.next(), &facts.lost) {
         (Some((name, end)), _) => Some(format!("{name}: {}", end.reason)),
         (None, Some(words)) => Some(words.clone()),
@@ -165,23 +159,17 @@ fn failure_of_run(facts: &RunFacts<'_>) -> Option<String> {
     if facts.initialize.is_some_and(|outcomes| !passed(outcomes)) {
         return initialize_words(facts);
     }
-    let bad = facts
-        .cases
-        .iter()
-        .filter(|(_, end)| end.verdict != Verdict::Passed);
-    let told: Vec<String> = bad
-        .map(|(name, end)| format!("{name} {}: {}", end.verdict, end.reason))
-        .collect();
+    let bad = facts.cases.iter().filter(|(_, end)| end.verdict != Verdict::Passed);
+    let told: Vec<String> =
+        bad.map(|(name, end)| format!("{name} {}: {}", end.verdict, end.reason)).collect();
     let finalize = facts.finalize.filter(|outcomes| !passed(outcomes));
     let finalize = finalize.map(|outcomes| format!("suite finalize {}", describe(outcomes)));
     match (told.as_slice(), facts.planned) {
         ([], _) => finalize,
         ([only], 1) => Some(only.clone()),
-        (some, planned) => Some(format!(
-            "{} of {planned} cases did not pass: {}",
-            some.len(),
-            some.join(", ")
-        )),
+        (some, planned) => {
+            Some(format!("{} of {planned} cases did not pass: {}", some.len(), some.join(", ")))
+        }
     }
 }
 

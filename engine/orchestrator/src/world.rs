@@ -27,8 +27,8 @@ pub(crate) struct World {
 pub(crate) struct Link {
     pub(crate) contact: Contact,
     pub(crate) boot_id: String,
-    /// The open attempts that the agent has, or will have when it has read what is on its way. Only of this
-    /// connection.
+    /// The open attempts that the agent has, or will have when it has read what is on its way. Of the
+    /// last connection only: whoever connects says what it has.
     pub(crate) has: BTreeMap<AttemptId, Has>,
     /// How often the agent denied an attempt on this connection after it was ordered on it.
     pub(crate) denied: BTreeMap<AttemptId, u32>,
@@ -76,12 +76,7 @@ pub(crate) struct Hypervisor {
 impl Link {
     /// Who was just heard of.
     pub(crate) fn new(boot_id: String, now: Timestamp) -> Self {
-        Self {
-            contact: Contact::In { since: now },
-            boot_id,
-            has: BTreeMap::new(),
-            denied: BTreeMap::new(),
-        }
+        Self { contact: Contact::In { since: now }, boot_id, has: BTreeMap::new(), denied: BTreeMap::new() }
     }
 
     /// An agent that denies what it was just given twice would do so for ever; the stage's limit deals with it.
@@ -95,15 +90,6 @@ impl Link {
 }
 
 impl World {
-    /// How it is with a machine. One that was never heard of since the core is awake counts as out since then.
-    pub(crate) fn contact(&self, machine: &MachineId) -> Contact {
-        let unheard = Contact::Out {
-            last: self.awake,
-            orderly: false,
-        };
-        self.links.get(machine).map_or(unheard, |link| link.contact)
-    }
-
     /// The slave, where it is in contact.
     pub(crate) fn link_in(&self, machine: &MachineId) -> Option<&Link> {
         self.links.get(machine).filter(|link| link.is_in())
@@ -114,9 +100,7 @@ impl World {
     }
 
     pub(crate) fn is_connected(&self, hypervisor: &HypervisorName) -> bool {
-        self.hypervisors
-            .get(hypervisor)
-            .is_some_and(|known| known.connected)
+        self.hypervisors.get(hypervisor).is_some_and(|known| known.connected)
     }
 
     pub(crate) fn arrived(&self, attempt: &AttemptId) -> Arrived {

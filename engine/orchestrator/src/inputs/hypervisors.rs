@@ -17,28 +17,16 @@ impl Orchestrator {
         ability: Ability,
         has: &BTreeSet<InstanceId>,
     ) {
-        let ours = |id: &InstanceId| {
-            self.state
-                .instances
-                .get(id)
-                .is_some_and(|i| i.hypervisor == *name)
-        };
+        let ours = |id: &InstanceId| self.state.instances.get(id).is_some_and(|i| i.hypervisor == *name);
         let strays: BTreeSet<InstanceId> = has.iter().filter(|id| !ours(id)).cloned().collect();
-        let hypervisor = Hypervisor {
-            connected: true,
-            orderly: false,
-            ability,
-            strays: strays.clone(),
-        };
+        let hypervisor = Hypervisor { connected: true, orderly: false, ability, strays: strays.clone() };
         self.world.hypervisors.insert(name.clone(), hypervisor);
         for stray in strays {
             self.send_stop(name.clone(), stray);
         }
         let of_it = self.state.instances.iter();
-        let of_it: Vec<InstanceId> = of_it
-            .filter(|(_, instance)| instance.hypervisor == *name)
-            .map(|(id, _)| id.clone())
-            .collect();
+        let of_it: Vec<InstanceId> =
+            of_it.filter(|(_, instance)| instance.hypervisor == *name).map(|(id, _)| id.clone()).collect();
         for id in of_it {
             self.reconcile(&id, has.contains(&id));
         }
@@ -117,11 +105,7 @@ impl Orchestrator {
         if let Some(run) = self.state.run_of(id) {
             self.touched.insert(run.id.clone());
         }
-        self.record(EventBody::InstanceChanged {
-            instance: id.clone(),
-            state,
-            detail,
-        });
+        self.record(EventBody::InstanceChanged { instance: id.clone(), state, detail });
     }
 
     fn machine_gone(&mut self, machine: MachineId, reason: String) {

@@ -14,33 +14,20 @@ impl Orchestrator {
     pub(crate) fn take(&mut self, input: Input) {
         match input {
             Input::Submit { run, plan, trigger } => self.submit(run, plan, trigger),
-            Input::Cancel {
-                run,
-                by,
-                reason,
-                force,
-            } => self.cancel(run, by, reason, force),
-            Input::HypervisorConnected {
-                name,
-                ability,
-                instances,
-            } => self.hypervisor_connected(&name, ability, &instances),
+            Input::Cancel { run, by, reason, force } => self.cancel(run, by, reason, force),
+            Input::HypervisorConnected { name, ability, instances } => {
+                self.hypervisor_connected(&name, ability, &instances)
+            }
             Input::HypervisorDisconnected { name, orderly } => self.hypervisor_disconnected(&name, orderly),
-            Input::InstanceReport {
-                hypervisor,
-                instance,
-                report,
-            } => self.instance_report(hypervisor, instance, report),
-            Input::SlaveConnected {
-                machine,
-                boot_id,
-                known,
-            } => self.slave_connected(&machine, boot_id, known),
-            Input::SlaveDisconnected {
-                machine,
-                orderly,
-                last_contact,
-            } => self.slave_disconnected(&machine, orderly, last_contact),
+            Input::InstanceReport { hypervisor, instance, report } => {
+                self.instance_report(hypervisor, instance, report)
+            }
+            Input::SlaveConnected { machine, boot_id, known } => {
+                self.slave_connected(&machine, boot_id, known)
+            }
+            Input::SlaveDisconnected { machine, orderly, last_contact } => {
+                self.slave_disconnected(&machine, orderly, last_contact)
+            }
             Input::StageReport { attempt, report } => self.stage_report(attempt, report),
             Input::OutputArrived { attempt, length } => self.output_arrived(attempt, length),
             Input::Tick => self.touch_all(),
@@ -54,18 +41,10 @@ impl Orchestrator {
             return;
         }
         let defect = defect(&plan);
-        self.record(EventBody::RunQueued {
-            run: run.clone(),
-            plan,
-            trigger,
-        });
+        self.record(EventBody::RunQueued { run: run.clone(), plan, trigger });
         match defect {
             None => self.placement_due = true,
-            Some(reason) => self.record(EventBody::RunFinished {
-                run,
-                verdict: Verdict::Error,
-                reason,
-            }),
+            Some(reason) => self.record(EventBody::RunFinished { run, verdict: Verdict::Error, reason }),
         }
     }
 
@@ -76,12 +55,7 @@ impl Orchestrator {
         let news = known.cancel.as_ref().is_none_or(|cancel| force && !cancel.force);
         if news {
             self.touched.insert(run.clone());
-            self.record(EventBody::CancelRequested {
-                run,
-                by,
-                reason,
-                force,
-            });
+            self.record(EventBody::CancelRequested { run, by, reason, force });
         }
     }
 }
@@ -97,9 +71,7 @@ fn defect(plan: &RunPlan) -> Option<String> {
             1 => {}
             0 => return Some(format!("no cluster of the suite has a host {machine}")),
             _ => {
-                return Some(format!(
-                    "more than one host of the suite's clusters is named {machine}"
-                ));
+                return Some(format!("more than one host of the suite's clusters is named {machine}"));
             }
         }
     }
@@ -107,15 +79,9 @@ fn defect(plan: &RunPlan) -> Option<String> {
         if case.machines.is_empty() {
             return Some(format!("no machine takes part in case {}", case.name));
         }
-        let stranger = case
-            .machines
-            .iter()
-            .find(|machine| !plan.machines.contains(machine));
+        let stranger = case.machines.iter().find(|machine| !plan.machines.contains(machine));
         if let Some(machine) = stranger {
-            return Some(format!(
-                "{machine} of case {} runs no scripts in this suite",
-                case.name
-            ));
+            return Some(format!("{machine} of case {} runs no scripts in this suite", case.name));
         }
     }
     None

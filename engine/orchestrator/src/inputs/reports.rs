@@ -26,9 +26,7 @@ impl Orchestrator {
             return;
         }
         let run = self.state.runs.get(&attempt.run);
-        let open = run
-            .and_then(|run| run.attempt(&attempt))
-            .filter(|known| !known.done);
+        let open = run.and_then(|run| run.attempt(&attempt)).filter(|known| !known.done);
         match open.map(|known| known.report.is_some()) {
             None => self.foreign_report(attempt, &report),
             Some(true) => {}

@@ -34,17 +34,13 @@ impl Orchestrator {
         let last = last.max(before(now, self.config.late_after)).min(now);
         if let Some(link) = self.world.links.get_mut(machine) {
             link.contact = Contact::Out { last, orderly };
-            link.has.clear();
-            link.denied.clear();
         }
         self.touch_run_of(machine);
     }
 
     pub(super) fn output_arrived(&mut self, attempt: AttemptId, length: u64) {
         let run = self.state.runs.get(&attempt.run);
-        let open = run
-            .and_then(|run| run.attempt(&attempt))
-            .filter(|attempt| !attempt.done);
+        let open = run.and_then(|run| run.attempt(&attempt)).filter(|attempt| !attempt.done);
         if open.is_none() || length <= self.world.arrived(&attempt).length {
             return;
         }

@@ -56,10 +56,7 @@ pub(crate) fn free_room(name: &HypervisorName, all: Room, state: &State) -> Room
 
 impl<'a> Site<'a> {
     pub(super) fn of(name: &'a HypervisorName, known: &Hypervisor, state: &'a State) -> Self {
-        let here = state
-            .instances
-            .values()
-            .filter(|instance| instance.hypervisor == *name);
+        let here = state.instances.values().filter(|instance| instance.hypervisor == *name);
         Self {
             name,
             all: known.ability.room,
@@ -67,12 +64,7 @@ impl<'a> Site<'a> {
             exclusive: known.ability.exclusive,
             strays: !known.strays.is_empty(),
             kept_for: None,
-            tenants: here
-                .map(|instance| Tenant {
-                    run: &instance.run,
-                    cluster: &instance.cluster,
-                })
-                .collect(),
+            tenants: here.map(|instance| Tenant { run: &instance.run, cluster: &instance.cluster }).collect(),
         }
     }
 
@@ -144,10 +136,7 @@ impl Search<'_> {
         for index in candidates.collect::<Vec<_>>() {
             self.tries = self.tries.checked_sub(1)?;
             let mut then = sites.clone();
-            then[index].add(Tenant {
-                run: &self.run.id,
-                cluster: first,
-            });
+            then[index].add(Tenant { run: &self.run.id, cluster: first });
             if let Some(mut places) = self.fit(rest, then) {
                 places.insert(0, sites[index].name.clone());
                 return Some(places);

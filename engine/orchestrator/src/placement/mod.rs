@@ -64,9 +64,7 @@ impl View<'_> {
         connected
             .map(|(name, known)| {
                 let mut site = Site::of(name, known, self.state);
-                site.kept_for = kept
-                    .filter(|kept| kept.hypervisors.contains(name))
-                    .map(|kept| &kept.run);
+                site.kept_for = kept.filter(|kept| kept.hypervisors.contains(name)).map(|kept| &kept.run);
                 site
             })
             .collect()
@@ -85,10 +83,7 @@ impl View<'_> {
             let clusters = &run.plan.clusters;
             clusters.iter().any(|cluster| site.obstacle(cluster).is_none())
         });
-        Some(Kept {
-            run: run.id.clone(),
-            hypervisors: usable.map(|site| site.name.clone()).collect(),
-        })
+        Some(Kept { run: run.id.clone(), hypervisors: usable.map(|site| site.name.clone()).collect() })
     }
 
     fn patient_until(self, run: &Run) -> Timestamp {
@@ -101,10 +96,7 @@ impl View<'_> {
         let too_early = sites.is_empty() && run.waiting.is_some() && self.now < self.hypervisors_back();
         let reason = reason::why(run, sites);
         let news = !too_early && run.waiting.as_ref() != Some(&reason);
-        news.then(|| EventBody::RunWaiting {
-            run: run.id.clone(),
-            reason,
-        })
+        news.then(|| EventBody::RunWaiting { run: run.id.clone(), reason })
     }
 
     fn hypervisors_back(self) -> Timestamp {
@@ -128,8 +120,5 @@ fn placed(run: &Run, places: Vec<HypervisorName>) -> EventBody {
         cluster: cluster.name.clone(),
         hypervisor,
     });
-    EventBody::RunPlaced {
-        run: run.id.clone(),
-        instances: instances.collect(),
-    }
+    EventBody::RunPlaced { run: run.id.clone(), instances: instances.collect() }
 }

@@ -65,9 +65,6 @@ fn short(need: &Room, has: &Room) -> (String, String) {
     } else if need.cores > has.cores {
         (format!("{} cores", need.cores), has.cores.to_string())
     } else {
-        (
-            format!("{} of disk", human_bytes(need.disk_bytes)),
-            human_bytes(has.disk_bytes),
-        )
+        (format!("{} of disk", human_bytes(need.disk_bytes)), human_bytes(has.disk_bytes))
     }
 }

@@ -20,10 +20,7 @@ impl View<'_> {
                 Some((_, reported)) => self.reported(run, barrier, attempt, reported),
                 None => self.unreported(run, barrier, attempt),
             };
-            Some(EventBody::StageFinished {
-                run: run.id.clone(),
-                result: Box::new(result?),
-            })
+            Some(EventBody::StageFinished { run: run.id.clone(), result: Box::new(result?) })
         });
         results.collect()
     }
@@ -40,22 +37,14 @@ impl View<'_> {
         let complete = self.world.arrived(&id).length >= reported.output_length;
         let given_up = run.is_forced()
             || !self.state.takes_part(&attempt.machine)
-            || self
-                .output_until(run, barrier, attempt)
-                .is_some_and(|until| self.now >= until);
-        (complete || given_up).then(|| StageResult {
-            output_complete: complete,
-            ..reported.clone()
-        })
+            || self.output_until(run, barrier, attempt).is_some_and(|until| self.now >= until);
+        (complete || given_up).then(|| StageResult { output_complete: complete, ..reported.clone() })
     }
 
     /// The final result of an attempt of which no end was reported, where none will be.
     fn unreported(self, run: &Run, barrier: &Barrier, attempt: &Attempt) -> Option<StageResult> {
         let id = run.attempt_id(barrier.stage, attempt);
-        let lost = self
-            .state
-            .machine(&attempt.machine)
-            .and_then(|known| known.lost.clone());
+        let lost = self.state.machine(&attempt.machine).and_then(|known| known.lost.clone());
         if let Some(reason) = lost {
             return Some(self.without_report(barrier, &id, Outcome::Lost, reason));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use xrdtest_model::{AttemptId, MachineId, StageKind, Timestamp};
 
 use crate::rules::View;
-use crate::state::{Attempt, Barrier, Run};
+use crate::state::{Attempt, Barrier, Presence, Run};
 use crate::world::Contact;
 
 impl View<'_> {
@@ -27,9 +27,20 @@ impl View<'_> {
         Some(run.began?.after(ms(run.plan.limits.run_ms)))
     }
 
+    /// How it is with a machine. One that was never heard of since the core is awake counts as out since then.
+    pub(super) fn contact(self, machine: &MachineId) -> Contact {
+        let known = self.state.machine(machine);
+        let unheard = Contact::Out {
+            last: self.world.awake,
+            orderly: known.is_some_and(|known| known.presence == Presence::Away),
+        };
+        let link = self.world.links.get(machine);
+        link.map_or(unheard, |link| link.contact)
+    }
+
     /// Since when a machine is out of contact without goodbye.
     pub(super) fn away_since(self, machine: &MachineId) -> Option<Timestamp> {
-        match self.world.contact(machine) {
+        match self.contact(machine) {
             Contact::Out { last, orderly: false } => Some(last),
             Contact::Out { .. } | Contact::In { .. } => None,
         }
@@ -55,9 +66,7 @@ impl View<'_> {
         let limit = self.limit_at(run, barrier, id);
         let cut = self.cut_off(run, barrier.stage.kind).map(|cut| cut.at);
         let expected = cut.map_or(limit, |cut| cut.min(limit)).max(self.world.awake);
-        expected
-            .after(self.config.kill_grace)
-            .after(self.config.lost_after)
+        expected.after(self.config.kill_grace).after(self.config.lost_after)
     }
 
     /// When the output of a reported attempt is not waited for any longer; `None` where the machine's contact decides
@@ -65,7 +74,7 @@ impl View<'_> {
     pub(super) fn output_until(self, run: &Run, barrier: &Barrier, attempt: &Attempt) -> Option<Timestamp> {
         let (reported, _) = attempt.report.as_ref()?;
         let id = run.attempt_id(barrier.stage, attempt);
-        let until = match self.world.contact(&attempt.machine) {
+        let until = match self.contact(&attempt.machine) {
             Contact::In { since } => {
                 let progress = self.world.arrived(&id).at;
                 let from = (*reported).max(since).max(progress);
@@ -74,9 +83,7 @@ impl View<'_> {
             Contact::Out { orderly: true, .. } => self.silent_at(run, barrier, &id),
             Contact::Out { .. } => return None,
         };
-        let at_most = (*reported)
-            .max(self.world.awake)
-            .after(self.config.output_at_most);
+        let at_most = (*reported).max(self.world.awake).after(self.config.output_at_most);
         Some(until.min(at_most))
     }
 
@@ -100,9 +107,9 @@ impl View<'_> {
     fn contact_wakeup(self, machine: &MachineId) -> Option<Timestamp> {
         let known = self.state.machine(machine).filter(|known| known.lost.is_none())?;
         let since = self.away_since(machine)?;
-        Some(match known.late {
-            true => since.after(self.config.lost_after),
-            false => since.after(self.config.late_after),
+        Some(match known.presence {
+            Presence::Late => since.after(self.config.lost_after),
+            Presence::Here | Presence::Away => since.after(self.config.late_after),
         })
     }
 

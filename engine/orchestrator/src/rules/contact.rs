@@ -6,7 +6,8 @@ use xrdtest_model::time::human;
 use xrdtest_model::{EventBody, MachineId};
 
 use crate::rules::View;
-use crate::state::{Machine, Run};
+use crate::state::{Machine, Presence, Run};
+use crate::words::limit;
 use crate::world::Contact;
 
 impl View<'_> {
@@ -21,21 +22,20 @@ impl View<'_> {
 
     fn machine_news(self, run: &Run, id: &MachineId, machine: &Machine) -> Option<EventBody> {
         if let Some(reason) = self.loss(run, id, machine) {
-            return Some(EventBody::MachineLost {
-                machine: id.clone(),
-                reason,
-            });
+            return Some(EventBody::MachineLost { machine: id.clone(), reason });
         }
-        let late = match self.world.contact(id) {
-            Contact::In { .. } => false,
-            Contact::Out { orderly: true, .. } => machine.late,
-            Contact::Out { last, .. } => machine.late || self.now >= last.after(self.config.late_after),
+        let presence = match self.contact(id) {
+            Contact::In { .. } => Presence::Here,
+            Contact::Out { orderly: true, .. } => Presence::Away,
+            Contact::Out { last, .. } if self.now >= last.after(self.config.late_after) => Presence::Late,
+            Contact::Out { .. } => machine.presence,
         };
-        match (machine.late, late) {
-            (false, true) => Some(EventBody::MachineLate { machine: id.clone() }),
-            (true, false) => Some(EventBody::MachineBack { machine: id.clone() }),
-            _ => None,
-        }
+        let machine = (presence != machine.presence).then(|| id.clone())?;
+        Some(match presence {
+            Presence::Here => EventBody::MachineBack { machine },
+            Presence::Late => EventBody::MachineLate { machine },
+            Presence::Away => EventBody::MachineAway { machine },
+        })
     }
 
     /// Why a machine is to be given up, where it is.
@@ -51,7 +51,7 @@ impl View<'_> {
         }
         let away = self.away_since(id);
         if away.is_some_and(|since| self.now >= since.after(self.config.lost_after)) {
-            return Some(format!("no contact for {}", human(self.config.lost_after)));
+            return Some(format!("no contact for {}", limit(self.config.lost_after)));
         }
         self.silence(run, id)
     }

@@ -1,9 +1,6 @@
 //! How a run, or a part of it, comes to an early end.
 
-use std::time::Duration;
-
 use xrdtest_model::event::InstanceState;
-use xrdtest_model::time::human;
 use xrdtest_model::{
     AttemptId, EndCause, EventBody, InstanceId, RunId, StageId, StageKind, Timestamp, Verdict,
 };
@@ -11,6 +8,7 @@ use xrdtest_model::{
 use crate::rules::View;
 use crate::state::{Barrier, Run, State};
 use crate::verdict::{RunFacts, Stop, of_run};
+use crate::words::limit_ms;
 
 /// Why and since when a script is not to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,16 +40,10 @@ impl View<'_> {
             cause: EndCause::Cancelled,
             reason: cancel.words(),
         });
-        let timed_out = run.timed_out.map(|at| CutOff {
-            at,
-            cause: EndCause::TimedOut,
-            reason: limit_words(run),
-        });
+        let timed_out =
+            run.timed_out.map(|at| CutOff { at, cause: EndCause::TimedOut, reason: limit_words(run) });
         // The first in time was told to the machines, so it gives the reason.
-        [cancelled, timed_out]
-            .into_iter()
-            .flatten()
-            .min_by_key(|cut| cut.at)
+        [cancelled, timed_out].into_iter().flatten().min_by_key(|cut| cut.at)
     }
 
     /// Why an attempt is not to go on, where it is not: a cut-off of the run, or its own limit, which the machine
@@ -59,20 +51,17 @@ impl View<'_> {
     pub(crate) fn unwanted(self, run: &Run, barrier: &Barrier, id: &AttemptId) -> Option<CutOff> {
         self.cut_off(run, barrier.stage.kind).or_else(|| {
             let at = self.end_at(run, barrier, id);
-            let limit = Duration::from_millis(run.plan.limits.stage_ms);
             (self.now >= at).then(|| CutOff {
                 at,
                 cause: EndCause::TimedOut,
-                reason: format!("stage limit of {}", human(limit)),
+                reason: format!("stage limit of {}", limit_ms(run.plan.limits.stage_ms)),
             })
         })
     }
 
     fn lost_words(self, run: &Run) -> Option<String> {
         let lost = self.state.lost_machines(run);
-        let told: Vec<String> = lost
-            .map(|(host, why)| format!("{host} was lost: {why}"))
-            .collect();
+        let told: Vec<String> = lost.map(|(host, why)| format!("{host} was lost: {why}")).collect();
         (!told.is_empty()).then(|| told.join("; "))
     }
 
@@ -84,7 +73,7 @@ impl View<'_> {
         if self.now < self.queue_until(run) {
             return Vec::new();
         }
-        let limit = human(Duration::from_millis(run.plan.limits.queue_wait_ms));
+        let limit = limit_ms(run.plan.limits.queue_wait_ms);
         let words = match &run.waiting {
             Some(reason) => format!("waited {limit} in the queue: {reason}"),
             None => format!("waited {limit} in the queue"),
@@ -151,8 +140,5 @@ fn stopping(instance: &InstanceId) -> EventBody {
 }
 
 fn limit_words(run: &Run) -> String {
-    format!(
-        "run limit of {}",
-        human(Duration::from_millis(run.plan.limits.run_ms))
-    )
+    format!("run limit of {}", limit_ms(run.plan.limits.run_ms))
 }

@@ -1,14 +1,11 @@
 //! From the placement to the first stage: the clusters come up, or do not.
 
-use std::time::Duration;
-
 use xrdtest_model::event::InstanceState;
-use xrdtest_model::time::human;
 use xrdtest_model::{EventBody, InstanceId, MachineId};
 
 use crate::rules::View;
 use crate::state::{Instance, Run};
-use crate::words::list;
+use crate::words::{limit_ms, list};
 
 impl View<'_> {
     /// A run whose clusters are being started.
@@ -27,10 +24,8 @@ impl View<'_> {
         if !active.is_empty() {
             return active;
         }
-        let complete = self
-            .state
-            .instances_of(run)
-            .all(|(_, instance)| instance.state == InstanceState::Active);
+        let complete =
+            self.state.instances_of(run).all(|(_, instance)| instance.state == InstanceState::Active);
         // A machine that was there and is away again is waited for.
         if complete && self.missing(run).next().is_none() {
             return self.next_step(run);
@@ -54,15 +49,11 @@ impl View<'_> {
             let cluster = &instance.cluster.name;
             if let Some(detail) = &instance.broken {
                 let hypervisor = &instance.hypervisor;
-                return Some(format!(
-                    "cluster {cluster} could not be started on {hypervisor}: {detail}"
-                ));
+                return Some(format!("cluster {cluster} could not be started on {hypervisor}: {detail}"));
             }
             for (host, machine) in &instance.machines {
                 if let Some(why) = &machine.lost {
-                    return Some(format!(
-                        "cluster {cluster} did not come up: {host} was lost: {why}"
-                    ));
+                    return Some(format!("cluster {cluster} did not come up: {host} was lost: {why}"));
                 }
             }
         }
@@ -91,7 +82,7 @@ impl View<'_> {
     }
 
     fn start_overdue(self, run: &Run) -> String {
-        let limit = human(Duration::from_millis(run.plan.limits.cluster_start_ms));
+        let limit = limit_ms(run.plan.limits.cluster_start_ms);
         let making: Vec<String> = self
             .state
             .instances_of(run)

@@ -115,12 +115,7 @@ impl View<'_> {
     }
 
     fn not_run_on(self, run: &Run, stage: StageId, machine: &MachineId, reason: &str) -> StageResult {
-        let none = AttemptId {
-            run: run.id.clone(),
-            stage,
-            machine: machine.clone(),
-            number: 0,
-        };
+        let none = AttemptId { run: run.id.clone(), stage, machine: machine.clone(), number: 0 };
         StageResult {
             outcome: Outcome::NotRun,
             reason: reason.to_owned(),
@@ -140,12 +135,7 @@ impl View<'_> {
             stop,
             forced: run.is_forced() && has_script(run, finalize) && !run.results.contains_key(&finalize),
         });
-        EventBody::CaseFinished {
-            run: run.id.clone(),
-            case,
-            verdict: end.verdict,
-            reason: end.reason,
-        }
+        EventBody::CaseFinished { run: run.id.clone(), case, verdict: end.verdict, reason: end.reason }
     }
 }
 
@@ -169,10 +159,7 @@ fn is_not_run(outcomes: &BTreeMap<String, crate::state::Brief>) -> bool {
 /// Why a run stage is not run, where it is not. A case that was begun through its initialize stage is not left without
 /// a word when the run ends early.
 fn why_not_run(run: &Run, stage: StageId, stop: Option<&Stop>) -> Option<String> {
-    let initialize = StageId {
-        kind: StageKind::Initialize,
-        ..stage
-    };
+    let initialize = StageId { kind: StageKind::Initialize, ..stage };
     let outcomes: Option<&Outcomes> = run.results.get(&initialize);
     if let Some(bad) = outcomes.filter(|outcomes| !passed(outcomes)) {
         let title = run.plan.stage_title(initialize);

@@ -24,25 +24,25 @@ pub(crate) struct Instance {
 pub(crate) struct Machine {
     /// That of the last contact before the run began; orders name it.
     pub(crate) boot_id: Option<String>,
-    pub(crate) late: bool,
+    /// As last recorded since the run began.
+    pub(crate) presence: Presence,
     /// Why it was given up.
     pub(crate) lost: Option<String>,
 }
 
+/// Whether a machine is in contact, as far as that is worth a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Presence {
+    #[default]
+    Here,
+    Late,
+    /// It said goodbye.
+    Away,
+}
+
 impl Instance {
     pub(crate) fn new(run: RunId, hypervisor: HypervisorName, cluster: Arc<ClusterPlan>) -> Self {
-        let machines = cluster
-            .hosts
-            .iter()
-            .map(|host| (host.name.clone(), Machine::default()))
-            .collect();
-        Self {
-            run,
-            hypervisor,
-            cluster,
-            state: InstanceState::Starting,
-            broken: None,
-            machines,
-        }
+        let machines = cluster.hosts.iter().map(|host| (host.name.clone(), Machine::default())).collect();
+        Self { run, hypervisor, cluster, state: InstanceState::Starting, broken: None, machines }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use xrdtest_model::event::{InstanceState, Placement};
 use xrdtest_model::{Event, EventBody, InstanceId, MachineId, RunId, Timestamp};
 
-pub(crate) use instance::{Instance, Machine};
+pub(crate) use instance::{Instance, Machine, Presence};
 pub(crate) use run::{Attempt, Barrier, Brief, Cancel, CaseEnd, Run};
 
 /// Everything durable: the runs that are not over, and the instances of which something may be left.
@@ -28,29 +28,23 @@ impl State {
         self.last_number = self.last_number.max(event.number);
         match &event.body {
             EventBody::RunQueued { run, plan, trigger } => {
-                let queued = Run::new(
-                    run.clone(),
-                    event.number,
-                    event.at,
-                    Arc::new(plan.as_ref().clone()),
-                    trigger,
-                );
+                let queued =
+                    Run::new(run.clone(), event.number, event.at, Arc::new(plan.as_ref().clone()), trigger);
                 self.runs.insert(run.clone(), queued);
             }
             EventBody::RunPlaced { run, instances } => self.place(run, instances, event.at),
             EventBody::RunFinished { run, .. } => {
                 self.runs.remove(run);
             }
-            EventBody::InstanceChanged {
-                instance,
-                state,
-                detail,
-            } => self.change_instance(instance, *state, detail),
+            EventBody::InstanceChanged { instance, state, detail } => {
+                self.change_instance(instance, *state, detail)
+            }
             EventBody::MachineConnected { machine, boot_id } => {
                 self.change_machine(machine, |known| known.boot_id = Some(boot_id.clone()));
             }
-            EventBody::MachineLate { machine } => self.change_machine(machine, |known| known.late = true),
-            EventBody::MachineBack { machine } => self.change_machine(machine, |known| known.late = false),
+            EventBody::MachineLate { machine } => self.set_presence(machine, Presence::Late),
+            EventBody::MachineAway { machine } => self.set_presence(machine, Presence::Away),
+            EventBody::MachineBack { machine } => self.set_presence(machine, Presence::Here),
             EventBody::MachineLost { machine, reason } => {
                 self.change_machine(machine, |known| known.lost = Some(reason.clone()));
             }
@@ -95,6 +89,10 @@ impl State {
         }
     }
 
+    fn set_presence(&mut self, machine: &MachineId, presence: Presence) {
+        self.change_machine(machine, |known| known.presence = presence);
+    }
+
     fn change_machine(&mut self, id: &MachineId, change: impl FnOnce(&mut Machine)) {
         let instance = self.instances.get_mut(&id.instance);
         if let Some(machine) = instance.and_then(|instance| instance.machines.get_mut(&id.host)) {
@@ -117,9 +115,7 @@ impl State {
         &'a self,
         run: &'a Run,
     ) -> impl Iterator<Item = (&'a InstanceId, &'a Instance)> {
-        run.instances
-            .iter()
-            .filter_map(|id| self.instances.get_key_value(id))
+        run.instances.iter().filter_map(|id| self.instances.get_key_value(id))
     }
 
     /// The machines of a run that are given up, with the reasons, whether they run scripts or not.

@@ -114,14 +114,11 @@ impl Run {
                 }
             }
             EventBody::StageFinished { result, .. } => self.finish_stage(result),
-            EventBody::CancelRequested {
-                by, reason, force, ..
-            } => self.cancel(at, by, reason, *force),
+            EventBody::CancelRequested { by, reason, force, .. } => self.cancel(at, by, reason, *force),
             EventBody::RunTimedOut { .. } => self.timed_out = Some(at),
-            EventBody::CaseFinished { verdict, reason, .. } => self.cases.push(CaseEnd {
-                verdict: *verdict,
-                reason: reason.clone(),
-            }),
+            EventBody::CaseFinished { verdict, reason, .. } => {
+                self.cases.push(CaseEnd { verdict: *verdict, reason: reason.clone() })
+            }
             _ => {}
         }
     }
@@ -129,19 +126,10 @@ impl Run {
     fn begin(&mut self, at: Timestamp, stage: StageId, machines: &[(MachineId, u32)]) {
         self.began.get_or_insert(at);
         let attempts = machines.iter().map(|(machine, number)| {
-            let attempt = Attempt {
-                machine: machine.clone(),
-                number: *number,
-                report: None,
-                done: false,
-            };
+            let attempt = Attempt { machine: machine.clone(), number: *number, report: None, done: false };
             (machine.host.clone(), attempt)
         });
-        self.barrier = Some(Barrier {
-            stage,
-            started: at,
-            attempts: attempts.collect(),
-        });
+        self.barrier = Some(Barrier { stage, started: at, attempts: attempts.collect() });
     }
 
     fn finish_stage(&mut self, result: &StageResult) {
@@ -193,10 +181,7 @@ impl Run {
 
     /// The machines that run scripts, in the order of the plan. Empty until the run is placed.
     pub(crate) fn awaited(&self) -> impl Iterator<Item = &MachineId> {
-        self.plan
-            .machines
-            .iter()
-            .filter_map(|host| self.machines.get(host))
+        self.plan.machines.iter().filter_map(|host| self.machines.get(host))
     }
 
     /// Whether a cancel without finalize stages was asked for.
@@ -206,12 +191,7 @@ impl Run {
 
     /// The id of an attempt of this run.
     pub(crate) fn attempt_id(&self, stage: StageId, attempt: &Attempt) -> AttemptId {
-        AttemptId {
-            run: self.id.clone(),
-            stage,
-            machine: attempt.machine.clone(),
-            number: attempt.number,
-        }
+        AttemptId { run: self.id.clone(), stage, machine: attempt.machine.clone(), number: attempt.number }
     }
 }
 

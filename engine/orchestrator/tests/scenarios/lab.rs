@@ -317,6 +317,10 @@ impl Lab {
         agent.order.as_ref().expect("nothing ordered").attempt.clone()
     }
 
+    pub(crate) fn order(&self, machine: &str) -> StageOrder {
+        self.agents[&self.machine(machine)].order.clone().expect("nothing ordered")
+    }
+
     fn busy(&self) -> Vec<String> {
         let runs = self.core.runs();
         let waited: Vec<String> = runs

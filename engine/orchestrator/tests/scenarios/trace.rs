@@ -57,6 +57,7 @@ fn event_line(body: &EventBody) -> String {
         }
         EventBody::MachineConnected { machine, boot_id } => format!("{} connected, {boot_id}", machine.host),
         EventBody::MachineLate { machine } => format!("{} late", machine.host),
+        EventBody::MachineAway { machine } => format!("{} away", machine.host),
         EventBody::MachineBack { machine } => format!("{} back", machine.host),
         EventBody::MachineLost { machine, reason } => format!("{} lost: {reason}", machine.host),
         EventBody::CancelRequested { run, by, force, .. } => {

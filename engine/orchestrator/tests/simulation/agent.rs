@@ -85,6 +85,9 @@ impl World {
             let lost = report(Outcome::Lost, None, 0);
             return self.say_of(attempt, StageReport::Finished(Box::new(lost)));
         }
+        if self.rng.chance(self.chaos.deaf) {
+            return;
+        }
         self.check_start(&attempt);
         self.truth.insert(attempt.clone(), None);
         let boot = agent.boot;

@@ -34,6 +34,7 @@ fn concerns(run: &RunId, body: &EventBody) -> bool {
     match body {
         EventBody::MachineLost { machine, .. }
         | EventBody::MachineLate { machine }
+        | EventBody::MachineAway { machine }
         | EventBody::MachineBack { machine }
         | EventBody::MachineConnected { machine, .. } => {
             machine.instance.as_str().starts_with(&format!("{run}."))

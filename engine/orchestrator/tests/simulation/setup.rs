@@ -22,6 +22,8 @@ pub(crate) struct Chaos {
     pub(crate) down: u64,
     pub(crate) doubled: u64,
     pub(crate) stuck: u64,
+    /// An order that the agent can't put on record, so it does nothing.
+    pub(crate) deaf: u64,
     pub(crate) fail: u64,
     pub(crate) no_start: u64,
     /// The longest ordinary script.
@@ -64,6 +66,7 @@ fn chaos(world: &mut World, wild: u64) -> Chaos {
         down: 500 + up_to(90_000),
         doubled: up_to(100),
         stuck: up_to(40),
+        deaf: up_to(6),
         no_start: up_to(30),
         kill: up_to(100),
         kills: u32::try_from(up_to(20)).unwrap(),
