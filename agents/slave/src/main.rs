@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use xrdtest_slave::config::{Config, DEFAULT_PATH};
-use xrdtest_slave::{init, process, supervisor};
+use xrdtest_slave::{agent, init, process, supervisor};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,11 +72,20 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             supervisor::run(stage).with_context(|| format!("cannot supervise {}", stage.display()))
         }
         None => {
-            Config::load(&arguments.config)?;
-            // Until the agent is there, a process that lives is enough for whoever makes machines.
-            loop {
-                std::thread::park();
-            }
+            let config = Config::load(&arguments.config)?;
+            agent::setup::start_log(&config)
+                .with_context(|| format!("cannot log to {}", config.log.display()))?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let result = runtime.block_on(agent::setup::run(config, own_program()?));
+            // Whatever still runs in the background is on disk already, and found again by the next agent.
+            runtime.shutdown_background();
+            Ok(result?)
         }
     }
+}
+
+/// This program's file. Where it was replaced meanwhile, the kernel still has the one that runs.
+fn own_program() -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe().context("cannot find this program's own file")?;
+    Ok(if path.exists() { path } else { PathBuf::from("/proc/self/exe") })
 }

@@ -1,0 +1,224 @@
+//! Takes one attempt from wherever it is to its final report.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdStream;
+use std::process::Stdio;
+use std::sync::{Arc, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, watch};
+use xrdtest_model::order::FinishedReport;
+use xrdtest_model::{Outcome, Timestamp};
+
+use super::Place;
+use crate::logs::Update;
+use crate::stage::wire::{Command, News};
+use crate::stage::{Assignment, StageFolder};
+
+/// Supervisors that are started for one attempt until one of them accepts it.
+const TRIES: u32 = 3;
+
+/// How much of an attempt's output there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grown {
+    /// Bytes.
+    pub length: u64,
+    /// It will not become more.
+    pub whole: bool,
+}
+
+/// What is written down when an attempt is through: it is never worked out again.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    report: FinishedReport,
+    logs: Option<Update>,
+}
+
+/// Attends one attempt. `grown` hears of its output, `commands` go to its supervisor. The report is final: it is on
+/// disk, and asking again yields the same.
+pub async fn attend(
+    place: Arc<Place>,
+    folder: StageFolder,
+    assignment: Assignment,
+    grown: watch::Sender<Grown>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+) -> FinishedReport {
+    let recorded = folder.read::<Record>("report.json").ok().flatten();
+    let record = match recorded {
+        Some(record) => record,
+        None => {
+            let outcome = outcome(&place, &folder, &assignment, &grown, &mut commands).await;
+            let outcome =
+                outcome.unwrap_or_else(|error| lost(&folder, format!("its journal cannot be used: {error}")));
+            grown.send_replace(Grown { length: outcome.output_length, whole: true });
+            let (place, folder) = (Arc::clone(&place), folder.clone());
+            let fallback = Record { report: outcome.clone(), logs: None };
+            let through = tokio::task::spawn_blocking(move || settle(&place, &folder, &assignment, outcome));
+            through.await.unwrap_or(fallback)
+        }
+    };
+    if let Some(update) = &record.logs {
+        let mut book = place.book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.apply(update);
+        place.save_book(&book);
+    }
+    grown.send_replace(Grown { length: record.report.output_length, whole: true });
+    record.report
+}
+
+/// Finds out how the attempt ended; waits until it has.
+async fn outcome(
+    place: &Place,
+    folder: &StageFolder,
+    assignment: &Assignment,
+    grown: &watch::Sender<Grown>,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+) -> io::Result<FinishedReport> {
+    let mut tries = 0;
+    loop {
+        if let Some(outcome) = folder.outcome()? {
+            return Ok(outcome);
+        }
+        if assignment.order.boot_id != place.boot_id {
+            return Ok(lost(folder, "the machine was started anew before the script had ended"));
+        }
+        let (stream, child) = if folder.accepted()?.is_some() {
+            match folder.connect()? {
+                Some(stream) => (stream, None),
+                // It may have stated the outcome between the two looks.
+                None => {
+                    let stated = folder.outcome()?;
+                    return Ok(
+                        stated.unwrap_or_else(|| lost(folder, "its supervisor is gone without an outcome"))
+                    );
+                }
+            }
+        } else if tries < TRIES {
+            tries += 1;
+            let (stream, child) = start_supervisor(place, folder)?;
+            (stream, Some(child))
+        } else {
+            return Ok(lost(folder, format!("no supervisor could be started{}", complaints(folder))));
+        };
+        if let Some(outcome) = listen(stream, grown, commands).await? {
+            return Ok(outcome);
+        }
+        if let Some(mut child) = child {
+            // It has closed its connection, so it is about to end.
+            child.wait().await?;
+        }
+    }
+}
+
+/// Starts a supervisor. Its standard input is the other end of the stream. Should it find the attempt taken, by one
+/// that an agent before this one started, it goes away again.
+fn start_supervisor(place: &Place, folder: &StageFolder) -> io::Result<(StdStream, tokio::process::Child)> {
+    let (ours, theirs) = StdStream::pair()?;
+    let complaints = std::fs::OpenOptions::new().create(true).append(true).open(folder.complaints())?;
+    let child = tokio::process::Command::new(&place.supervisor)
+        .arg("supervise")
+        .arg(folder.path())
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(complaints))
+        .spawn()?;
+    Ok((ours, child))
+}
+
+/// Listens to a supervisor, and passes commands on, until the outcome comes; `None` where the connection ends first.
+async fn listen(
+    stream: StdStream,
+    grown: &watch::Sender<Grown>,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+) -> io::Result<Option<FinishedReport>> {
+    stream.set_nonblocking(true)?;
+    let (read, mut write) = UnixStream::from_std(stream)?.into_split();
+    let mut lines = BufReader::new(read).lines();
+    let mut more_commands = true;
+    loop {
+        tokio::select! {
+            line = lines.next_line() => {
+                let Ok(Some(line)) = line else { return Ok(None) };
+                match serde_json::from_str(&line)? {
+                    News::Running { length } => {
+                        grown.send_replace(Grown { length, whole: false });
+                    }
+                    News::Over { outcome } => return Ok(Some(*outcome)),
+                }
+            }
+            command = commands.recv(), if more_commands => match command {
+                Some(command) => {
+                    let mut line = serde_json::to_vec(&command)?;
+                    line.push(b'\n');
+                    // A supervisor that is gone is noticed by reading.
+                    let _ = write.write_all(&line).await;
+                }
+                None => more_commands = false,
+            },
+        }
+    }
+}
+
+/// Collects the logs and writes the final report down.
+fn settle(place: &Place, folder: &StageFolder, assignment: &Assignment, outcome: FinishedReport) -> Record {
+    let mut record = Record { report: outcome, logs: None };
+    let order = &assignment.order;
+    // Held until the report is on disk: collections have an order.
+    let mut book = place.book.lock().unwrap_or_else(PoisonError::into_inner);
+    match book.collect(&order.logs, order.log_limit, &folder.path().join("logs")) {
+        Ok((logs, update)) => {
+            book.apply(&update);
+            record.report.logs = logs;
+            record.logs = Some(update);
+        }
+        Err(error) => {
+            tracing::warn!(%error, attempt = %order.attempt, "cannot collect log files");
+            append(&mut record.report.reason, &format!("log files could not be collected: {error}"));
+        }
+    }
+    if let Err(error) = folder.write_whole("report.json", &record) {
+        tracing::warn!(%error, attempt = %order.attempt, "cannot write the report down");
+    }
+    record
+}
+
+fn append(reason: &mut String, words: &str) {
+    if !reason.is_empty() {
+        reason.push_str("; ");
+    }
+    reason.push_str(words);
+}
+
+/// What a supervisor that failed has said, for a reason's end.
+fn complaints(folder: &StageFolder) -> String {
+    let text = std::fs::read_to_string(folder.complaints()).unwrap_or_default();
+    text.lines().last().map_or_else(String::new, |line| format!(": {line}"))
+}
+
+/// The report on an attempt whose end nobody knows; what there is of its output still counts.
+fn lost(folder: &StageFolder, why: impl Into<String>) -> FinishedReport {
+    FinishedReport {
+        output_length: std::fs::metadata(folder.output()).map_or(0, |metadata| metadata.len()),
+        ..lost_without_trace(why)
+    }
+}
+
+/// The report on an attempt of which this machine has nothing.
+pub fn lost_without_trace(why: impl Into<String>) -> FinishedReport {
+    FinishedReport {
+        outcome: Outcome::Lost,
+        exit_code: None,
+        signal: None,
+        reason: why.into(),
+        started: Timestamp::default(),
+        duration_ms: 0,
+        output_length: 0,
+        leftovers: Vec::new(),
+        logs: Vec::new(),
+    }
+}

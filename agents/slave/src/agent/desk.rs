@@ -1,0 +1,418 @@
+//! The owner of everything that the agent knows: connection, stages, uploads. One event at a time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+use xrdtest_model::order::{FinishedReport, StageOrder, StageReport};
+use xrdtest_model::{AttemptId, MachineId};
+use xrdtest_protocol::client::{self, SlaveSession};
+use xrdtest_protocol::message::{EngineToSlave, Hello, SlaveToEngine};
+use xrdtest_protocol::stream::Streams;
+use xrdtest_protocol::version::{NEWEST, OLDEST};
+use xrdtest_protocol::{Credentials, ProtocolError};
+
+use super::attend::{Grown, attend, lost_without_trace};
+use super::join::BackOff;
+use super::setup::Stop;
+use super::upload::{FileKey, upload};
+use super::{AgentError, Place, system};
+use crate::config::Config;
+use crate::stage::wire::Command;
+use crate::stage::{Assignment, StageFolder};
+use crate::tags::Tags;
+
+/// Before an upload that the engine did not take is tried again.
+const UPLOAD_AGAIN: Duration = Duration::from_secs(1);
+
+/// One attempt on this machine.
+#[derive(Debug)]
+struct Stage {
+    folder: StageFolder,
+    report: Option<FinishedReport>,
+    grown: watch::Receiver<Grown>,
+    commands: mpsc::UnboundedSender<Command>,
+    /// Files that the engine may not have in full.
+    missing: BTreeSet<FileKey>,
+    /// Those of them that are on their way now.
+    sending: BTreeSet<FileKey>,
+    /// The engine needs no record of it any more.
+    forgotten: bool,
+}
+
+impl Stage {
+    fn says(&self) -> StageReport {
+        match &self.report {
+            None => StageReport::Accepted,
+            Some(report) => StageReport::Finished(Box::new(report.clone())),
+        }
+    }
+}
+
+type Attended = Result<(AttemptId, FinishedReport), JoinError>;
+type Uploaded = Result<(AttemptId, FileKey, Result<(), ProtocolError>), JoinError>;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Desk {
+    config: Config,
+    place: Arc<Place>,
+    credentials: Credentials,
+    machine: MachineId,
+    stages: HashMap<AttemptId, Stage>,
+    attended: JoinSet<(AttemptId, FinishedReport)>,
+    uploads: JoinSet<(AttemptId, FileKey, Result<(), ProtocolError>)>,
+}
+
+/// How a session ended.
+enum SessionEnd {
+    Stopped,
+    Broken(ProtocolError),
+}
+
+impl Desk {
+    /// Takes up every attempt that this machine's journal knows.
+    ///
+    /// # Errors
+    /// Where the journal can't be read.
+    pub fn open(
+        config: Config,
+        place: Arc<Place>,
+        credentials: Credentials,
+        machine: MachineId,
+    ) -> Result<Self, AgentError> {
+        let mut desk = Self {
+            config,
+            place,
+            credentials,
+            machine,
+            stages: HashMap::new(),
+            attended: JoinSet::new(),
+            uploads: JoinSet::new(),
+        };
+        let path = desk.place.stages();
+        let entries = std::fs::read_dir(&path).map_err(system(format!("cannot read {}", path.display())))?;
+        for entry in entries.flatten() {
+            let folder = StageFolder::at(entry.path());
+            match folder.assignment() {
+                Ok(Some(assignment)) => desk.take_up(folder, assignment),
+                // The agent died while it made the folder: nothing was started, and nobody was told.
+                Ok(None) => drop(folder.remove()),
+                Err(error) => {
+                    tracing::error!(%error, folder = %folder.path().display(), "cannot read an order");
+                }
+            }
+        }
+        Ok(desk)
+    }
+
+    /// Serves the engine until `stop`.
+    pub async fn run(mut self, stop: &mut Stop) {
+        let mut back_off = BackOff::new();
+        loop {
+            let known: Vec<(AttemptId, StageReport)> = self.known();
+            let hello = Hello::Slave {
+                versions: (OLDEST, NEWEST),
+                software: env!("CARGO_PKG_VERSION").to_owned(),
+                boot_id: self.place.boot_id.clone(),
+                known: known.clone(),
+            };
+            let (engine, credentials) = (self.config.engine, self.credentials.clone());
+            let connect = async { client::connect(engine, &credentials, &hello).await };
+            let trouble = match self.meanwhile(connect, stop).await {
+                None => return,
+                Some(Ok(session)) => {
+                    tracing::info!(%engine, "in contact with the engine");
+                    back_off = BackOff::new();
+                    match self.serve(session, known, stop).await {
+                        SessionEnd::Stopped => return,
+                        SessionEnd::Broken(error) => error,
+                    }
+                }
+                Some(Err(error)) => error,
+            };
+            let wait = back_off.wait();
+            tracing::warn!(error = %trouble, %engine, wait_ms = wait.as_millis(), "no contact with the engine");
+            if self.meanwhile(tokio::time::sleep(wait), stop).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn known(&self) -> Vec<(AttemptId, StageReport)> {
+        self.stages.iter().map(|(attempt, stage)| (attempt.clone(), stage.says())).collect()
+    }
+
+    /// Waits for something while stages go on; `None` where the agent is to stop.
+    async fn meanwhile<T>(&mut self, what: impl Future<Output = T>, stop: &mut Stop) -> Option<T> {
+        let mut what = pin!(what);
+        loop {
+            tokio::select! {
+                result = &mut what => return Some(result),
+                Some(done) = self.attended.join_next() => drop(self.note_end(done)),
+                () = stop.wait() => return None,
+            }
+        }
+    }
+
+    /// One session with the engine. `told` is what the hello said.
+    async fn serve(
+        &mut self,
+        mut session: SlaveSession,
+        told: Vec<(AttemptId, StageReport)>,
+        stop: &mut Stop,
+    ) -> SessionEnd {
+        let told: HashMap<_, _> = told.into_iter().collect();
+        let news = self.known().into_iter().filter(|(attempt, report)| told.get(attempt) != Some(report));
+        let mut outbox: Vec<SlaveToEngine> =
+            news.map(|(attempt, report)| SlaveToEngine::Report { attempt, report }).collect();
+        for attempt in self.stages.keys().cloned().collect::<Vec<_>>() {
+            self.start_uploads(&attempt, &session.streams, Duration::ZERO);
+        }
+        let end = loop {
+            for message in outbox.drain(..) {
+                if let Err(error) = session.sender.send(&message).await {
+                    return self.session_over(SessionEnd::Broken(error)).await;
+                }
+            }
+            tokio::select! {
+                message = session.receiver.recv() => match message {
+                    Ok(Some(message)) => outbox.extend(self.on_message(message, &session.streams)),
+                    Ok(None) => break SessionEnd::Broken(ProtocolError::Closed("as it stops")),
+                    Err(error) => break SessionEnd::Broken(error),
+                },
+                Some(done) = self.attended.join_next() => {
+                    if let Some((attempt, report)) = self.note_end(done) {
+                        self.start_uploads(&attempt, &session.streams, Duration::ZERO);
+                        outbox.push(SlaveToEngine::Report { attempt, report });
+                    }
+                }
+                Some(done) = self.uploads.join_next() => self.note_upload(done, &session.streams),
+                () = stop.wait() => {
+                    if session.sender.send(&SlaveToEngine::Goodbye).await.is_ok() {
+                        session.close().await;
+                    }
+                    break SessionEnd::Stopped;
+                }
+            }
+        };
+        self.session_over(end).await
+    }
+
+    async fn session_over(&mut self, end: SessionEnd) -> SessionEnd {
+        self.uploads.shutdown().await;
+        for stage in self.stages.values_mut() {
+            stage.sending.clear();
+        }
+        end
+    }
+
+    fn on_message(&mut self, message: EngineToSlave, streams: &Streams) -> Option<SlaveToEngine> {
+        let (attempt, report) = match message {
+            EngineToSlave::Order { order } => {
+                let attempt = order.attempt.clone();
+                let report = self.on_order(*order);
+                self.start_uploads(&attempt, streams, Duration::ZERO);
+                (attempt, report)
+            }
+            EngineToSlave::EndStage { attempt, why, reason } => {
+                let Some(stage) = self.stages.get(&attempt) else {
+                    return Some(SlaveToEngine::Report { attempt, report: StageReport::Unknown });
+                };
+                if stage.report.is_none() {
+                    tracing::info!(%attempt, cause = %why, %reason, "the engine ends a stage");
+                    // Who attends the stage is there as long as it has no report.
+                    let _ = stage.commands.send(Command::End { why, reason });
+                    return None;
+                }
+                let report = stage.says();
+                (attempt, report)
+            }
+            EngineToSlave::Forget { attempt } => {
+                if let Some(stage) = self.stages.get_mut(&attempt) {
+                    stage.forgotten = true;
+                    self.remove_when_done(&attempt);
+                }
+                return None;
+            }
+            EngineToSlave::Unknown => {
+                tracing::warn!("the engine sent a message that this version does not know");
+                return None;
+            }
+        };
+        Some(SlaveToEngine::Report { attempt, report })
+    }
+
+    /// Carries an order out, unless the attempt is known: then the answer is what is known.
+    fn on_order(&mut self, order: StageOrder) -> StageReport {
+        if let Some(stage) = self.stages.get(&order.attempt) {
+            return stage.says();
+        }
+        let attempt = order.attempt.clone();
+        match self.accept(order) {
+            Ok(()) => StageReport::Accepted,
+            Err(why) => {
+                tracing::error!(%attempt, %why, "an order was not carried out");
+                StageReport::Finished(Box::new(lost_without_trace(why)))
+            }
+        }
+    }
+
+    fn accept(&mut self, order: StageOrder) -> Result<(), String> {
+        let attempt = &order.attempt;
+        if attempt.machine != self.machine {
+            return Err(format!("the order is for {}, this is {}", attempt.machine, self.machine));
+        }
+        if order.boot_id != self.place.boot_id {
+            return Err("the machine was started anew since the stage was ordered".to_owned());
+        }
+        let name = attempt.folder_name();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if name.starts_with('.') || !name.chars().all(plain) {
+            return Err(format!("`{name}` cannot name a folder"));
+        }
+        let work =
+            self.begin_run(attempt.run.as_str()).map_err(|error| format!("no working directory: {error}"))?;
+        let mut order = order;
+        let mut of_machine = self.config.tags.clone();
+        of_machine.insert("slavename".to_owned(), self.machine.host.clone());
+        let tags = Tags::new(&order.tags, &of_machine);
+        let mut script = (*order.script).clone();
+        script.text = tags.replace(&script.text);
+        order.script = Arc::new(script);
+        order.logs = order.logs.iter().map(|path| tags.replace(path)).collect();
+        let folder = self.place.stage(&name);
+        let assignment = Assignment { order, work };
+        folder.create(&assignment).map_err(|error| format!("the order could not be journaled: {error}"))?;
+        tracing::info!(attempt = %assignment.order.attempt, "a stage begins");
+        self.take_up(folder, assignment);
+        Ok(())
+    }
+
+    /// The run's working directory. With the first order of a run, what earlier runs left is cleared away.
+    fn begin_run(&self, run: &str) -> std::io::Result<std::path::PathBuf> {
+        let work = self.place.work(run);
+        if !work.exists() {
+            for entry in std::fs::read_dir(self.place.runs())?.flatten() {
+                let name = entry.file_name();
+                let in_use = |attempt: &AttemptId| name.to_str() == Some(attempt.run.as_str());
+                if !self.stages.keys().any(in_use) {
+                    tokio::task::spawn_blocking(move || std::fs::remove_dir_all(entry.path()));
+                }
+            }
+            let mut book = self.place.book.lock().unwrap_or_else(PoisonError::into_inner);
+            book.begin_run();
+            self.place.save_book(&book);
+            std::fs::create_dir_all(&work)?;
+        }
+        Ok(work)
+    }
+
+    fn take_up(&mut self, folder: StageFolder, assignment: Assignment) {
+        let attempt = assignment.order.attempt.clone();
+        let (grown, grown_receiver) = watch::channel(Grown::default());
+        let (commands, command_receiver) = mpsc::unbounded_channel();
+        let stage = Stage {
+            folder: folder.clone(),
+            report: None,
+            grown: grown_receiver,
+            commands,
+            missing: BTreeSet::from([FileKey::Output]),
+            sending: BTreeSet::new(),
+            forgotten: false,
+        };
+        self.stages.insert(attempt.clone(), stage);
+        let place = Arc::clone(&self.place);
+        self.attended.spawn(async move {
+            let report = attend(place, folder, assignment, grown, command_receiver).await;
+            (attempt, report)
+        });
+    }
+
+    fn note_end(&mut self, done: Attended) -> Option<(AttemptId, StageReport)> {
+        let (attempt, report) = match done {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "a stage was attended badly");
+                return None;
+            }
+        };
+        let stage = self.stages.get_mut(&attempt)?;
+        tracing::info!(
+            %attempt, outcome = %report.outcome, exit_code = report.exit_code, signal = report.signal,
+            reason = %report.reason, duration_ms = report.duration_ms, "a stage is over"
+        );
+        let logs = (0..).zip(&report.logs).filter(|(_, log)| log.length > 0);
+        stage.missing.extend(logs.map(|(index, _)| FileKey::Log(index)));
+        stage.report = Some(report);
+        let says = stage.says();
+        self.remove_when_done(&attempt);
+        Some((attempt, says))
+    }
+
+    /// Puts every file of an attempt on its way that is not on it yet.
+    fn start_uploads(&mut self, attempt: &AttemptId, streams: &Streams, delay: Duration) {
+        let Some(stage) = self.stages.get_mut(attempt) else { return };
+        for key in stage.missing.difference(&stage.sending.clone()).copied() {
+            stage.sending.insert(key);
+            let log = match (key, &stage.report) {
+                (FileKey::Log(index), Some(report)) => {
+                    usize::try_from(index).ok().and_then(|i| report.logs.get(i))
+                }
+                _ => None,
+            };
+            let header = key.header(attempt.clone(), log.map_or_else(String::new, |log| log.path.clone()));
+            let (path, grown) = match key {
+                FileKey::Output => (stage.folder.output(), stage.grown.clone()),
+                FileKey::Log(index) => {
+                    let length = log.map_or(0, |log| log.length);
+                    (stage.folder.log(index), watch::channel(Grown { length, whole: true }).1)
+                }
+            };
+            let (streams, attempt) = (streams.clone(), attempt.clone());
+            self.uploads.spawn(async move {
+                tokio::time::sleep(delay).await;
+                let result = upload(streams, header, &path, grown).await;
+                (attempt, key, result)
+            });
+        }
+    }
+
+    fn note_upload(&mut self, done: Uploaded, streams: &Streams) {
+        let Ok((attempt, key, result)) = done else { return };
+        let Some(stage) = self.stages.get_mut(&attempt) else { return };
+        stage.sending.remove(&key);
+        match result {
+            Ok(()) => {
+                stage.missing.remove(&key);
+            }
+            Err(error) if stage.forgotten => {
+                stage.missing.remove(&key);
+                tracing::debug!(%error, %attempt, ?key, "a file was not taken and is not needed any more");
+            }
+            Err(error) => {
+                tracing::warn!(%error, %attempt, ?key, "a file did not reach the engine; trying again");
+                self.start_uploads(&attempt, streams, UPLOAD_AGAIN);
+            }
+        }
+        self.remove_when_done(&attempt);
+    }
+
+    /// Deletes the record of an attempt that the engine needs no more, when the engine has all its files.
+    fn remove_when_done(&mut self, attempt: &AttemptId) {
+        let done = |stage: &Stage| stage.forgotten && stage.report.is_some() && stage.missing.is_empty();
+        if self.stages.get(attempt).is_some_and(done)
+            && let Some(stage) = self.stages.remove(attempt)
+        {
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = stage.folder.remove() {
+                    tracing::warn!(%error, folder = %stage.folder.path().display(), "cannot remove a record");
+                }
+            });
+        }
+    }
+}
