@@ -40,8 +40,8 @@ impl Findings {
             span: place.span,
             code: rule.code.to_owned(),
             severity: rule.severity,
-            message,
-            help,
+            message: one_line(&message),
+            help: help.as_deref().map(one_line),
         };
         // One that is not new still breaks the definition that is looked at now: helpers are used by several.
         self.errors += usize::from(rule.severity == Severity::Error);
@@ -60,6 +60,24 @@ impl Findings {
         self.found.sort();
         self.found
     }
+}
+
+/// Definitions can put anything into a message: control characters are shown as such, and a long text is cut.
+fn one_line(text: &str) -> String {
+    const MOST: usize = 400;
+    let mut line = String::with_capacity(text.len().min(MOST));
+    for c in text.chars() {
+        if line.len() > MOST {
+            line.push('…');
+            break;
+        }
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 /// More findings than this help nobody, and a loop can make them by the thousand.

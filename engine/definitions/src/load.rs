@@ -33,7 +33,7 @@ pub struct LoadOptions {
 /// diagnostics, which are sorted by file and place, and everything else is loaded. Definitions are known by the names
 /// of their files.
 ///
-/// Takes no more than a second of processor time for any one definition, on a thread of its own.
+/// Takes no more than half a second of processor time for any one definition, on a thread of its own.
 pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
     std::thread::scope(|scope| {
         std::thread::Builder::new()

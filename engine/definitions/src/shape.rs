@@ -360,4 +360,17 @@ mod tests {
             assert!(access(&source, 0).is_some(), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_ends(text in "[.=+#{}\\[\\]()\"'`$/*:;,a-zé\\\\ \n]{0,80}", at in 0usize..80) {
+            let source = Source::new(text.clone());
+            if text.is_char_boundary(at.min(text.len())) {
+                let at = at.min(text.len());
+                access(&source, at);
+                call(&source, at);
+                assert!(token_end(&text, at) <= text.len());
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Every rule has a manual page, a fixture that breaks it, and a snapshot of what is then said.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 mod support;
 
 use std::collections::BTreeSet;

@@ -53,6 +53,8 @@ pub(crate) struct Case {
     pub(crate) initialize: Option<Located<String>>,
     pub(crate) run: Option<Located<String>>,
     pub(crate) finalize: Option<Located<String>>,
+    /// Whether `name` was written, even if wrongly.
+    pub(crate) has_name: bool,
     /// Whether `run` was written, even if wrongly.
     pub(crate) has_run: bool,
 }
@@ -181,6 +183,7 @@ impl Case {
             initialize: None,
             run: None,
             finalize: None,
+            has_name: true,
             has_run: false,
         }
     }
@@ -193,6 +196,7 @@ impl Case {
             initialize: object.text("initialize"),
             run: object.text("run"),
             finalize: object.text("finalize"),
+            has_name: !object.lacks("name"),
             has_run: !object.lacks("run"),
         }
     }

@@ -3,24 +3,26 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::time::{ClockId, clock_gettime};
-use rhai::{Dynamic, Engine};
+use rhai::{Dynamic, Engine, LexError, ParseErrorType, Token};
 
 /// Stack of the evaluating thread, in bytes. Only what is used takes memory. Values may be nested about as deep as
 /// there are operations, and are dropped by recursion.
-pub(crate) const STACK_BYTES: usize = 512 << 20;
-/// Largest file that is read as a definition or a helper. Rhai's parser takes quadratic time on some texts.
+pub(crate) const STACK_BYTES: usize = 256 << 20;
+/// Largest file that is read as a definition or a helper.
 pub(crate) const FILE_BYTES: u64 = 256 << 10;
 /// Imports inside imports.
 pub(crate) const IMPORT_DEPTH: usize = 16;
 
 const OPERATIONS: u64 = 500_000;
-const CPU_NANOSECONDS: u64 = 1_000_000_000;
+/// A definition of a thousand hosts takes a tenth of it.
+const CPU_NANOSECONDS: u64 = 500_000_000;
 /// Growth of the whole process: there is no way to tell whose memory it is, and no other thread of this system grows
 /// by that much within a second.
-const MEMORY_BYTES: u64 = 128 << 20;
+const MEMORY_BYTES: u64 = 64 << 20;
 const STRING_BYTES: usize = 256 << 10;
 const ELEMENTS: usize = 10_000;
 /// Between two looks at clock and memory. One operation may take a millisecond or a megabyte.
@@ -30,6 +32,7 @@ const OPERATIONS_PER_LOOK: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct Meter {
     operations: AtomicU64,
+    tokens: AtomicU64,
     /// Of the evaluating thread, at the start.
     cpu_start: AtomicU64,
     /// Of the process, at the start.
@@ -42,6 +45,7 @@ impl Meter {
     pub(crate) fn new() -> Self {
         Self {
             operations: AtomicU64::new(0),
+            tokens: AtomicU64::new(0),
             cpu_start: AtomicU64::new(0),
             memory_start: AtomicU64::new(0),
             memory_file: File::open("/proc/self/statm").ok(),
@@ -53,6 +57,15 @@ impl Meter {
         self.operations.store(0, Ordering::Relaxed);
         self.cpu_start.store(cpu_nanoseconds(), Ordering::Relaxed);
         self.memory_start.store(self.memory_bytes(), Ordering::Relaxed);
+    }
+
+    /// Counts one token of a file that is being compiled; says which limit is exceeded, if one is.
+    fn count_token(&self) -> Option<String> {
+        let tokens = self.tokens.fetch_add(1, Ordering::Relaxed) + 1;
+        if tokens.is_multiple_of(OPERATIONS_PER_LOOK) {
+            return self.look();
+        }
+        None
     }
 
     /// Counts one operation; says which limit is exceeded, if one is.
@@ -71,8 +84,8 @@ impl Meter {
     pub(crate) fn look(&self) -> Option<String> {
         let cpu = cpu_nanoseconds().saturating_sub(self.cpu_start.load(Ordering::Relaxed));
         if cpu > CPU_NANOSECONDS {
-            let seconds = CPU_NANOSECONDS / 1_000_000_000;
-            return Some(format!("it takes more than {seconds} s of processor time"));
+            let milliseconds = CPU_NANOSECONDS / 1_000_000;
+            return Some(format!("it takes more than {milliseconds} ms of processor time"));
         }
         let memory = self.memory_bytes().saturating_sub(self.memory_start.load(Ordering::Relaxed));
         (memory > MEMORY_BYTES).then(|| format!("it takes more than {} MiB of memory", MEMORY_BYTES >> 20))
@@ -101,7 +114,7 @@ fn cpu_nanoseconds() -> u64 {
 }
 
 /// Sets all limits of an engine. All of them are set: Rhai's defaults differ between debug and release builds.
-pub(crate) fn apply(engine: &mut Engine, meter: &std::sync::Arc<Meter>) {
+pub(crate) fn apply(engine: &mut Engine, meter: &Arc<Meter>) {
     engine
         .set_max_operations(0)
         .set_max_call_levels(64)
@@ -114,8 +127,23 @@ pub(crate) fn apply(engine: &mut Engine, meter: &std::sync::Arc<Meter>) {
         .set_max_modules(64)
         .set_strict_variables(true)
         .set_optimization_level(rhai::OptimizationLevel::None);
-    let meter = std::sync::Arc::clone(meter);
-    engine.on_progress(move |_| meter.count().map(Dynamic::from));
+    let counting = Arc::clone(meter);
+    engine.on_progress(move |_| counting.count().map(Dynamic::from));
+    // The parser takes quadratic time on some texts, such as thousands of variables, and has no limit for that.
+    let counting = Arc::clone(meter);
+    #[expect(deprecated, reason = "marked so because it may change, not because it is going away")]
+    engine.on_parse_token(move |token, _, _| match counting.count_token() {
+        Some(problem) => Token::LexError(Box::new(LexError::Runtime(problem))),
+        None => token,
+    });
+}
+
+/// Whether a file could not be compiled because of a limit, and which. Nothing else makes this kind of error.
+pub(crate) fn exceeded_by_parser(error: &ParseErrorType) -> Option<&str> {
+    match error {
+        ParseErrorType::BadInput(LexError::Runtime(problem)) => Some(problem),
+        _ => None,
+    }
 }
 
 /// Whether an error is one of Rhai's limits, and which.

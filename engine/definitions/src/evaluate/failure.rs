@@ -109,7 +109,22 @@ fn function_not_found(signature: &str) -> (String, Option<String>) {
     let known = methods.chain(CLASSES.iter().map(|class| class.name));
     let message = match arguments.trim_end_matches(')') {
         "" => format!("there is no function `{name}` without arguments"),
-        types => format!("there is no function `{name}` that takes ({types})"),
+        types => format!("there is no function `{name}` that takes ({})", readable(types)),
     };
-    (message, nearest(name, known).map(|near| format!("did you mean `{near}`?")))
+    // Many come from Python, in which the manual's definitions are written.
+    let help = match name {
+        "dict" => Some("an object map is written `#{ key: value }`".to_owned()),
+        "append" => Some("elements are added to an array with `push`".to_owned()),
+        "str" => Some("write `value.to_string()`".to_owned()),
+        _ => nearest(name, known).map(|near| format!("did you mean `{near}`?")),
+    };
+    (message, help)
+}
+
+/// Rhai's names of types in the words of definitions.
+fn readable(types: &str) -> String {
+    types
+        .replace("&str | ImmutableString | String", "string")
+        .replace("i64", "integer")
+        .replace("f64", "number")
 }

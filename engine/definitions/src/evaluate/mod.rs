@@ -21,7 +21,7 @@ use crate::language::register::register;
 use crate::language::session::{SharedSession, lock};
 use crate::place::{Located, Place};
 use crate::rules::evaluation::{
-    internal_error, missing_function, syntax_error, unreadable_file, wrong_return,
+    internal_error, limit_exceeded, missing_function, syntax_error, unreadable_file, wrong_return,
 };
 
 /// What a definition file defines.
@@ -91,6 +91,7 @@ impl Evaluator {
         subject: Subject,
         findings: &mut Findings,
     ) -> Option<Evaluated> {
+        self.meter.begin();
         let compiled = self.compile(file, findings)?;
         let fallback = compiled
             .source
@@ -103,7 +104,6 @@ impl Evaluator {
             std::mem::swap(&mut session.findings, findings);
         }
         lock_loaded(&self.loaded).begin(file);
-        self.meter.begin();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.run(file, &compiled, subject, &fallback)));
         std::mem::swap(&mut lock(&self.session).findings, findings);
         outcome.unwrap_or_else(|_| {
@@ -114,6 +114,7 @@ impl Evaluator {
 
     /// Looks for a syntax error in a file that is no definition itself.
     pub(crate) fn compile_helper(&self, file: &Arc<str>, findings: &mut Findings) {
+        self.meter.begin();
         self.compile(file, findings);
     }
 
@@ -125,13 +126,21 @@ impl Evaluator {
                 return None;
             }
         };
+        // Some editors put a byte order mark in front.
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
         let compiled = lock_loaded(&self.loaded).compile(&self.engine, file, text);
         if let Err(error) = &compiled.ast {
             let place = compiled
                 .source
                 .token_at(error.position())
                 .map_or_else(|| Place::start_of(file), |span| at(file, span));
-            syntax_error::report(findings, &place, error.err_type());
+            match bounds::exceeded_by_parser(error.err_type()) {
+                Some(problem) => limit_exceeded::report(findings, &place, problem),
+                None => syntax_error::report(findings, &place, error.err_type()),
+            }
             return None;
         }
         Some(compiled)
@@ -147,7 +156,7 @@ impl Evaluator {
         let function = subject.function();
         if !self.defines(compiled, function) {
             let empty = compiled.source.text().trim().is_empty();
-            missing_function::report(&mut lock(&self.session).findings, file, function, empty);
+            missing_function::report(&mut lock(&self.session).findings, fallback, function, empty);
             return None;
         }
         let value = self.call(file, compiled, function)?;
@@ -160,6 +169,8 @@ impl Evaluator {
         };
         let wants_cases = subject == Subject::Suite && object.lock().lacks("tests");
         let cases = if wants_cases && self.defines(compiled, GET_TEST_CASES) {
+            // What went wrong there is reported there: the tests are not missing as well.
+            object.lock().meant.insert("tests");
             self.cases(file, compiled)
         } else {
             None
@@ -184,7 +195,7 @@ impl Evaluator {
             let findings = &mut lock(&self.session).findings;
             let expected = "an array of TestCase objects";
             wrong_return::report(findings, &place, GET_TEST_CASES, expected, &describe(&value));
-            return Some(Vec::new());
+            return None;
         };
         let located = cases.into_iter().map(|value| {
             let place = value.lock().made.clone();

@@ -60,7 +60,7 @@ impl Handle {
 
     /// The handle in a value.
     pub(crate) fn of(value: &Dynamic) -> Option<Self> {
-        value.clone().try_cast::<Self>()
+        value.read_lock::<Self>().map(|handle| handle.clone())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext};
 
 use super::class::{CLASSES, Class};
 use super::construct::{add_hosts, construct, get_field, set_field};
@@ -12,11 +12,7 @@ use super::session::{SharedSession, lock};
 
 /// Constructors take up to this many arguments in Rhai's eyes: more than any signature has, so that too many of them
 /// are reported in our words.
-const MOST_ARGUMENTS: usize = 13;
-
-/// Functions of Rhai's own library that a definition must not have: they wait, or depend on when it is read.
-const FORBIDDEN: [(&str, usize); 5] =
-    [("sleep", 1), ("timestamp", 0), ("exit", 0), ("exit", 1), ("sleep", 0)];
+const MOST_ARGUMENTS: usize = 14;
 
 /// Registers classes, field access and methods, and takes away what definitions must not do.
 pub(crate) fn register(engine: &mut Engine, session: &SharedSession) {
@@ -34,19 +30,21 @@ pub(crate) fn register(engine: &mut Engine, session: &SharedSession) {
     engine.disable_symbol("curry");
     engine.on_print(|_| {});
     engine.on_debug(|_, _, _| {});
-    for (name, arguments) in FORBIDDEN {
-        engine.register_raw_fn(
-            name,
-            vec![TypeId::of::<Dynamic>(); arguments],
-            move |_, _| -> Result<Dynamic, Box<EvalAltResult>> {
-                Err(EvalAltResult::ErrorRuntime(
-                    format!("`{name}` is not available in definitions").into(),
-                    Position::NONE,
-                )
-                .into())
-            },
-        );
+    forbid(engine);
+}
+
+/// Replaces functions of Rhai's own library that a definition must not have: they wait, or depend on when it is read.
+/// The arguments have the types of the originals, as Rhai prefers an exact match to any other.
+fn forbid(engine: &mut Engine) {
+    type Refused = Result<(), Box<EvalAltResult>>;
+    fn refuse(name: &str) -> Refused {
+        Err(format!("`{name}` is not available in definitions").into())
     }
+    engine.register_fn("sleep", |_: i64| refuse("sleep"));
+    engine.register_fn("sleep", |_: f64| refuse("sleep"));
+    engine.register_fn("timestamp", || refuse("timestamp"));
+    engine.register_fn("exit", || refuse("exit"));
+    engine.register_fn("exit", |_: Dynamic| refuse("exit"));
 }
 
 fn register_constructor(engine: &mut Engine, session: &SharedSession, class: &'static Class) {

@@ -1,6 +1,7 @@
 //! Repositories made for one test.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(clippy::expect_used, reason = "a test that can not prepare itself fails")]
 
 use std::ffi::OsString;
 use std::fs;

@@ -34,8 +34,7 @@ use crate::snapshot::network::prefix;
 /// Applies all rules for clusters. Clusters must come in the order of their files: of two that conflict the first
 /// stays usable.
 pub(crate) fn check(cluster: &Cluster, taken: &mut Taken, findings: &mut Findings) {
-    name_mismatch::check(findings, &cluster.file, cluster.name.as_ref());
-    malformed_name::check(findings, "cluster", cluster.name.as_ref());
+    name_mismatch::check(findings, "cluster", &cluster.file, cluster.name.as_ref());
     malformed_name::check(findings, "network", cluster.network.name.as_ref());
     for disk in cluster.each_host().flat_map(|host| &host.disks) {
         malformed_name::check(findings, "disk", disk.name.as_ref());

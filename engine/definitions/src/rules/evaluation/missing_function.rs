@@ -19,9 +19,7 @@
 //! }
 //! ```
 
-use std::sync::Arc;
-
-use xrdtest_model::Severity;
+use xrdtest_model::{Severity, Span};
 
 use crate::findings::Findings;
 use crate::place::Place;
@@ -30,12 +28,14 @@ use crate::rules::Rule;
 pub(crate) const RULE: Rule =
     Rule::new("XT0003", "missing-function", Severity::Error, include_str!("missing_function.rs"));
 
-pub(crate) fn report(findings: &mut Findings, file: &Arc<str>, function: &str, empty: bool) {
+pub(crate) fn report(findings: &mut Findings, place: &Place, function: &str, empty: bool) {
     let message = if empty {
         format!("this file is empty: it must define a function `{function}()`")
-    } else {
+    } else if place.span == Span::START {
         format!("this file defines no function `{function}()`")
+    } else {
+        format!("`{function}` must have no parameters")
     };
     let help = format!("add `fn {function}() {{ … }}` without parameters, which returns the definition");
-    findings.add_with_help(&RULE, &Place::start_of(file), message, help);
+    findings.add_with_help(&RULE, place, message, help);
 }

@@ -30,7 +30,8 @@ fn signature(class: &Class) -> String {
 
 pub(crate) fn too_many(session: &mut Session, class: &Class, place: &Place, count: usize) {
     let most = class.parameters.len();
-    let message = format!("`{}` takes at most {most} arguments, not {count}", class.name);
+    let plural = if most == 1 { "" } else { "s" };
+    let message = format!("`{}` takes at most {most} argument{plural}, not {count}", class.name);
     session.findings.push(&RULE, place, message, Some(signature(class)));
 }
 

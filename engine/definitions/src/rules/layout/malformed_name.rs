@@ -35,7 +35,8 @@ pub(crate) fn check(findings: &mut Findings, what: &str, name: Option<&Located<S
     );
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether a text has the form of a name.
+pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))

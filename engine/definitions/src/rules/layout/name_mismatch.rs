@@ -19,13 +19,20 @@ use crate::draft::DefinitionFile;
 use crate::findings::Findings;
 use crate::place::Located;
 use crate::rules::Rule;
+use crate::rules::layout::malformed_name;
 
 pub(crate) const RULE: Rule =
     Rule::new("XT0103", "name-mismatch", Severity::Error, include_str!("name_mismatch.rs"));
 
-pub(crate) fn check(findings: &mut Findings, file: &DefinitionFile, name: Option<&Located<String>>) {
+/// Looks at the name of a suite or a cluster; `what` says which.
+pub(crate) fn check(
+    findings: &mut Findings,
+    what: &str,
+    file: &DefinitionFile,
+    name: Option<&Located<String>>,
+) {
     let Some(name) = name.filter(|name| name.value != file.stem) else {
-        return;
+        return malformed_name::check(findings, what, name);
     };
     findings.add_with_help(
         &RULE,

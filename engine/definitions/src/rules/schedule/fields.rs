@@ -67,8 +67,9 @@ impl Field {
             [first, .., last] => format!(" or `{first}` to `{last}`"),
             _ => String::new(),
         };
+        let special = if self.name == "day" { ", `last`, `2nd fri`, `last fri`" } else { "" };
         format!(
-            "`{}` takes {} to {}{names}, `*`, `*/n`, ranges `a-b` and `a-b/n`, and lists of these",
+            "`{}` takes {} to {}{names}, `*`, `*/n`, ranges `a-b` and `a-b/n`{special}, and lists of these",
             self.name, self.least, self.greatest
         )
     }

@@ -16,6 +16,7 @@ use crate::evaluate::files::FileProblem;
 use crate::findings::Findings;
 use crate::place::{Located, Place};
 use crate::rules::Context;
+use crate::rules::layout::malformed_name::is_name;
 use crate::script::{ScriptPolicy, ScriptProblem};
 
 /// Applies all rules for scripts.
@@ -90,7 +91,7 @@ impl Check<'_> {
             self.written(script);
         }
         // A name that is no name has been reported, and must not be looked for.
-        let Some(name) = case.name.as_ref().filter(|name| !name.value.contains('/')) else {
+        let Some(name) = case.name.as_ref().filter(|name| is_name(&name.value)) else {
             return;
         };
         let folder = self.suite.case_folder(&name.value);

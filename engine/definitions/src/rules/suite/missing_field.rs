@@ -1,5 +1,6 @@
 //! ## What it does
-//! Reports a suite without one of its mandatory fields: `name`, `clusters`, `tests`, `initialize` (manual 6.1.1).
+//! Reports a suite without one of its mandatory fields: `name`, `clusters`, `tests`, `initialize` (manual 6.1.1); and a
+//! TestCase object without a name.
 //!
 //! ## Why is this bad?
 //! Without them there is nothing to run, or nowhere to run it.
@@ -47,5 +48,9 @@ pub(crate) fn check(suite: &Suite, findings: &mut Findings) {
             let help = format!("set `{field}`: {meaning}");
             findings.add_with_help(&RULE, &suite.place_of(field), message, help);
         }
+    }
+    for case in suite.tests.iter().filter(|case| !case.has_name) {
+        let help = "name it: `TestCase(\"copy_to\")`";
+        findings.add_with_help(&RULE, &case.place, "a test case has no `name`", help);
     }
 }

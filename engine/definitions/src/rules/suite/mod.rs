@@ -20,8 +20,7 @@ use crate::rules::layout::{malformed_name, name_mismatch};
 
 /// Applies all rules for suites but those for schedules and scripts.
 pub(crate) fn check(suite: &Suite, context: &Context<'_>, findings: &mut Findings) {
-    name_mismatch::check(findings, &suite.file, suite.name.as_ref());
-    malformed_name::check(findings, "suite", suite.name.as_ref());
+    name_mismatch::check(findings, "suite", &suite.file, suite.name.as_ref());
     for case in &suite.tests {
         malformed_name::check(findings, "case", case.name.as_ref());
     }

@@ -1,0 +1,195 @@
+//! Plans of runs, and why there is none.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+
+use support::{CLUSTER, Repository, SUITE};
+use xrdtest_definitions::{
+    LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, check, find_root, snapshot,
+};
+use xrdtest_model::RunPlan;
+
+fn plan(repository: &Repository) -> Result<RunPlan, SnapshotError> {
+    cases(repository, &[])
+}
+
+fn cases(repository: &Repository, cases: &[&str]) -> Result<RunPlan, SnapshotError> {
+    let selection = Selection { cases: cases.iter().map(|&name| name.to_owned()).collect() };
+    snapshot(&repository.load(), "ts_base", &selection, &SnapshotOptions::default())
+}
+
+#[test]
+fn a_plan_is_complete() {
+    let repository = Repository::base();
+    repository.add_lines(CLUSTER, "    net.lbAlias = \"lb.xrd.test\";\n    net.lbHosts = [ds1];\n");
+    repository.add_lines(SUITE, "    ts.stage_timeout = \"2s\";\n");
+    let plan = plan(&repository).expect("a plan");
+    assert_eq!(plan.machines, ["manager1.xrd.test", "ds1.xrd.test"]);
+    assert_eq!(plan.limits.stage_ms, 2000);
+    assert_eq!(plan.limits.run_ms, 3_600_000);
+    let network = &plan.clusters[0].network;
+    assert_eq!((network.prefix, network.bridge_name.as_str()), (24, "virbr_base"));
+    let (alias, addresses) = network.lb_alias.as_ref().expect("an alias");
+    assert_eq!((alias.as_str(), addresses.len()), ("lb.xrd.test", 1));
+    assert_eq!(plan.initialize.origin, "suites/ts_base/suite_init.sh");
+    assert_eq!(plan.initialize.text, "#!/bin/bash\necho suite_init.sh\n");
+    assert_eq!(plan.initialize.digest.len(), 64);
+    assert!(plan.finalize.is_none());
+    assert_eq!(plan.cases.len(), 2);
+    assert!(plan.cases[1].initialize.is_none() && plan.cases[1].finalize.is_none());
+    assert_eq!(plan, self::plan(&repository).expect("a plan"), "the same again");
+}
+
+#[test]
+fn machines_are_chosen_by_short_names_in_the_order_of_the_cluster() {
+    let repository = Repository::base();
+    repository.add_lines(
+        SUITE,
+        "    ts.machines = [\"ds1\", \"manager1.xrd.test\"];\n    \
+         ts.tests = [\"copy_to\", TestCase(\"copy_from\", #{ machines: [\"ds1\"] })];\n",
+    );
+    let plan = plan(&repository).expect("a plan");
+    assert_eq!(plan.machines, ["manager1.xrd.test", "ds1.xrd.test"]);
+    assert_eq!(plan.cases[0].machines, plan.machines);
+    assert_eq!(plan.cases[1].machines, ["ds1.xrd.test"]);
+}
+
+#[test]
+fn cases_are_selected_by_name() {
+    let repository = Repository::base();
+    repository.add_lines(SUITE, "    ts.tests.push(\"copy_to\");\n");
+    let names = |cases: &[&str]| -> Vec<String> {
+        let plan = self::cases(&repository, cases).expect("a plan");
+        plan.cases.into_iter().map(|case| case.name).collect()
+    };
+    assert_eq!(names(&[]), ["copy_to", "copy_from", "copy_to"]);
+    assert_eq!(names(&["copy_from"]), ["copy_from"]);
+    assert_eq!(names(&["copy_to"]), ["copy_to", "copy_to"]);
+    let error = self::cases(&repository, &["copy_too"]).expect_err("no such case");
+    assert_eq!(error.to_string(), "suite `ts_base` has no case `copy_too`");
+    assert_eq!(error.help().as_deref(), Some("did you mean `copy_to`? its cases are `copy_to`, `copy_from`"));
+}
+
+#[test]
+fn an_unknown_suite_is_named_with_the_nearest() {
+    let catalogue = Repository::base().load();
+    let error = snapshot(&catalogue, "ts_bsae", &Selection::default(), &SnapshotOptions::default())
+        .expect_err("no such suite");
+    assert_eq!(error.to_string(), "there is no suite `ts_bsae`");
+    assert_eq!(error.help().as_deref(), Some("did you mean `ts_base`?"));
+}
+
+#[test]
+fn only_errors_of_its_own_keep_a_suite_from_being_run() {
+    let repository = Repository::base();
+    repository.write("suites/ts_other.rhai", "fn (").write("clusters/cluster_other.rhai", "fn (");
+    assert!(plan(&repository).is_ok(), "other definitions do not matter");
+
+    repository.add_lines(SUITE, "    ts.alert_emial = [];\n");
+    let error = plan(&repository).expect_err("an error of its own");
+    assert_eq!(error.to_string(), "suite `ts_base` can't be run: 1 error in `suites/ts_base/ts_base.rhai`");
+    assert_eq!(error.diagnostics()[0].code, "XT0010");
+
+    let repository = Repository::base();
+    repository.add_lines(CLUSTER, "    net.colour = 1;\n");
+    let error = plan(&repository).expect_err("an error of its cluster");
+    assert!(error.to_string().contains(CLUSTER), "{error}");
+    assert_eq!(error.diagnostics().len(), 1);
+}
+
+#[test]
+fn a_suite_or_cluster_that_can_not_be_evaluated_is_broken_not_unknown() {
+    for file in [SUITE, CLUSTER] {
+        let repository = Repository::base();
+        repository.write(file, "fn (");
+        let error = plan(&repository).expect_err("a syntax error");
+        assert!(matches!(error, SnapshotError::Broken { .. }), "{error}");
+        assert_eq!(error.diagnostics()[0].code, "XT0001");
+        assert_eq!(&*error.diagnostics()[0].file, file);
+    }
+}
+
+#[test]
+fn scripts_are_copied_within_limits() {
+    let repository = Repository::base();
+    let catalogue = repository.load();
+    let script = repository.path().join("suites/ts_base/suite_init.sh");
+    let take = || snapshot(&catalogue, "ts_base", &Selection::default(), &SnapshotOptions::default());
+    for (content, expect) in [
+        (vec![b'x'; 1 << 20], None),
+        (vec![b'x'; (1 << 20) + 1], Some("larger than 1024 KiB")),
+        (vec![0xff, 0xfe], Some("not UTF-8")),
+    ] {
+        fs::write(&script, content).expect("written");
+        match (take(), expect) {
+            (Ok(_), None) => {}
+            (Err(error), Some(expect)) => {
+                assert!(error.to_string().contains(expect), "{error}");
+                assert!(error.to_string().contains("suites/ts_base/suite_init.sh"), "{error}");
+            }
+            (other, expect) => panic!("{expect:?}: {other:?}"),
+        }
+    }
+    fs::remove_file(&script).expect("removed");
+    assert!(take().expect_err("it is gone").to_string().contains("no such file"));
+    std::os::unix::fs::symlink("/etc/passwd", &script).expect("a link");
+    assert!(take().expect_err("it leads out").to_string().contains("outside the repository"));
+}
+
+#[test]
+fn scripts_from_elsewhere_need_permission() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let path = elsewhere.path().join("setup.sh");
+    fs::write(&path, "#!/bin/sh\n").expect("a script");
+    let repository = Repository::base();
+    repository.add_lines(SUITE, &format!("    ts.initialize = \"file://{}\";\n", path.display()));
+    let error = plan(&repository).expect_err("not allowed");
+    assert!(error.to_string().contains("configured roots"), "{error}");
+
+    let scripts =
+        ScriptPolicy { roots: vec![elsewhere.path().to_owned()], hosts: vec!["example.org".to_owned()] };
+    let options = SnapshotOptions { scripts, ..SnapshotOptions::default() };
+    let catalogue = repository.load();
+    let plan = snapshot(&catalogue, "ts_base", &Selection::default(), &options).expect("allowed");
+    assert_eq!(plan.initialize.text, "#!/bin/sh\n");
+
+    repository.add_lines(SUITE, "    ts.initialize = \"https://example.org/x.sh\";\n");
+    let error = snapshot(&repository.load(), "ts_base", &Selection::default(), &options)
+        .expect_err("nothing is fetched");
+    assert!(error.to_string().contains("not supported yet"), "{error}");
+}
+
+#[test]
+fn roots_are_found_from_below() {
+    let repository = Repository::base();
+    let root = repository.path().canonicalize().expect("a path");
+    for below in ["", "suites", "suites/ts_base/tc/copy_to/run.sh", "lib"] {
+        let path = repository.path().join(below);
+        fs::create_dir_all(repository.path().join("lib")).expect("a folder");
+        assert_eq!(find_root(&path).expect("a root"), root, "{below}");
+    }
+    assert!(find_root(&PathBuf::from("/proc/self")).is_err());
+    assert!(find_root(&PathBuf::from("/no/such/path")).is_err());
+}
+
+#[test]
+fn check_is_about_the_paths_asked_for() {
+    let repository = Repository::base();
+    repository.add_lines(SUITE, "    ts.alert_emial = [];\n");
+    repository.add_lines(CLUSTER, "    net.colour = 1;\n");
+    let count = |paths: &[&str]| {
+        let paths: Vec<PathBuf> = paths.iter().map(|path| repository.path().join(path)).collect();
+        let checked = check(&paths, &LoadOptions::default()).expect("checked");
+        assert_eq!(checked.len(), 1, "one repository");
+        (checked[0].diagnostics.len(), checked[0].definitions)
+    };
+    assert_eq!(count(&[""]), (2, 2));
+    assert_eq!(count(&["suites"]), (1, 1));
+    assert_eq!(count(&["suites/ts_base/ts_base.rhai", "clusters"]), (2, 2));
+    assert_eq!(count(&["suites/ts_base/tc"]), (0, 0));
+    assert!(check(&[PathBuf::from("/no/such")], &LoadOptions::default()).is_err());
+}
