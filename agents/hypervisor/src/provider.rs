@@ -96,3 +96,10 @@ pub enum ProviderError {
         reason: String,
     },
 }
+
+impl ProviderError {
+    /// Whether this is only because the instance was ordered to stop meanwhile.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Sandbox(SandboxError::Cancelled(_)))
+    }
+}

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, setns, unshare};
+use nix::sched::{CloneFlags, unshare};
 
 /// Gives the calling thread a mount table of its own, from which nothing propagates back.
 pub(crate) fn private_mounts() -> io::Result<()> {
@@ -25,12 +25,6 @@ pub(crate) fn private_mounts() -> io::Result<()> {
 pub(crate) fn new_network() -> io::Result<OwnedFd> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     Ok(File::open("/proc/thread-self/ns/net")?.into())
-}
-
-/// Puts the calling thread into an existing network namespace.
-pub(crate) fn enter_network(namespace: impl AsFd) -> io::Result<()> {
-    setns(namespace, CloneFlags::CLONE_NEWNET)?;
-    Ok(())
 }
 
 /// A path under which another process can open what this process holds open.

@@ -27,9 +27,32 @@ pub struct Lab {
 
 impl Lab {
     pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut SandboxConfig)) -> Self {
         let folder = tempfile::tempdir_in("/var/lib").unwrap();
-        let (sandbox, gone) = Sandbox::open(config(folder.path())).await.unwrap();
+        let mut config = config(folder.path());
+        change(&mut config);
+        let (sandbox, gone) = Sandbox::open(config).await.unwrap();
         Self { sandbox, gone, folder }
+    }
+
+    /// What is left on this machine of an instance.
+    pub fn left(&self, instance: &InstanceId) -> Vec<String> {
+        traces(instance.as_str(), self.folder.path()).into_iter().collect()
+    }
+
+    /// Whether a machine reaches an address: a closed port says no, an unreachable machine says nothing.
+    pub fn reaches(&self, instance: &InstanceId, host: &str, target: &str) -> bool {
+        text(&self.sh(instance, host, &format!("timeout 5 bash -c '</dev/tcp/{target}/9'")))
+            .contains("refused")
+    }
+
+    /// The number that PID 1 of a machine has outside.
+    pub fn pid_of(&self, instance: &InstanceId, host: &str) -> i32 {
+        let file = self.folder.path().join("runtime").join(instance.as_str()).join("pids").join(host);
+        fs::read_to_string(file).unwrap().trim().parse().unwrap()
     }
 
     pub async fn start(
@@ -48,7 +71,12 @@ impl Lab {
 
     /// Runs a shell script in a machine.
     pub fn sh(&self, instance: &InstanceId, host: &str, script: &str) -> Output {
-        self.sandbox.enter(instance, host).unwrap().args(["bash", "-c", script]).output().unwrap()
+        self.sandbox
+            .enter(instance, host)
+            .unwrap()
+            .args(["timeout", "-k", "1", "60", "bash", "-c", script])
+            .output()
+            .unwrap()
     }
 
     /// Runs a shell script in a machine, which must succeed, and returns what it wrote.
@@ -176,6 +204,11 @@ pub fn processes(mark: &str) -> Vec<String> {
         .filter(|entry| entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
         .filter(|entry| entry.file_name().to_string_lossy() != own)
         .filter_map(|entry| {
+            // What has ended and only waits for this machine's PID 1 to notice runs no more.
+            let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+            if status.lines().any(|line| line.starts_with("State:\tZ")) {
+                return None;
+            }
             let read = |name| fs::read(entry.path().join(name)).unwrap_or_default();
             let all = format!(
                 "{} {}",

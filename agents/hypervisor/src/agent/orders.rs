@@ -1,0 +1,161 @@
+//! What the engine orders, carried out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::join_all;
+use tokio::sync::mpsc;
+use xrdtest_model::InstanceId;
+use xrdtest_model::plan::ClusterPlan;
+use xrdtest_protocol::message::{EngineToHypervisor, HypervisorToEngine};
+
+use super::link::Link;
+use crate::provider::{MachineGone, Provider, StartOrder, Step};
+use crate::relay::Relay;
+
+/// Instances whose bad news are kept, at most. An engine that is interested stops them, which ends that.
+const REMEMBERED: usize = 256;
+
+/// Carries out orders in tasks of their own and queues what they have to say.
+pub(crate) struct Orders {
+    engine: SocketAddr,
+    provider: Arc<dyn Provider>,
+    link: Arc<Link>,
+    reports: mpsc::UnboundedSender<HypervisorToEngine>,
+    relays: Mutex<HashMap<InstanceId, Relay>>,
+    /// Bad news that a broken connection may have swallowed, until the instance is stopped.
+    bad_news: Mutex<BTreeMap<InstanceId, Vec<HypervisorToEngine>>>,
+}
+
+impl Orders {
+    pub(crate) fn new(
+        engine: SocketAddr,
+        provider: Arc<dyn Provider>,
+        link: Arc<Link>,
+        reports: mpsc::UnboundedSender<HypervisorToEngine>,
+    ) -> Self {
+        Self { engine, provider, link, reports, relays: Mutex::default(), bad_news: Mutex::default() }
+    }
+
+    /// Begins to carry out an order.
+    pub(crate) fn take(self: &Arc<Self>, order: EngineToHypervisor) {
+        let orders = self.clone();
+        match order {
+            EngineToHypervisor::StartInstance { instance, cluster, tokens } => {
+                tracing::info!(%instance, cluster = cluster.name, "to be started");
+                tokio::spawn(async move { orders.start(StartOrder { instance, cluster, tokens }).await });
+            }
+            EngineToHypervisor::StopInstance { instance } => {
+                tracing::info!(%instance, "to be stopped");
+                tokio::spawn(async move { orders.stop(&instance).await });
+            }
+            EngineToHypervisor::Unknown => {
+                tracing::warn!("the engine gave an order that this version does not know")
+            }
+        }
+    }
+
+    /// A machine ended by itself.
+    pub(crate) fn machine_gone(&self, gone: MachineGone) {
+        let MachineGone { instance, host, detail } = gone;
+        tracing::warn!(%instance, host, detail, "machine gone");
+        self.bad(&instance, HypervisorToEngine::MachineGone { instance: instance.clone(), host, detail });
+    }
+
+    /// What is said again after each reconnection.
+    pub(crate) fn standing(&self) -> Vec<HypervisorToEngine> {
+        self.bad_news().values().flatten().cloned().collect()
+    }
+
+    /// Stops everything that there is.
+    pub(crate) async fn stop_all(&self) {
+        let instances: Vec<_> = self.provider.instances().into_iter().map(|(instance, _)| instance).collect();
+        join_all(instances.iter().map(|instance| self.stop(instance))).await;
+    }
+
+    async fn start(&self, order: StartOrder) {
+        let instance = order.instance.clone();
+        let cluster = order.cluster.clone();
+        let (steps, mut taken) = mpsc::unbounded_channel();
+        let follow = async {
+            while let Some(step) = taken.recv().await {
+                self.follow(&instance, &cluster, step);
+            }
+        };
+        let (started, ()) = tokio::join!(self.provider.start(order, steps), follow);
+        match started {
+            Ok(()) => self.say(HypervisorToEngine::Made { instance }),
+            // Whoever stopped it says so.
+            Err(error) if error.is_cancelled() => self.end_relay(&instance).await,
+            Err(error) => {
+                tracing::warn!(%instance, %error, "could not be started");
+                self.end_relay(&instance).await;
+                let detail = error.to_string();
+                self.bad(&instance, HypervisorToEngine::Failed { instance: instance.clone(), detail });
+            }
+        }
+    }
+
+    fn follow(&self, instance: &InstanceId, cluster: &ClusterPlan, step: Step) {
+        match step {
+            Step::Progress(detail) => {
+                self.say(HypervisorToEngine::Progress { instance: instance.clone(), detail });
+            }
+            Step::Network(sockets) => {
+                let files = Arc::new(self.link.clone());
+                match Relay::start(instance, cluster, sockets, self.engine, files) {
+                    Ok(relay) => {
+                        self.relays().insert(instance.clone(), relay);
+                    }
+                    // Without it no slave will be seen, and the engine's limit for that names them.
+                    Err(error) => tracing::error!(%instance, %error, "no relay"),
+                }
+            }
+        }
+    }
+
+    async fn stop(&self, instance: &InstanceId) {
+        let stopped = self.provider.stop(instance).await;
+        self.end_relay(instance).await;
+        self.bad_news().remove(instance);
+        match stopped {
+            Ok(()) => self.say(HypervisorToEngine::Stopped { instance: instance.clone() }),
+            Err(error) => {
+                tracing::error!(%instance, %error, "could not be removed completely");
+                let detail = format!("could not be removed completely: {error}");
+                self.bad(instance, HypervisorToEngine::Failed { instance: instance.clone(), detail });
+            }
+        }
+    }
+
+    async fn end_relay(&self, instance: &InstanceId) {
+        let relay = self.relays().remove(instance);
+        if let Some(relay) = relay {
+            relay.stop().await;
+        }
+    }
+
+    fn say(&self, report: HypervisorToEngine) {
+        // The agent's loop listens for as long as it runs.
+        let _ = self.reports.send(report);
+    }
+
+    fn bad(&self, instance: &InstanceId, report: HypervisorToEngine) {
+        let mut news = self.bad_news();
+        news.entry(instance.clone()).or_default().push(report.clone());
+        while news.len() > REMEMBERED {
+            news.pop_first();
+        }
+        drop(news);
+        self.say(report);
+    }
+
+    fn relays(&self) -> MutexGuard<'_, HashMap<InstanceId, Relay>> {
+        self.relays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bad_news(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Vec<HypervisorToEngine>>> {
+        self.bad_news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

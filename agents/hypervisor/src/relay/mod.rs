@@ -1,0 +1,106 @@
+//! The relay: how machines that see only their own network reach the engine.
+//!
+//! At the network's own address (`master.xrd.test`) it forwards the slave agents' QUIC as opaque datagrams ([`udp`]),
+//! so that the encryption reaches from agent to engine, and serves the files of the run's repository over HTTP
+//! ([`http`]). Scripts need no token for that: the relay knows the asking machine by its address, which nobody else on
+//! that network has, and asks the engine in its name over the hypervisor agent's own authenticated link ([`Files`]).
+
+mod http;
+mod listener;
+mod udp;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use xrdtest_model::InstanceId;
+use xrdtest_model::plan::ClusterPlan;
+
+use crate::provider::RelaySockets;
+use listener::Door;
+
+/// Bytes of a file that scripts may fetch, at most.
+pub const FILE_LIMIT: u64 = 64 << 20;
+
+/// Where the relay gets files from.
+pub trait Files: Send + Sync + 'static {
+    /// A file of the repository of the run that owns `instance`, for one of its machines. `path` is relative and has
+    /// no `.` or `..` in it.
+    fn fetch(
+        &self,
+        instance: &InstanceId,
+        host: &str,
+        path: &str,
+    ) -> BoxFuture<'static, Result<Bytes, FetchError>>;
+}
+
+/// Why there is no file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// It does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// It exists, but not for this machine, or is too large.
+    #[error("{0}")]
+    Refused(String),
+    /// The engine could not be asked.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// The relay of one instance. It works until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Relay {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Whom a relay serves.
+#[derive(Clone, Debug)]
+struct Served {
+    instance: InstanceId,
+    hosts: HashMap<Ipv4Addr, String>,
+}
+
+impl Relay {
+    /// Starts the relay of an instance.
+    ///
+    /// # Errors
+    /// Where the system refuses to take over the sockets.
+    pub fn start(
+        instance: &InstanceId,
+        cluster: &ClusterPlan,
+        sockets: RelaySockets,
+        engine: SocketAddr,
+        files: Arc<dyn Files>,
+    ) -> io::Result<Self> {
+        let RelaySockets { udp, tcp } = sockets;
+        let hosts = cluster.hosts.iter().map(|host| (host.ip, host.name.clone())).collect();
+        let served = Served { instance: instance.clone(), hosts };
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let forwarder = udp::Forwarder::new(udp, engine, stop.clone(), tasks.clone())?;
+        let listener = tokio::net::TcpListener::from_std(tcp)?;
+        tasks.spawn(forwarder.run());
+        let door = Door { listener, stop: stop.clone(), tasks: tasks.clone() };
+        tasks.spawn(http::serve(door, served, files));
+        tasks.close();
+        Ok(Self { stop, tasks })
+    }
+
+    /// Ends it; its sockets are closed when this returns.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
