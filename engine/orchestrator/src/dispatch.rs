@@ -20,7 +20,11 @@ impl Orchestrator {
     /// Effects that belong to an event itself, as opposed to those that follow from the state after it.
     pub(crate) fn before(&mut self, body: &EventBody) {
         match body {
-            EventBody::RunPlaced { run, instances } => self.start_instances(run, instances),
+            EventBody::RunPlaced { run, instances } => {
+                self.start_instances(run, instances);
+                // Others may wait for another reason now.
+                self.placement_due = true;
+            }
             EventBody::InstanceChanged { instance, state: InstanceState::Stopping, .. } => {
                 self.stop_instance(instance)
             }

@@ -134,7 +134,10 @@ pub(crate) fn of_run(facts: &RunFacts<'_>) -> (Verdict, String) {
     if let Some(words) = failure_of_run(facts) {
         return (Verdict::Failed, words);
     }
-    if facts.initialize.is_none() || facts.cases.is_empty() || facts.cases.len() < facts.planned {
+    if facts.initialize.is_none() || facts.cases.is_empty() {
+        return (Verdict::Error, "no case was run".to_owned());
+    }
+    if facts.cases.len() < facts.planned {
         return (Verdict::Error, "not every case was run".to_owned());
     }
     (Verdict::Passed, String::new())
@@ -241,3 +244,6 @@ fn detail(brief: &Brief) -> String {
         (_, reason) => format!("{number}: {reason}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

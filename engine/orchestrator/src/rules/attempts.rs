@@ -58,7 +58,10 @@ impl View<'_> {
         }
         let cut = self.unwanted(run, barrier, &id)?;
         let reason = format!("{}, before the order reached the machine", cut.reason);
-        Some(self.without_report(barrier, &id, cut.cause.outcome(), reason))
+        Some(StageResult {
+            output_complete: true,
+            ..self.without_report(barrier, &id, cut.cause.outcome(), reason)
+        })
     }
 
     fn without_report(

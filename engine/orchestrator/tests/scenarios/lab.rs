@@ -94,6 +94,17 @@ impl Lab {
         self.input(input);
     }
 
+    /// A hypervisor connects that has an instance of which the journal knows nothing.
+    pub(crate) fn has_instance(&mut self, name: &str, ability: Ability, instance: &str) {
+        let known = Hypervisor {
+            ability: ability.clone(),
+            connected: true,
+            instances: BTreeSet::from([instance.into()]),
+        };
+        self.hypervisors.insert(name.into(), known);
+        self.hypervisor(name, ability);
+    }
+
     pub(crate) fn hypervisor_leaves(&mut self, name: &str) {
         self.hypervisors.get_mut(&name.into()).unwrap().connected = false;
         self.input(Input::HypervisorDisconnected { name: name.into(), orderly: false });
@@ -204,6 +215,14 @@ impl Lab {
         let mut finished = report(cause.outcome(), None, 0);
         finished.reason = reason;
         self.report(&attempt, StageReport::Finished(Box::new(finished)));
+    }
+
+    /// The last order never arrived.
+    pub(crate) fn loses_order(&mut self, machine: &str) {
+        let agent = self.agents.get_mut(&self.machine(machine)).unwrap();
+        let order = agent.order.take().expect("nothing ordered");
+        agent.known.remove(&order.attempt);
+        agent.executed.remove(&order.attempt);
     }
 
     /// All machines that have something to do pass it.
@@ -405,7 +424,9 @@ impl Lab {
                 Effect::StopInstance { .. } => {}
                 Effect::Order { machine, order } => self.execute(&machine, *order),
                 Effect::EndStage { machine, attempt, cause, reason } => {
-                    self.agents.get_mut(&machine).unwrap().ended = Some((attempt, cause, reason))
+                    if let Some(agent) = self.agents.get_mut(&machine) {
+                        agent.ended = Some((attempt, cause, reason));
+                    }
                 }
                 Effect::Forget { machine, attempt } => {
                     self.agents.get_mut(&machine).unwrap().known.remove(&attempt);

@@ -207,7 +207,7 @@ fn a_run_in_which_nothing_ran_is_not_passed() {
         lab.up(&suite(&[cluster("pair", 1, &["a", "b"])]));
         lab.all_pass();
         lab.all_pass();
-        lab.verdict("r1", "error: not every case was run");
+        lab.verdict("r1", "error: no case was run");
     });
 }
 

@@ -27,6 +27,11 @@ pub(crate) struct Record {
 }
 
 impl Agent {
+    /// The attempts whose scripts run.
+    pub(crate) fn running(&self) -> impl Iterator<Item = &AttemptId> {
+        let running = self.records.iter().filter(|(_, record)| record.finished.is_none());
+        running.map(|(attempt, _)| attempt)
+    }
     pub(crate) fn new() -> Self {
         Self { alive: true, hung: false, boot: 0, link: None, records: BTreeMap::new() }
     }
@@ -75,12 +80,8 @@ impl World {
     fn ordered(&mut self, id: &MachineId, order: StageOrder) {
         let attempt = order.attempt.clone();
         let agent = &self.agents[id];
-        if let Some(record) = agent.records.get(&attempt) {
-            return match record.finished {
-                Some(_) => self.tell_report(&attempt),
-                None => self.say_of(attempt, StageReport::Accepted),
-            };
-        }
+        // An agent would answer with what it knows; but the core has heard that already and should know better.
+        assert!(!agent.records.contains_key(&attempt), "ordered although it is known: {attempt}");
         if order.boot_id != boot_id(agent.boot) {
             let lost = report(Outcome::Lost, None, 0);
             return self.say_of(attempt, StageReport::Finished(Box::new(lost)));

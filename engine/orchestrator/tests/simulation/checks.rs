@@ -21,6 +21,23 @@ impl World {
             _ => false,
         });
         assert!(ordered, "started before it was durable: {attempt}");
+        self.check_nobody_runs(attempt);
+    }
+
+    /// The barrier in truth: no script of another stage of the run is running, except on machines given up.
+    fn check_nobody_runs(&self, attempt: &AttemptId) {
+        for (machine, agent) in self.agents.iter().filter(|(_, agent)| agent.alive) {
+            let mut running =
+                agent.running().filter(|other| other.run == attempt.run && other.stage != attempt.stage);
+            let Some(other) = running.next() else {
+                continue;
+            };
+            let lost = self.engine.journal.iter().any(|event| match &event.body {
+                EventBody::MachineLost { machine: lost, .. } => lost == machine || *lost == attempt.machine,
+                _ => false,
+            });
+            assert!(lost, "{attempt} begins while {other} still runs");
+        }
     }
 
     pub(crate) fn compare_with_journal(&self) {
@@ -40,12 +57,27 @@ impl World {
         for run in self.plans.keys() {
             let told = self.told(run);
             self.check_results(&told);
+            if self.chaos.calm {
+                self.check_calm(&told);
+            }
             self.check_time(run, &told);
         }
     }
 
     pub(crate) fn told(&self, run: &xrdtest_model::RunId) -> Told {
         read(run, &self.plans[run], &self.engine.journal)
+    }
+
+    /// Without faults everything is as the scripts made it.
+    fn check_calm(&self, told: &Told) {
+        for result in told.results.values().flat_map(BTreeMap::values) {
+            assert!(result.output_complete && result.outcome != Outcome::Lost, "for no reason: {result:?}");
+        }
+        assert!(told.lost.is_empty() && !told.cancelled);
+        let (_, verdict, reason) = told.finished.as_ref().expect("a run without an end");
+        let expected = ["in the queue", "no case was run", "did not come up within"];
+        let expected = expected.iter().any(|words| reason.contains(words));
+        assert!(*verdict != Verdict::Error || expected, "{reason}");
     }
 
     /// No outcome is invented.

@@ -166,10 +166,10 @@ impl World {
     /// What was being written may be there, in part or not at all.
     fn die_before(&mut self, effect: Effect) {
         if let Effect::Persist(events) = effect {
-            let kept = match self.rng.below(4) {
-                0 => events.len(),
+            let kept = match self.rng.below(3) {
+                0 => 0,
                 1 => self.rng.index(events.len()),
-                _ => 0,
+                _ => events.len(),
             };
             self.engine.journal.extend(events.into_iter().take(kept));
         }
@@ -221,7 +221,11 @@ impl World {
         let plan = Box::new(self.plans[&run].clone());
         self.submitted.entry(run.clone()).or_insert(self.now);
         self.after(1500, Happening::Submit { run: run.clone() });
-        self.input(Input::Submit { run, plan, trigger: "chance".to_owned() });
+        let input = Input::Submit { run, plan, trigger: "chance".to_owned() };
+        if self.rng.chance(self.chaos.doubled) {
+            self.input(input.clone());
+        }
+        self.input(input);
     }
 
     pub(crate) fn cancel(&mut self, run: RunId, force: bool) {

@@ -11,6 +11,7 @@ use xrdtest_model::{Event, EventBody, Outcome, RunId, StageId, StageKind, Verdic
 pub(crate) struct Told {
     pub(crate) results: BTreeMap<StageId, BTreeMap<String, StageResult>>,
     pub(crate) begun: Vec<(StageId, Vec<String>)>,
+    reported: BTreeMap<(StageId, String), StageResult>,
     pub(crate) lost: BTreeSet<String>,
     pub(crate) cancelled: bool,
     pub(crate) forced: bool,
@@ -69,6 +70,12 @@ impl Told {
                 let hosts = machines.iter().map(|(machine, _)| machine.host.clone()).collect();
                 self.begin(plan, *stage, hosts);
             }
+            EventBody::StageReported { result, .. } => {
+                let attempt = (result.stage, result.machine.host.clone());
+                assert!(self.result_of(result).is_none(), "reported after the end: {attempt:?}");
+                let before = self.reported.insert(attempt, result.as_ref().clone());
+                assert!(before.is_none(), "reported twice: {before:?}");
+            }
             EventBody::StageFinished { result, .. } => self.result(result),
             EventBody::CaseFinished { case, verdict, reason, .. } => {
                 assert_eq!(*case as usize, self.cases.len());
@@ -87,7 +94,16 @@ impl Told {
         }
     }
 
+    fn result_of(&self, result: &StageResult) -> Option<&StageResult> {
+        self.results.get(&result.stage)?.get(&result.machine.host)
+    }
+
     fn result(&mut self, result: &StageResult) {
+        if let Some(reported) = self.reported.get(&(result.stage, result.machine.host.clone())) {
+            let mut same = reported.clone();
+            same.output_complete = result.output_complete;
+            assert_eq!(same, *result, "the report was another");
+        }
         assert_eq!(result.attempt == 0, result.outcome == Outcome::NotRun);
         if result.outcome != Outcome::NotRun {
             let (stage, hosts) = self.begun.last().expect("a result before any stage");

@@ -13,6 +13,8 @@ use crate::world::{Happening, Peer, World};
 /// How wild a world is. Chances are per 1000, times in milliseconds.
 #[derive(Default)]
 pub(crate) struct Chaos {
+    /// Nothing goes wrong but scripts.
+    pub(crate) calm: bool,
     pub(crate) latency: u64,
     /// Until a broken connection is noticed.
     pub(crate) notice: u64,
@@ -60,6 +62,7 @@ fn chaos(world: &mut World, wild: u64) -> Chaos {
     let rng = &mut world.rng;
     let mut up_to = |most: u64| rng.below(most * wild / 3 + 1);
     Chaos {
+        calm: wild == 0,
         latency: 20 + up_to(2000),
         notice: 100 + up_to(10_000),
         away: 500 + up_to(50_000),
