@@ -51,7 +51,7 @@ impl Orders {
                 tokio::spawn(async move { orders.stop(&instance).await });
             }
             EngineToHypervisor::Unknown => {
-                tracing::warn!("the engine gave an order that this version does not know")
+                tracing::warn!("the engine gave an order that this version does not know");
             }
         }
     }

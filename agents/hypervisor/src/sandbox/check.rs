@@ -156,7 +156,8 @@ mod tests {
     #[test]
     fn orders_are_checked() {
         assert_eq!(problem(|_| {}), "");
-        let cases: [(fn(&mut ClusterPlan), &str); 7] = [
+        type Change = fn(&mut ClusterPlan);
+        let cases: [(Change, &str); 7] = [
             (|c| c.network.bridge_name = "a b".to_owned(), "`a b` cannot be a bridge's name"),
             (|c| c.hosts[1].name = "../x".to_owned(), "host `../x` cannot be named like this"),
             (|c| c.hosts[1].name = c.hosts[0].name.clone(), "host `m1.xrd.test` is there twice"),
