@@ -45,6 +45,18 @@ impl Findings {
         };
         // One that is not new still breaks the definition that is looked at now: helpers are used by several.
         self.errors += usize::from(rule.severity == Severity::Error);
+        self.insert(diagnostic);
+    }
+
+    /// Adds all findings of another collection.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.errors += other.errors;
+        for diagnostic in other.found {
+            self.insert(diagnostic);
+        }
+    }
+
+    fn insert(&mut self, diagnostic: Diagnostic) {
         if self.seen.len() < MOST && self.seen.insert(diagnostic.clone()) {
             self.found.push(diagnostic);
         }

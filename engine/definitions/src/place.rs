@@ -116,14 +116,25 @@ impl Node {
         }
     }
 
-    /// What stands in the value after `more` was appended to it, for `+=` and `push`.
-    pub(crate) fn extended(&self, more: &[Self]) -> Self {
-        let mut items = match &self.parts {
-            Parts::Items(items) => items.clone(),
-            // The old elements' places are not known: their whole is the best there is, and the new ones follow it.
-            _ => return self.clone(),
-        };
-        items.extend_from_slice(more);
-        Self { span: self.span, parts: Parts::Items(items) }
+    /// What stands in an array of `count` elements after `more` was appended to it, for `+=` and `push`.
+    pub(crate) fn extended(&self, count: usize, more: &[Self]) -> Self {
+        let mut node = self.clone();
+        for (index, item) in more.iter().enumerate() {
+            node.append(count + index, item.clone());
+        }
+        node
+    }
+
+    /// Appends an element to an array of `count` elements. Where their own places are not known, theirs is the whole.
+    pub(crate) fn append(&mut self, count: usize, item: Self) {
+        let span = self.span;
+        if let Parts::Items(items) = &mut self.parts {
+            items.resize_with(count, || Self::opaque(span));
+            items.push(item);
+        } else {
+            let mut items = vec![Self::opaque(span); count];
+            items.push(item);
+            self.parts = Parts::Items(items);
+        }
     }
 }

@@ -1,13 +1,20 @@
 //! "Did you mean".
 
+/// Longer names are neither suggested nor compared, in bytes.
+const LONGEST: usize = 128;
+
 /// The candidate that is nearest to what was written, if any is near enough to be meant.
 pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // The distance takes time by the product of the lengths, and nobody misspells a novel.
+    if written.len() > LONGEST {
+        return None;
+    }
     let folded = written.to_lowercase();
     // A third of the letters may differ, but always one, so that `ip` is suggested for `pi`.
     let allowed = (folded.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .filter(|candidate| *candidate != written)
+        .filter(|candidate| *candidate != written && candidate.len() <= LONGEST)
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase());
             (distance, candidate)
@@ -15,6 +22,26 @@ pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Suggestions for a long list of mistakes: after the first dozen there are none. Each takes time by the number of
+/// candidates, and a definition can make thousands of mistakes.
+#[derive(Debug, Default)]
+pub(crate) struct Suggestions {
+    made: u32,
+}
+
+impl Suggestions {
+    /// As the function of that name, as long as there are suggestions.
+    pub(crate) fn nearest<'a>(
+        &mut self,
+        written: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> Option<&'a str> {
+        const MOST: u32 = 12;
+        self.made += 1;
+        if self.made > MOST { None } else { nearest(written, candidates) }
+    }
 }
 
 /// A help line that suggests the nearest candidate, or lists all where none is near.

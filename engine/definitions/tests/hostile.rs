@@ -90,6 +90,20 @@ fn hostile() -> Vec<(&'static str, String, &'static str)> {
     let mut all: Vec<_> = bodies.into_iter().map(|(name, body, code)| (name, suite(body), code)).collect();
     let repeat = |text: &str, times: usize| text.repeat(times);
     let texts = [
+        (
+            "thousands of unknown machines",
+            suite(
+                "let m = []; for n in 0..1000 { m.push(`${n}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`); }\n    let ts = TestSuite(\"ts_hostile\"); ts.clusters = [\"cluster_base\"]; ts.machines = m; for n in 0..500 { ts.tests.push(TestCase(`c${n}`, #{ machines: m })); }\n return ts;",
+            ),
+            "XT1004",
+        ),
+        (
+            "long texts everywhere",
+            suite(
+                "let s = \"#!\"; while s.len() < 30000 { s += s; }\n    let ts = TestSuite(\"ts_hostile\"); let c = TestCase(\"c\", #{ initialize: s, run: s, finalize: s }); for n in 0..500 { ts.tests.push(c); }\n return ts;",
+            ),
+            "XT1001",
+        ),
         ("recursion", "fn deep(n) { deep(n + 1) }\nfn getTestSuite() { deep(0) }".to_owned(), "XT0006"),
         (
             "mutual recursion",
@@ -147,6 +161,7 @@ fn hostile_definitions_are_diagnostics() {
     check("NUL bytes", &[0; 100], "XT0001");
     sparse();
     cycle();
+    multiplied();
     assert!(peak_memory_kib() < MOST_MEMORY_KIB, "{} KiB of memory were in use", peak_memory_kib());
 }
 
@@ -176,6 +191,30 @@ fn sparse() {
     let file = fs::File::create(repository.path().join("suites/ts_hostile.rhai")).expect("a file");
     file.set_len(10 << 30).expect("long");
     examine("sparse file", &repository, "suites/ts_hostile.rhai", "XT0002");
+}
+
+/// A few lines that mean very many objects.
+fn multiplied() {
+    let repository = Repository::base();
+    let text = r#"
+fn getCluster() {
+    let cluster = Cluster("cluster_hostile");
+    let aliases = [];
+    let disks = [];
+    for n in 0..1000 {
+        aliases.push(`a${n}`);
+        disks.push(Disk(`d${n}`, "1G", `vd${n}`, `/d${n}`));
+        cluster.addHost(Host(`h${n}`, "10.0.0.1"));
+    }
+    cluster.defaultHost.aliases = aliases;
+    cluster.defaultHost.disks = disks;
+    cluster.network.lbAlias = "lb";
+    cluster.network.lbHosts = aliases;
+    cluster
+}
+"#;
+    repository.write("clusters/cluster_hostile.rhai", text);
+    examine("multiplied objects", &repository, "clusters/cluster_hostile.rhai", "XT0013");
 }
 
 /// Modules that import each other, each in the middle of a function.

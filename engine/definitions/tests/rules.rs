@@ -69,6 +69,11 @@ fn every_rule_has_a_fixture() {
         });
         found.insert(code);
     }
+    for entry in fs::read_dir(fixtures().join("../snapshots")).expect("snapshots") {
+        let path = entry.expect("a snapshot").path();
+        let code = path.file_stem().and_then(|stem| stem.to_str()).expect("a code");
+        assert!(found.contains(code.trim_end_matches(".snap")), "{code} is the snapshot of a fixture");
+    }
     for rule in rules::all() {
         assert_ne!(found.contains(rule.code), WITHOUT_FIXTURE.contains(&rule.code), "{}", rule.code);
     }

@@ -99,7 +99,7 @@ impl Cluster {
         let network_place = network_place.unwrap_or_else(|| place.clone());
         Self {
             network: Network::new(network, network_place, name.as_ref()),
-            hosts: hosts.into_iter().map(|host| Host::new(host, &default_host)).collect(),
+            hosts: hosts.into_iter().map(|host| Host::new(host, &default_host, &place)).collect(),
             file,
             place,
             object: handle,
@@ -215,8 +215,11 @@ impl Network {
 }
 
 impl Host {
-    fn new(added: Located<Handle>, default_host: &Handle) -> Self {
-        let handle = added.value;
+    /// What has no place of its own, as the standard library made it, has `unknown` for one: where the host was added
+    /// is nearer.
+    fn new(added: Located<Handle>, default_host: &Handle, unknown: &Place) -> Self {
+        let nearer = |place: Place| if place == *unknown { added.place.clone() } else { place };
+        let handle = added.value.clone();
         // No two guards at once: a definition may well add its default host as a host.
         let text = |field: &str| {
             let own = handle.lock().text(field);
@@ -231,8 +234,13 @@ impl Host {
         let disks = holder("disks").lock().objects("disks");
         let aliases = holder("aliases").lock().texts("aliases");
         let own = handle.lock();
-        let (place, name, ip) = (own.made.clone(), own.text("name"), own.text("ip"));
-        let (mac, uuid) = (own.text("mac"), own.text("uuid"));
+        let own_text = |field: &str| {
+            let text = own.text(field)?;
+            Some(Located { place: nearer(text.place), value: text.value })
+        };
+        let place = nearer(own.made.clone());
+        let (name, ip) = (own_text("name"), own_text("ip"));
+        let (mac, uuid) = (own_text("mac"), own_text("uuid"));
         drop(own);
         Self {
             place,

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::time::{ClockId, clock_gettime};
 use rhai::{Dynamic, Engine, LexError, ParseErrorType, Token};
@@ -20,8 +20,7 @@ pub(crate) const IMPORT_DEPTH: usize = 16;
 const OPERATIONS: u64 = 500_000;
 /// A definition of a thousand hosts takes a tenth of it.
 const CPU_NANOSECONDS: u64 = 500_000_000;
-/// Growth of the whole process: there is no way to tell whose memory it is, and no other thread of this system grows
-/// by that much within a second.
+/// Growth of the whole process: there is no way to tell whose memory it is.
 const MEMORY_BYTES: u64 = 64 << 20;
 const STRING_BYTES: usize = 256 << 10;
 const ELEMENTS: usize = 10_000;
@@ -37,6 +36,7 @@ pub(crate) struct Meter {
     cpu_start: AtomicU64,
     /// Of the process, at the start.
     memory_start: AtomicU64,
+    out_of_memory: AtomicBool,
     /// `/proc/self/statm`, where there is one.
     memory_file: Option<File>,
 }
@@ -48,6 +48,7 @@ impl Meter {
             tokens: AtomicU64::new(0),
             cpu_start: AtomicU64::new(0),
             memory_start: AtomicU64::new(0),
+            out_of_memory: AtomicBool::new(false),
             memory_file: File::open("/proc/self/statm").ok(),
         }
     }
@@ -55,6 +56,7 @@ impl Meter {
     /// Begins a definition. To be called on the evaluating thread.
     pub(crate) fn begin(&self) {
         self.operations.store(0, Ordering::Relaxed);
+        self.out_of_memory.store(false, Ordering::Relaxed);
         self.cpu_start.store(cpu_nanoseconds(), Ordering::Relaxed);
         self.memory_start.store(self.memory_bytes(), Ordering::Relaxed);
     }
@@ -88,7 +90,16 @@ impl Meter {
             return Some(format!("it takes more than {milliseconds} ms of processor time"));
         }
         let memory = self.memory_bytes().saturating_sub(self.memory_start.load(Ordering::Relaxed));
-        (memory > MEMORY_BYTES).then(|| format!("it takes more than {} MiB of memory", MEMORY_BYTES >> 20))
+        if memory > MEMORY_BYTES {
+            self.out_of_memory.store(true, Ordering::Relaxed);
+            return Some(format!("it takes more than {} MiB of memory", MEMORY_BYTES >> 20));
+        }
+        None
+    }
+
+    /// Whether the current definition was stopped because of memory.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        self.out_of_memory.load(Ordering::Relaxed)
     }
 
     /// Resident memory of this process; 0 where that can't be told.

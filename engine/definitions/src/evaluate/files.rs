@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 /// Why a file can't be used.
@@ -58,9 +59,17 @@ impl Files {
 
     /// Names in a folder, for suggestions: those that can be read, sorted.
     pub(crate) fn names(&self, folder: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten();
-        let mut names: Vec<String> =
-            entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        const MOST: usize = 1000;
+        let path = self.root.join(folder);
+        let inside = path.canonicalize().is_ok_and(|target| target.starts_with(&self.root));
+        let entries = inside.then(|| fs::read_dir(path).ok()).flatten();
+        let mut names: Vec<String> = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .take(MOST)
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
         names.sort();
         names
     }
@@ -68,12 +77,17 @@ impl Files {
 
 /// The text of a regular file of at most so many bytes.
 pub(crate) fn read_text(path: &Path, most: u64) -> Result<String, FileProblem> {
-    // Before it is opened: opening a FIFO or a device may wait or do things.
-    if !fs::metadata(path).map_err(missing)?.is_file() {
+    // Opening a FIFO would wait for its other end; what it is can be told safely only once it is open.
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
+        .open(path)
+        .map_err(missing)?;
+    if !file.metadata()?.is_file() {
         return Err(FileProblem::NotRegular);
     }
     let mut bytes = Vec::new();
-    fs::File::open(path).map_err(missing)?.take(most + 1).read_to_end(&mut bytes)?;
+    file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(FileProblem::TooLarge(most));
     }

@@ -91,6 +91,18 @@ impl Evaluator {
         subject: Subject,
         findings: &mut Findings,
     ) -> Option<Evaluated> {
+        for _ in 1..ATTEMPTS {
+            let mut own = Findings::default();
+            let evaluated = self.attempt(file, subject, &mut own);
+            if !self.meter.is_out_of_memory() {
+                findings.absorb(own);
+                return evaluated;
+            }
+        }
+        self.attempt(file, subject, findings)
+    }
+
+    fn attempt(&self, file: &Arc<str>, subject: Subject, findings: &mut Findings) -> Option<Evaluated> {
         self.meter.begin();
         let compiled = self.compile(file, findings)?;
         let fallback = compiled
@@ -101,11 +113,10 @@ impl Evaluator {
             let mut session = lock(&self.session);
             session.begin(fallback.clone());
             session.add_source(Arc::clone(file), Arc::clone(&compiled.source));
-            std::mem::swap(&mut session.findings, findings);
         }
         lock_loaded(&self.loaded).begin(file);
         let outcome = catch_unwind(AssertUnwindSafe(|| self.run(file, &compiled, subject, &fallback)));
-        std::mem::swap(&mut lock(&self.session).findings, findings);
+        findings.absorb(std::mem::take(&mut lock(&self.session).findings));
         outcome.unwrap_or_else(|_| {
             internal_error::report(findings, &fallback);
             None
@@ -224,6 +235,9 @@ impl Evaluator {
         }
     }
 }
+
+/// A definition is out of memory only if it is so each time: the growth may have been another thread's.
+const ATTEMPTS: usize = 3;
 
 const GET_TEST_CASES: &str = "getTestCases";
 

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map};
 use xrdtest_model::Span;
 
-use super::class::Kind;
+use super::class::{ELEMENT_BYTES, Field, Kind};
 use super::object::{Handle, text_of};
 use crate::place::{Node, Parts};
 
@@ -17,10 +17,38 @@ pub(crate) struct Misfit {
     pub(crate) expected: String,
     /// What it is, with an article.
     pub(crate) found: String,
+    /// Whether it is of the right type, but too large.
+    pub(crate) too_large: bool,
 }
 
 /// What of a value fits: `None` where nothing of it does.
 pub(crate) type Admitted = Option<(Dynamic, Node)>;
+
+/// Compares a value with what its field may hold.
+pub(crate) fn admit_field(field: &Field, value: Dynamic, node: &Node) -> (Admitted, Vec<Misfit>) {
+    if let Some((size, unit)) = size_of(&value).filter(|(size, _)| *size > field.most) {
+        let misfit = Misfit {
+            span: node.span,
+            part: String::new(),
+            expected: format!("at most {} {unit}", field.most),
+            found: size.to_string(),
+            too_large: true,
+        };
+        return (None, vec![misfit]);
+    }
+    admit(field.kind, value, node)
+}
+
+/// What is bounded of a value, and what it is counted in.
+fn size_of(value: &Dynamic) -> Option<(usize, &'static str)> {
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return Some((text.len(), "bytes"));
+    }
+    if let Ok(array) = value.as_array_ref() {
+        return Some((array.len(), "elements"));
+    }
+    value.as_map_ref().ok().map(|map| (map.len(), "entries"))
+}
 
 /// Compares a value with the kind of its field.
 pub(crate) fn admit(kind: Kind, value: Dynamic, node: &Node) -> (Admitted, Vec<Misfit>) {
@@ -79,12 +107,15 @@ fn admit_array(
     for (index, value) in array.into_iter().enumerate() {
         let value = value.flatten();
         let item = node.item(index).cloned();
-        if fits(&value) {
+        let span = item.as_ref().map_or(node.span, |item| item.span);
+        let part = format!("[{index}]");
+        if !fits(&value) {
+            misfits.push(misfit(span, &part, expected, &value));
+        } else if is_too_long(&value) {
+            misfits.push(too_long(span, part, &value));
+        } else {
             kept.push(value);
             nodes.extend(item);
-        } else {
-            let span = item.map_or(node.span, |item| item.span);
-            misfits.push(misfit(span, &format!("[{index}]"), expected, &value));
         }
     }
     let parts = match node.parts {
@@ -100,18 +131,42 @@ fn admit_map(map: Map, node: &Node) -> (Admitted, Vec<Misfit>) {
     let mut kept = Map::new();
     for (key, value) in map {
         let value = value.flatten();
-        if text_of(&value).is_some() {
-            kept.insert(key, value);
+        let span = node.entry(&key).map_or(node.span, |entry| entry.value.span);
+        let part = format!(".{key}");
+        if text_of(&value).is_none() {
+            misfits.push(misfit(span, &part, "a string or an integer", &value));
+        } else if is_too_long(&value) {
+            misfits.push(too_long(span, part, &value));
         } else {
-            let span = node.entry(&key).map_or(node.span, |entry| entry.value.span);
-            misfits.push(misfit(span, &format!(".{key}"), "a string or an integer", &value));
+            kept.insert(key, value);
         }
     }
     (Some((kept.into(), node.clone())), misfits)
 }
 
+fn is_too_long(value: &Dynamic) -> bool {
+    value.as_immutable_string_ref().is_ok_and(|text| text.len() > ELEMENT_BYTES)
+}
+
+fn too_long(span: Span, part: String, value: &Dynamic) -> Misfit {
+    let length = value.as_immutable_string_ref().map_or(0, |text| text.len());
+    Misfit {
+        span,
+        part,
+        expected: format!("at most {ELEMENT_BYTES} bytes"),
+        found: length.to_string(),
+        too_large: true,
+    }
+}
+
 fn misfit(span: Span, part: &str, expected: &str, value: &Dynamic) -> Misfit {
-    Misfit { span, part: part.to_owned(), expected: expected.to_owned(), found: describe(value) }
+    Misfit {
+        span,
+        part: part.to_owned(),
+        expected: expected.to_owned(),
+        found: describe(value),
+        too_large: false,
+    }
 }
 
 /// What a value is, with an article.

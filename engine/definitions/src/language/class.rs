@@ -49,7 +49,13 @@ impl Kind {
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
+    /// Most bytes of a string, elements of an array, entries of a map. Objects are shared, so a few lines can make a
+    /// definition of any size out of them: what is worked on later is bounded by these.
+    pub(crate) most: usize,
 }
+
+/// Most bytes of a string in an array or a map.
+pub(crate) const ELEMENT_BYTES: usize = 1024;
 
 /// A class of objects.
 #[derive(Debug)]
@@ -85,8 +91,15 @@ impl Class {
     }
 }
 
-const fn field(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind }
+/// Most bytes of a string that is no script.
+const TEXT: usize = 1024;
+/// Most bytes of a script that stands in a definition. Longer ones stand in files.
+const SCRIPT: usize = 32 << 10;
+/// Most hosts of a cluster.
+const HOSTS: usize = 1000;
+
+const fn field(name: &'static str, kind: Kind, most: usize) -> Field {
+    Field { name, kind, most }
 }
 
 /// All classes.
@@ -97,21 +110,21 @@ pub(crate) static TEST_SUITE: Class = Class {
     name: "TestSuite",
     parameters: &["name"],
     fields: &[
-        field("name", Kind::Text),
-        field("descName", Kind::Text),
-        field("clusters", Kind::Texts),
-        field("machines", Kind::Texts),
-        field("schedule", Kind::TextMapOrText),
-        field("tests", Kind::ObjectsOrNames(&TEST_CASE)),
-        field("initialize", Kind::Text),
-        field("finalize", Kind::Text),
-        field("logs", Kind::Texts),
-        field("alert_emails", Kind::Texts),
-        field("alert_success", Kind::Text),
-        field("alert_failure", Kind::Text),
-        field("timeout", Kind::Text),
-        field("stage_timeout", Kind::Text),
-        field("tags", Kind::TextMap),
+        field("name", Kind::Text, TEXT),
+        field("descName", Kind::Text, TEXT),
+        field("clusters", Kind::Texts, 16),
+        field("machines", Kind::Texts, HOSTS),
+        field("schedule", Kind::TextMapOrText, TEXT),
+        field("tests", Kind::ObjectsOrNames(&TEST_CASE), 500),
+        field("initialize", Kind::Text, SCRIPT),
+        field("finalize", Kind::Text, SCRIPT),
+        field("logs", Kind::Texts, 100),
+        field("alert_emails", Kind::Texts, 100),
+        field("alert_success", Kind::Text, TEXT),
+        field("alert_failure", Kind::Text, TEXT),
+        field("timeout", Kind::Text, TEXT),
+        field("stage_timeout", Kind::Text, TEXT),
+        field("tags", Kind::TextMap, 200),
     ],
     methods: &[],
 };
@@ -121,11 +134,11 @@ pub(crate) static TEST_CASE: Class = Class {
     name: "TestCase",
     parameters: &["name"],
     fields: &[
-        field("name", Kind::Text),
-        field("machines", Kind::Texts),
-        field("initialize", Kind::Text),
-        field("run", Kind::Text),
-        field("finalize", Kind::Text),
+        field("name", Kind::Text, TEXT),
+        field("machines", Kind::Texts, HOSTS),
+        field("initialize", Kind::Text, SCRIPT),
+        field("run", Kind::Text, SCRIPT),
+        field("finalize", Kind::Text, SCRIPT),
     ],
     methods: &[],
 };
@@ -135,11 +148,11 @@ pub(crate) static CLUSTER: Class = Class {
     name: "Cluster",
     parameters: &["name"],
     fields: &[
-        field("name", Kind::Text),
-        field("info", Kind::Text),
-        field("defaultHost", Kind::Object(&HOST)),
-        field("network", Kind::Object(&NETWORK)),
-        field("hosts", Kind::Objects(&HOST)),
+        field("name", Kind::Text, TEXT),
+        field("info", Kind::Text, TEXT),
+        field("defaultHost", Kind::Object(&HOST), 0),
+        field("network", Kind::Object(&NETWORK), 0),
+        field("hosts", Kind::Objects(&HOST), HOSTS),
     ],
     methods: &[("addHost", &["hosts"]), ("addHosts", &["hosts"])],
 };
@@ -149,15 +162,15 @@ pub(crate) static NETWORK: Class = Class {
     name: "Network",
     parameters: &["name"],
     fields: &[
-        field("name", Kind::Text),
-        field("bridgeName", Kind::Text),
-        field("ip", Kind::Text),
-        field("netmask", Kind::Text),
-        field("DHCPRange", Kind::TextPair),
-        field("DHCPHosts", Kind::Objects(&HOST)),
-        field("DnsHosts", Kind::Objects(&HOST)),
-        field("lbAlias", Kind::Text),
-        field("lbHosts", Kind::ObjectsOrNames(&HOST)),
+        field("name", Kind::Text, TEXT),
+        field("bridgeName", Kind::Text, TEXT),
+        field("ip", Kind::Text, TEXT),
+        field("netmask", Kind::Text, TEXT),
+        field("DHCPRange", Kind::TextPair, 2),
+        field("DHCPHosts", Kind::Objects(&HOST), HOSTS),
+        field("DnsHosts", Kind::Objects(&HOST), HOSTS),
+        field("lbAlias", Kind::Text, TEXT),
+        field("lbHosts", Kind::ObjectsOrNames(&HOST), HOSTS),
     ],
     methods: &[
         ("addHost", &["DHCPHosts", "DnsHosts"]),
@@ -184,18 +197,18 @@ pub(crate) static HOST: Class = Class {
         "mac",
     ],
     fields: &[
-        field("name", Kind::Text),
-        field("ip", Kind::Text),
-        field("net", Kind::Text),
-        field("ramSize", Kind::TextOrNumber),
-        field("arch", Kind::Text),
-        field("bootImage", Kind::Text),
-        field("cacheBootImage", Kind::Flag),
-        field("emulatorPath", Kind::Text),
-        field("uuid", Kind::Text),
-        field("aliases", Kind::Texts),
-        field("mac", Kind::Text),
-        field("disks", Kind::Objects(&DISK)),
+        field("name", Kind::Text, TEXT),
+        field("ip", Kind::Text, TEXT),
+        field("net", Kind::Text, TEXT),
+        field("ramSize", Kind::TextOrNumber, TEXT),
+        field("arch", Kind::Text, TEXT),
+        field("bootImage", Kind::Text, TEXT),
+        field("cacheBootImage", Kind::Flag, 0),
+        field("emulatorPath", Kind::Text, TEXT),
+        field("uuid", Kind::Text, TEXT),
+        field("aliases", Kind::Texts, 64),
+        field("mac", Kind::Text, TEXT),
+        field("disks", Kind::Objects(&DISK), 32),
     ],
     methods: &[],
 };
@@ -205,11 +218,11 @@ pub(crate) static DISK: Class = Class {
     name: "Disk",
     parameters: &["name", "size", "device", "mountPoint", "cache"],
     fields: &[
-        field("name", Kind::Text),
-        field("size", Kind::TextOrNumber),
-        field("device", Kind::Text),
-        field("mountPoint", Kind::Text),
-        field("cache", Kind::Flag),
+        field("name", Kind::Text, TEXT),
+        field("size", Kind::TextOrNumber, TEXT),
+        field("device", Kind::Text, TEXT),
+        field("mountPoint", Kind::Text, TEXT),
+        field("cache", Kind::Flag, 0),
     ],
     methods: &[],
 };

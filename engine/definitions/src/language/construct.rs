@@ -3,12 +3,12 @@
 
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
-use super::admit::{admit, describe};
-use super::class::{CLUSTER, Class, HOST, Kind};
+use super::admit::{admit, admit_field, describe};
+use super::class::{CLUSTER, Class, Field, HOST, Kind};
 use super::object::{Handle, Object, Slot};
 use super::session::{Session, Site};
 use crate::place::{Node, Origin, Parts, Place};
-use crate::rules::evaluation::{unknown_field, wrong_arguments, wrong_type};
+use crate::rules::evaluation::{too_large, unknown_field, wrong_arguments, wrong_type};
 use crate::shape::Change;
 use crate::suggest::did_you_mean;
 
@@ -43,13 +43,15 @@ pub(crate) fn construct(
         };
         let origin = origin_of(index);
         let found = describe(&value);
-        match admit(field.kind, value, &origin.value) {
-            (Some(kept), misfits) if misfits.is_empty() => store(&handle, field.name, Some(kept), origin),
-            _ => {
-                wrong_arguments::wrong_type(session, class, field, &origin.place(), &found);
-                store(&handle, field.name, None, origin);
+        let (kept, misfits) = admit_field(field, value, &origin.value);
+        match misfits.first() {
+            None => {}
+            Some(misfit) if misfit.too_large => {
+                too_large::report(session, field.name, &origin.at(misfit.span), misfit);
             }
+            Some(_) => wrong_arguments::wrong_type(session, class, field, &origin.place(), &found),
         }
+        store(&handle, field.name, kept.filter(|_| misfits.is_empty()), origin);
     }
     for (key, value) in named.unwrap_or_default() {
         let (name, value_place) = named_origin.entry(&key);
@@ -98,7 +100,12 @@ pub(crate) fn set_field(
     };
     let node = match (&access.change, old) {
         (Change::Set(node), _) => node.clone(),
-        (Change::Append(more), Some(old)) => old.origin.value.extended(more),
+        // What is appended to a string can't be told from the rest of it.
+        (Change::Append(_), _) if !value.is_array() => Node::opaque(access.name),
+        (Change::Append(more), Some(old)) => {
+            let total = value.as_array_ref().map_or(0, |array| array.len());
+            old.origin.value.extended(total.saturating_sub(more.len()), more)
+        }
         (Change::Append(more), None) => Node { span: access.name, parts: Parts::Items(more.clone()) },
         // Rhai writes back what was read on the way to something deeper (`cluster.network.ip = …`, `ts.tests.len()`).
         (Change::Other, Some(old)) => old.origin.value,
@@ -118,9 +125,14 @@ fn assign(session: &mut Session, handle: &Handle, name: &str, value: Dynamic, or
         // `()` is Python's `None`: as if it had not been set.
         return handle.lock().unset(field.name);
     }
-    let (kept, misfits) = admit(field.kind, value, &origin.value);
+    let (kept, misfits) = admit_field(field, value, &origin.value);
     for misfit in misfits {
-        wrong_type::report(session, field.name, &origin.at(misfit.span), &misfit);
+        let place = origin.at(misfit.span);
+        if misfit.too_large {
+            too_large::report(session, field.name, &place, &misfit);
+        } else {
+            wrong_type::report(session, field.name, &place, &misfit);
+        }
     }
     store(handle, field.name, kept, origin);
 }
@@ -187,7 +199,10 @@ pub(crate) fn add_hosts(
         match admit(Kind::Object(&HOST), value.clone(), &node) {
             (Some((host, node)), _) => {
                 for target in *targets {
-                    append(&mut handle.lock(), target, host.clone(), &node, &place);
+                    let Some(field) = class.field(target) else { continue };
+                    if !append(&mut handle.lock(), field, host.clone(), &node, &place) {
+                        too_large::too_many_hosts(session, field, &at);
+                    }
                 }
             }
             (None, _) => wrong_arguments::no_host(session, method, &at, &describe(&value)),
@@ -195,21 +210,24 @@ pub(crate) fn add_hosts(
     }
 }
 
-fn append(object: &mut Object, field: &'static str, host: Dynamic, node: &Node, place: &Place) {
-    let mut slot = match object.slot(field) {
-        Some(slot) if slot.value.is_some() => slot.clone(),
-        _ => Slot {
-            value: Some(Array::new().into()),
-            origin: Origin {
-                file: place.file.clone(),
-                name: place.span,
-                value: Node { span: place.span, parts: Parts::Items(Vec::new()) },
-            },
+/// Appends a host to a field's array; `false` where it is full.
+fn append(object: &mut Object, field: &Field, host: Dynamic, node: &Node, place: &Place) -> bool {
+    let slot = object.slot_or_insert(field.name, || Slot {
+        value: None,
+        origin: Origin {
+            file: place.file.clone(),
+            name: place.span,
+            value: Node { span: place.span, parts: Parts::Items(Vec::new()) },
         },
+    });
+    let value = slot.value.get_or_insert_with(|| Array::new().into());
+    let Some(mut hosts) = value.write_lock::<Array>() else {
+        return true;
     };
-    if let Some(mut hosts) = slot.value.as_mut().and_then(Dynamic::write_lock::<Array>) {
-        hosts.push(host);
+    if hosts.len() >= field.most {
+        return false;
     }
-    slot.origin.value = slot.origin.value.extended(std::slice::from_ref(node));
-    object.set(field, slot);
+    slot.origin.value.append(hosts.len(), node.clone());
+    hosts.push(host);
+    true
 }

@@ -69,6 +69,10 @@ impl Object {
         self.slots.get(field)
     }
 
+    pub(crate) fn slot_or_insert(&mut self, field: &'static str, slot: impl FnOnce() -> Slot) -> &mut Slot {
+        self.slots.entry(field).or_insert_with(slot)
+    }
+
     pub(crate) fn set(&mut self, field: &'static str, slot: Slot) {
         self.slots.insert(field, slot);
     }

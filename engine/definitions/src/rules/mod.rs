@@ -84,6 +84,7 @@ static ALL: &[Rule] = &[
     evaluation::unknown_field::RULE,
     evaluation::wrong_type::RULE,
     evaluation::wrong_arguments::RULE,
+    evaluation::too_large::RULE,
     layout::stray_file::RULE,
     layout::folder_without_definition::RULE,
     layout::name_mismatch::RULE,

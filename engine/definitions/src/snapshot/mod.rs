@@ -3,7 +3,8 @@
 mod error;
 pub(crate) mod network;
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -49,7 +50,12 @@ pub fn snapshot(
 ) -> Result<RunPlan, SnapshotError> {
     let suite = find_suite(catalogue, suite)?;
     let clusters = find_clusters(catalogue, suite)?;
-    let snapshot = Snapshot { suite, files: Files::new(PathBuf::from(&suite.source.repository)), options };
+    let snapshot = Snapshot {
+        suite,
+        files: Files::new(PathBuf::from(&suite.source.repository)),
+        options,
+        taken: RefCell::default(),
+    };
     let plans = clusters
         .iter()
         .map(|cluster| plan_cluster(cluster).map(Arc::new))
@@ -163,6 +169,8 @@ struct Snapshot<'a> {
     suite: &'a SuiteDefinition,
     files: Files,
     options: &'a SnapshotOptions,
+    /// Scripts by origin: a case may stand in a suite several times, and its scripts are copied once.
+    taken: RefCell<BTreeMap<String, Arc<Script>>>,
 }
 
 impl Snapshot<'_> {
@@ -240,12 +248,18 @@ impl Snapshot<'_> {
             return Ok(None);
         };
         let origin = describe_script(script).to_owned();
+        let is_inline = matches!(script, ScriptRef::Inline(_));
+        if let Some(known) = self.taken.borrow().get(&origin).filter(|_| !is_inline) {
+            return Ok(Some(Arc::clone(known)));
+        }
         let text =
             self.options.scripts.read(script, &self.files).map_err(|problem| SnapshotError::Script {
                 suite: self.suite.name.clone(),
                 origin: origin.clone(),
                 problem: problem.to_string(),
             })?;
-        Ok(Some(Arc::new(Script { origin, digest: hexadecimal(&text), text })))
+        let script = Arc::new(Script { origin: origin.clone(), digest: hexadecimal(&text), text });
+        self.taken.borrow_mut().insert(origin, Arc::clone(&script));
+        Ok(Some(script))
     }
 }

@@ -19,7 +19,7 @@ use xrdtest_model::Severity;
 use crate::draft::cluster::Cluster;
 use crate::findings::Findings;
 use crate::rules::Rule;
-use crate::suggest::did_you_mean;
+use crate::suggest::{Suggestions, list};
 
 pub(crate) const RULE: Rule =
     Rule::new("XT2019", "bad-balanced-alias", Severity::Error, include_str!("bad_balanced_alias.rs"));
@@ -48,11 +48,16 @@ pub(crate) fn check(cluster: &Cluster, findings: &mut Findings) {
             }
         }
     }
+    let mut suggestions = Suggestions::default();
     for host in &network.lb_hosts {
         if cluster.hosts_called(&host.value).next().is_none() {
             let message = format!("`{}` is no host of this cluster", host.value);
-            let help = did_you_mean(&host.value, cluster.host_names(), "its hosts are");
-            findings.push(&RULE, &host.place, message, help);
+            let near = suggestions.nearest(&host.value, cluster.host_names());
+            let help = near.map_or_else(
+                || format!("its hosts are {}", list(&cluster.host_names().collect::<Vec<_>>())),
+                |near| format!("did you mean `{near}`?"),
+            );
+            findings.add_with_help(&RULE, &host.place, message, help);
         }
     }
 }

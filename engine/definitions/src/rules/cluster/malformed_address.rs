@@ -35,6 +35,16 @@ pub(crate) fn check(cluster: &Cluster, findings: &mut Findings) {
             findings.add_with_help(&RULE, &address.place, message, help);
         }
     }
+    if let (Some(ip), Some(address)) = (&network.ip, parsed(network.ip.as_ref()))
+        && (address.is_loopback()
+            || address.is_multicast()
+            || address.octets()[0] == 0
+            || address.octets()[0] >= 240)
+    {
+        let message = format!("{address} can't be the address of a network of machines");
+        let help = "take one of the private networks, such as 192.168.127.0/24";
+        findings.add_with_help(&RULE, &ip.place, message, help);
+    }
     if let Some(netmask) = &network.netmask
         && network_prefix(network).is_none()
     {

@@ -17,15 +17,15 @@ use xrdtest_model::Severity;
 use crate::draft::suite::Case;
 use crate::findings::Findings;
 use crate::rules::Rule;
-use crate::suggest::did_you_mean;
 
 pub(crate) const RULE: Rule =
     Rule::new("XT4002", "missing-case-folder", Severity::Error, include_str!("missing_case_folder.rs"));
 
-pub(crate) fn check(findings: &mut Findings, case: &Case, name: &str, folder: &str, known: &[String]) {
-    let names = known.iter().map(String::as_str);
-    let help = did_you_mean(name, names, "the folders there are")
-        .unwrap_or_else(|| format!("add `{folder}/run.sh`"));
+pub(crate) fn check(findings: &mut Findings, case: &Case, name: &str, folder: &str, near: Option<&str>) {
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("add `{folder}/run.sh`"),
+    };
     let message = format!("case `{name}` has no folder `{folder}`");
     let place = case.name.as_ref().map_or(&case.place, |name| &name.place);
     findings.add_with_help(&RULE, place, message, help);

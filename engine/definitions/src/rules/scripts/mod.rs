@@ -8,6 +8,9 @@ pub(super) mod missing_script;
 pub(super) mod script_not_allowed;
 pub(super) mod script_outside;
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use xrdtest_model::definition::ScriptRef;
 
 use crate::draft::script::{NoScript, parse_script};
@@ -18,10 +21,18 @@ use crate::place::{Located, Place};
 use crate::rules::Context;
 use crate::rules::layout::malformed_name::is_name;
 use crate::script::{ScriptPolicy, ScriptProblem};
+use crate::suggest::Suggestions;
 
 /// Applies all rules for scripts.
 pub(crate) fn check(suite: &Suite, context: &Context<'_>, findings: &mut Findings) {
-    let mut check = Check { suite, context, findings };
+    let mut check = Check {
+        suite,
+        context,
+        findings,
+        cases: context.files.names(&format!("{}/tc", suite.file.folder)),
+        suggestions: Suggestions::default(),
+        heads: HashMap::new(),
+    };
     for script in suite.initialize.iter().chain(&suite.finalize) {
         check.written(script);
     }
@@ -34,6 +45,11 @@ struct Check<'a> {
     suite: &'a Suite,
     context: &'a Context<'a>,
     findings: &'a mut Findings,
+    /// Folders of cases that there are.
+    cases: Vec<String>,
+    suggestions: Suggestions,
+    /// First lines of the files read so far: a case may be repeated hundreds of times.
+    heads: HashMap<String, Rc<Result<String, ScriptProblem>>>,
 }
 
 impl Check<'_> {
@@ -60,28 +76,34 @@ impl Check<'_> {
     }
 
     fn file(&mut self, script: &Located<String>, path: &str) {
-        match self.read(path) {
-            Ok(text) => bad_interpreter_line::check(self.findings, &script.place, path, &text),
+        match &*self.head(path) {
+            Ok(head) => bad_interpreter_line::check(self.findings, &script.place, path, head),
             Err(ScriptProblem::File(FileProblem::Outside)) => script_outside::check(self.findings, script),
             Err(problem) => {
-                let help = matches!(problem, ScriptProblem::File(FileProblem::Missing))
-                    .then(|| self.neighbours(path))
-                    .flatten();
-                let problem = problem.to_string();
-                missing_script::check(self.findings, &script.place, path, &problem, help);
+                let is_missing = matches!(problem, ScriptProblem::File(FileProblem::Missing));
+                let help = if is_missing { self.neighbour(path) } else { None };
+                missing_script::check(self.findings, &script.place, path, &problem.to_string(), help);
             }
         }
     }
 
-    fn read(&self, path: &str) -> Result<String, ScriptProblem> {
-        ScriptPolicy::default().read(&ScriptRef::File(path.to_owned()), self.context.files)
+    /// The first line of a script in the repository.
+    fn head(&mut self, path: &str) -> Rc<Result<String, ScriptProblem>> {
+        if let Some(head) = self.heads.get(path) {
+            return Rc::clone(head);
+        }
+        let script = ScriptRef::File(path.to_owned());
+        let text = ScriptPolicy::default().read(&script, self.context.files);
+        let head = Rc::new(text.map(|text| text.split('\n').next().unwrap_or_default().to_owned()));
+        self.heads.insert(path.to_owned(), Rc::clone(&head));
+        head
     }
 
     /// A suggestion for a file that does not exist.
-    fn neighbours(&self, path: &str) -> Option<String> {
+    fn neighbour(&mut self, path: &str) -> Option<String> {
         let (folder, name) = path.rsplit_once('/')?;
         let names = self.context.files.names(folder);
-        let near = crate::suggest::nearest(name, names.iter().map(String::as_str))?;
+        let near = self.suggestions.nearest(name, names.iter().map(String::as_str))?;
         Some(format!("did you mean `{near}`?"))
     }
 
@@ -97,8 +119,8 @@ impl Check<'_> {
         let folder = self.suite.case_folder(&name.value);
         if !self.context.files.is_folder(&folder) {
             if !case.has_run {
-                let known = self.context.files.names(&format!("{}/tc", self.suite.file.folder));
-                missing_case_folder::check(self.findings, case, &name.value, &folder, &known);
+                let near = self.suggestions.nearest(&name.value, self.cases.iter().map(String::as_str));
+                missing_case_folder::check(self.findings, case, &name.value, &folder, near);
             }
             return;
         }
@@ -119,8 +141,8 @@ impl Check<'_> {
     }
 
     fn file_of_case(&mut self, place: &Place, path: &str) {
-        match self.read(path) {
-            Ok(text) => bad_interpreter_line::check(self.findings, place, path, &text),
+        match &*self.head(path) {
+            Ok(head) => bad_interpreter_line::check(self.findings, place, path, head),
             Err(problem) => {
                 missing_script::check(self.findings, place, path, &problem.to_string(), None);
             }

@@ -13,9 +13,11 @@
 //! ## How to fix
 //! Add the machine to `ts.machines`, or remove it from the case.
 
+use std::collections::BTreeSet;
+
 use xrdtest_model::Severity;
 
-use super::unknown_machine::{called, hosts_of};
+use super::unknown_machine::Hosts;
 use crate::draft::suite::Suite;
 use crate::findings::Findings;
 use crate::rules::Context;
@@ -29,19 +31,20 @@ pub(crate) fn check(suite: &Suite, context: &Context<'_>, findings: &mut Finding
     if suite.machines.is_empty() {
         return;
     }
-    let Some(hosts) = hosts_of(suite, context) else {
+    let Some(hosts) = Hosts::of(suite, context) else {
         return;
     };
-    let of_suite: Vec<&str> =
-        suite.machines.iter().flat_map(|machine| called(&hosts, &machine.value)).collect();
+    let of_suite: BTreeSet<&str> =
+        suite.machines.iter().flat_map(|machine| hosts.called(&machine.value)).copied().collect();
     for case in &suite.tests {
         for machine in &case.machines {
             // Unknown and ambiguous ones are another rule's.
-            if let [host] = called(&hosts, &machine.value).as_slice()
+            if let [host] = hosts.called(&machine.value)
                 && !of_suite.contains(host)
             {
                 let message = format!("`{}` takes no part in the suite", machine.value);
-                let help = format!("add it to `machines` of the suite: {}", list(&of_suite));
+                let known: Vec<_> = of_suite.iter().copied().collect();
+                let help = format!("add it to `machines` of the suite: {}", list(&known));
                 findings.add_with_help(&RULE, &machine.place, message, help);
             }
         }
