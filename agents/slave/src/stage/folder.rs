@@ -133,6 +133,7 @@ impl StageFolder {
             Ok(()) => Ok(Some(listener)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let _ = fs::remove_file(self.path.join(&socket));
+                let _ = fs::remove_file(self.path.join(reserve()));
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -177,7 +178,7 @@ impl StageFolder {
     /// # Errors
     /// Where there is none.
     pub fn reserve_outcome(&self) -> io::Result<()> {
-        self.new_file("outcome.new")?.write_all(&[b' '; RESERVE])
+        self.new_file(&reserve())?.write_all(&[b' '; RESERVE])
     }
 
     /// States the outcome, in the reserved space where it fits. White space behind JSON means nothing.
@@ -186,7 +187,7 @@ impl StageFolder {
     /// Where the system refuses.
     pub fn write_outcome(&self, outcome: &FinishedReport) -> io::Result<()> {
         let text = serde_json::to_vec(outcome)?;
-        let draft = self.path.join("outcome.new");
+        let draft = self.path.join(reserve());
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         options.open(&draft)?.write_all_at(&text, 0)?;
@@ -220,4 +221,9 @@ impl StageFolder {
         options.write(true).create(true).truncate(true).mode(0o600);
         options.open(self.path.join(name))
     }
+}
+
+/// Where this process has its space for the outcome. Another supervisor, which finds the attempt taken, has its own.
+fn reserve() -> String {
+    format!("outcome.{}.new", std::process::id())
 }
