@@ -5,6 +5,16 @@ source /etc/XrdTest/utils/functions.sh
 me=@slavename@
 cluster=@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_001_mm
 
+# -b: into the background; the command returns when the daemon is initialized, and fails if it could not be.
+# -I v4: the networks of clusters have no IPv6.
+start() {
+    log "Starting $1"
+    "$1" -b -I v4 -R xrootd -n "$me" -c /etc/xrootd/xrootd.cfg -l "/var/log/xrootd/$1.log" && return
+    tail -n 5 "/var/log/xrootd/$me/$1.log"
+    rm -f "/run/xrootd/$me/$1.pid"
+    return 1
+}
+
 curl -sSf -o /etc/xrootd/client.conf "$cluster/client.conf"
 
 case $me in
@@ -18,15 +28,11 @@ ds*)
     ;;
 esac
 
-log "Starting cmsd and xrootd on $me"
 curl -sSf -o /etc/xrootd/xrootd.cfg "$cluster/xrootd.cfg"
 install -d -o xrootd -g xrootd /run/xrootd
 cd /var/spool/xrootd || exit
-for daemon in cmsd xrootd; do
-    # -b: into the background; the command returns when the daemon is initialized, and fails if it could not be.
-    # -I v4: the networks of clusters have no IPv6.
-    "$daemon" -b -I v4 -R xrootd -n "$me" -c /etc/xrootd/xrootd.cfg -l "/var/log/xrootd/$daemon.log"
-done
+start cmsd
+start xrootd
 
 wait_for 20 xrdfs "$me" query config role
 log "Ready as $(xrdfs "$me" query config role)"

@@ -9,7 +9,10 @@ cluster=@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_002_frm
 # -I v4: the networks of clusters have no IPv6.
 start() {
     log "Starting $1"
-    "$1" -b -I v4 -R xrootd -n "$me" -c /etc/xrootd/xrootd.cfg -l "/var/log/xrootd/$1.log"
+    "$1" -b -I v4 -R xrootd -n "$me" -c /etc/xrootd/xrootd.cfg -l "/var/log/xrootd/$1.log" && return
+    tail -n 5 "/var/log/xrootd/$me/$1.log"
+    rm -f "/run/xrootd/$me/$1.pid"
+    return 1
 }
 
 curl -sSf -o /etc/xrootd/client.conf "$cluster/client.conf"
