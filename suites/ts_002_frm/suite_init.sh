@@ -12,7 +12,7 @@ start() {
     "$1" -b -I v4 -R xrootd -n "$me" -c /etc/xrootd/xrootd.cfg -l "/var/log/xrootd/$1.log" && return
     tail -n 5 "/var/log/xrootd/$me/$1.log"
     rm -f "/run/xrootd/$me/$1.pid"
-    return 1
+    exit 1
 }
 
 curl -sSf -o /etc/xrootd/client.conf "$cluster/client.conf"
