@@ -1,0 +1,264 @@
+//! The real agent and its real supervisors against the engine's side of the protocol.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod engine;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use engine::{Lab, order, within};
+use xrdtest_model::Outcome;
+use xrdtest_model::event::CollectedLog;
+use xrdtest_model::order::{EndCause, StageOrder, StageReport};
+use xrdtest_protocol::message::{EngineToSlave, SlaveToEngine};
+use xrdtest_protocol::stream::StreamHeader;
+
+/// Says that it runs, waits to be let go, and writes a megabyte.
+const LONG: &str = "#!/bin/bash\necho ran >> @ran@\necho begins\nread -r _ < @go@\n\
+                    head -c 1000000 /dev/zero\necho ends\n";
+
+fn make_fifo(lab: &Lab) {
+    assert!(Command::new("mkfifo").arg(lab.path("go")).status().unwrap().success());
+}
+
+/// Lets a script that waits at the fifo go on.
+async fn let_go(lab: &Lab) {
+    let path = lab.path("go");
+    within("the script", tokio::task::spawn_blocking(move || fs::write(path, "go\n")))
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+fn is_whole_output_of_long(output: &[u8]) -> bool {
+    let zeros = output.strip_prefix(b"begins\n").and_then(|rest| rest.strip_suffix(b"ends\n"));
+    zeros.is_some_and(|zeros| zeros.len() == 1_000_000 && zeros.iter().all(|byte| *byte == 0))
+}
+
+fn ran(lab: &Lab) -> String {
+    fs::read_to_string(lab.path("ran")).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_stage_from_join_to_forget() {
+    let lab = Lab::new();
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    assert_eq!((contact.boot_id.as_str(), contact.known.len()), ("boot-1", 0));
+    assert!(!lab.path("token").exists(), "a used token is removed");
+    let key = fs::metadata(lab.path("state/credentials/key.pem")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+
+    let script = "#!/bin/bash\nsource @functions@\nlog '@slavename@ @port@ @unknown@'\necho logged > @log@\n\
+                  echo ran >> @ran@\npwd\nexit 3\n";
+    let script = script.replace("@functions@", lab.path("functions.sh").to_str().unwrap());
+    let order = StageOrder {
+        logs: vec![
+            "@log@".to_owned(),
+            lab.path("agent.log").to_str().unwrap().to_owned(),
+            "/no/such".to_owned(),
+        ],
+        ..order(&lab, 1, &script)
+    };
+    let attempt = order.attempt.clone();
+    contact.order(&order).await;
+    assert_eq!(contact.report(&attempt).await, StageReport::Accepted);
+    let report = contact.finished(&attempt).await;
+    assert_eq!((report.outcome, report.exit_code), (Outcome::Failed, Some(3)));
+    let log_path = lab.path("log").to_str().unwrap().to_owned();
+    assert_eq!(report.logs[0], CollectedLog { path: log_path.clone(), length: 7, note: String::new() });
+    assert_eq!(report.logs[2].note, "missing");
+
+    let output = lab.output(&attempt, |output| output.len() as u64 == report.output_length).await;
+    let output = String::from_utf8(output).unwrap();
+    let work = lab.path("state/runs/r1/work");
+    assert!(output.contains("] ds1.xrd.test 8080 @unknown@\n"), "{output}");
+    assert!(output.contains(&format!("{}\n", work.display())), "{output}");
+    let header = StreamHeader::Log { attempt: attempt.clone(), index: 0, path: log_path };
+    assert_eq!(lab.file(&header, |content| content.len() == 7).await, b"logged\n");
+    let own_log = StreamHeader::Log { attempt: attempt.clone(), index: 1, path: report.logs[1].path.clone() };
+    let own_log = lab.file(&own_log, |content| content.len() as u64 == report.logs[1].length).await;
+    assert!(String::from_utf8(own_log).unwrap().contains("a stage begins"));
+
+    // The same order again is answered with what is known, word for word.
+    contact.order(&order).await;
+    assert_eq!(contact.report(&attempt).await, StageReport::Finished(Box::new(report)));
+    assert_eq!(ran(&lab), "ran\n");
+
+    let folder = lab.path("state/stages").join(attempt.folder_name());
+    assert!(folder.exists());
+    contact.send(EngineToSlave::Forget { attempt: attempt.clone() }).await;
+    // Behind the answer to a question about it, it is forgotten.
+    let end =
+        EngineToSlave::EndStage { attempt: attempt.clone(), why: EndCause::Cancelled, reason: String::new() };
+    contact.send(end).await;
+    assert_eq!(contact.report(&attempt).await, StageReport::Unknown);
+    within("the record's end", async {
+        while folder.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_agent_killed_in_the_middle_of_a_stage_loses_nothing() {
+    let lab = Lab::new();
+    make_fifo(&lab);
+    let mut agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let order = order(&lab, 1, LONG);
+    let attempt = order.attempt.clone();
+    contact.order(&order).await;
+    assert_eq!(contact.report(&attempt).await, StageReport::Accepted);
+    lab.output(&attempt, |output| output == b"begins\n").await;
+    agent.kill();
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    assert_eq!(contact.known, [(attempt.clone(), StageReport::Accepted)]);
+    // The engine may not know whether its order arrived.
+    contact.order(&order).await;
+    assert_eq!(contact.report(&attempt).await, StageReport::Accepted);
+    let_go(&lab).await;
+    let report = contact.finished(&attempt).await;
+    assert_eq!((report.outcome, report.output_length), (Outcome::Passed, 1_000_012));
+    lab.output(&attempt, is_whole_output_of_long).await;
+    assert_eq!(ran(&lab), "ran\n");
+}
+
+#[tokio::test]
+async fn a_stage_that_ends_without_an_agent_is_reported_by_the_next() {
+    let lab = Lab::new();
+    make_fifo(&lab);
+    let mut agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let order = order(&lab, 1, LONG);
+    let attempt = order.attempt.clone();
+    contact.order(&order).await;
+    lab.output(&attempt, |output| output == b"begins\n").await;
+    agent.kill();
+    let_go(&lab).await;
+    let outcome = lab.path("state/stages").join(attempt.folder_name()).join("outcome.json");
+    within("the outcome", async {
+        while !outcome.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let report = match contact.known.first().cloned() {
+        Some((_, StageReport::Finished(report))) => *report,
+        _ => contact.finished(&attempt).await,
+    };
+    assert_eq!((report.outcome, report.output_length), (Outcome::Passed, 1_000_012));
+    lab.output(&attempt, is_whole_output_of_long).await;
+    assert_eq!(ran(&lab), "ran\n");
+}
+
+#[tokio::test]
+async fn a_cut_link_is_taken_up_again() {
+    let lab = Lab::new();
+    make_fifo(&lab);
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let order = order(&lab, 1, LONG);
+    let attempt = order.attempt.clone();
+    contact.order(&order).await;
+    lab.output(&attempt, |output| output == b"begins\n").await;
+    contact.link.close("cut by the test");
+    let mut contact = lab.contact().await;
+    assert_eq!(contact.known, [(attempt.clone(), StageReport::Accepted)]);
+    let_go(&lab).await;
+    assert_eq!(contact.finished(&attempt).await.outcome, Outcome::Passed);
+    lab.output(&attempt, is_whole_output_of_long).await;
+}
+
+#[tokio::test]
+async fn a_goodbye_leaves_the_stage_running() {
+    let lab = Lab::new();
+    make_fifo(&lab);
+    let mut agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let order = order(&lab, 1, LONG);
+    let attempt = order.attempt.clone();
+    contact.order(&order).await;
+    assert_eq!(contact.report(&attempt).await, StageReport::Accepted);
+    lab.output(&attempt, |output| output == b"begins\n").await;
+    let pid = rustix::process::Pid::from_child(&agent.process);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(contact.next().await, Some(SlaveToEngine::Goodbye));
+    assert!(agent.process.wait().unwrap().success());
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let_go(&lab).await;
+    assert_eq!(contact.finished(&attempt).await.outcome, Outcome::Passed);
+    lab.output(&attempt, is_whole_output_of_long).await;
+    assert_eq!(ran(&lab), "ran\n");
+}
+
+#[tokio::test]
+async fn a_stage_without_supervisor_is_lost_with_the_output_so_far() {
+    let lab = Lab::new();
+    make_fifo(&lab);
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let order = order(&lab, 1, LONG);
+    let attempt = order.attempt.clone();
+    contact.order(&order).await;
+    lab.output(&attempt, |output| output == b"begins\n").await;
+    let accepted = lab.path("state/stages").join(attempt.folder_name()).join("accepted");
+    let accepted: serde_json::Value = serde_json::from_slice(&fs::read(accepted).unwrap()).unwrap();
+    let pid = i32::try_from(accepted["pid"].as_i64().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let report = contact.finished(&attempt).await;
+    assert_eq!((report.outcome, report.output_length), (Outcome::Lost, 7));
+    assert!(report.reason.contains("supervisor is gone"), "{}", report.reason);
+    let_go(&lab).await;
+}
+
+#[tokio::test]
+async fn another_boot_loses_what_was_running_and_refuses_old_orders() {
+    let lab = Lab::new();
+    make_fifo(&lab);
+    let mut agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let first = order(&lab, 1, LONG);
+    contact.order(&first).await;
+    lab.output(&first.attempt, |output| output == b"begins\n").await;
+    agent.kill();
+    let _agent = lab.start_agent("boot-2");
+    let mut contact = lab.contact().await;
+    assert_eq!(contact.boot_id, "boot-2");
+    let report = match contact.known.first().cloned() {
+        Some((_, StageReport::Finished(report))) => *report,
+        _ => contact.finished(&first.attempt).await,
+    };
+    assert_eq!((report.outcome, report.output_length), (Outcome::Lost, 7));
+    let second = order(&lab, 2, LONG);
+    contact.order(&second).await;
+    assert_eq!(contact.finished(&second.attempt).await.outcome, Outcome::Lost);
+    assert_eq!(ran(&lab), "ran\n");
+    let_go(&lab).await;
+}
+
+#[tokio::test]
+async fn a_running_stage_is_ended_on_request() {
+    let lab = Lab::new();
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let order = order(&lab, 1, "#!/bin/bash\necho begins\nsleep 100\n");
+    let attempt = order.attempt.clone();
+    contact.order(&order).await;
+    assert_eq!(contact.report(&attempt).await, StageReport::Accepted);
+    lab.output(&attempt, |output| output == b"begins\n").await;
+    let reason = "by ann: wrong branch".to_owned();
+    contact
+        .send(EngineToSlave::EndStage { attempt: attempt.clone(), why: EndCause::Cancelled, reason })
+        .await;
+    let report = contact.finished(&attempt).await;
+    assert_eq!((report.outcome, report.signal), (Outcome::Cancelled, Some(15)));
+    assert_eq!(report.reason, "by ann: wrong branch");
+}
