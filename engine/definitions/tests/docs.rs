@@ -1,0 +1,162 @@
+//! The user documentation: every definition in it is valid, every field is in it, every rule and link that it names
+//! exists.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::{CLUSTER, Repository, SUITE, render};
+use xrdtest_definitions::rules;
+use xrdtest_model::definition::ScriptRef;
+
+const SCRIPT: &str = "#!/bin/sh\ntrue\n";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
+
+/// Name and text of every document.
+fn documents() -> Vec<(String, String)> {
+    let entries = fs::read_dir(folder()).expect("the folder docs");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut documents: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .map(|path| {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, fs::read_to_string(path).expect("text"))
+        })
+        .collect();
+    documents.sort();
+    assert!(documents.len() >= 4, "{documents:?}");
+    documents
+}
+
+/// The code blocks of a language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("\n```{language}\n");
+    text.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap_or(rest)).collect()
+}
+
+/// The file that a block is, by its first line: `// suites/NAME/NAME.rhai`.
+fn file_of(block: &str) -> Option<&str> {
+    block.lines().next()?.strip_prefix("// ").filter(|name| name.ends_with(".rhai") && !name.contains(' '))
+}
+
+/// Adds what the suites of a repository name: scripts and folders of cases.
+fn add_scripts(repository: &Repository) {
+    for suite in repository.load().suites.values() {
+        let of_cases = suite.tests.iter().flat_map(|case| [&case.initialize, &case.run, &case.finalize]);
+        for script in [&suite.initialize, &suite.finalize].into_iter().chain(of_cases).flatten() {
+            if let ScriptRef::File(path) = script {
+                repository.write(path, SCRIPT);
+            }
+        }
+        for case in suite.tests.iter().filter(|case| case.run.is_none()) {
+            repository.write(format!("{}/tc/{}/run.sh", suite.source.folder, case.name), SCRIPT);
+        }
+    }
+}
+
+#[test]
+fn definitions_are_valid() {
+    let repository = Repository::empty();
+    let mut definitions = 0;
+    for (document, text) in documents() {
+        for block in blocks(&text, "rhai") {
+            let Some(file) = file_of(block) else { continue };
+            assert!(!repository.path().join(file).exists(), "{document}: {file} is there twice");
+            repository.write(file, block);
+            definitions += usize::from(!file.starts_with("lib/"));
+        }
+    }
+    assert!(definitions > 0);
+    add_scripts(&repository);
+    let catalogue = repository.load();
+    assert_eq!(render(repository.path(), &catalogue.diagnostics), "");
+    assert_eq!(catalogue.suites.len() + catalogue.clusters.len(), definitions);
+}
+
+/// Blocks that are no files are lines of a suite (they speak of `ts`, each stands for itself) or of a cluster.
+#[test]
+fn lines_of_definitions_are_valid() {
+    for (document, text) in documents() {
+        for block in blocks(&text, "rhai").into_iter().filter(|block| file_of(block).is_none()) {
+            let of_suite = block.contains("ts.");
+            let (file, parts) =
+                if of_suite { (SUITE, block.lines().collect()) } else { (CLUSTER, vec![block]) };
+            for part in parts {
+                let repository = Repository::base();
+                repository.add_lines(file, &format!("{part}\n"));
+                add_scripts(&repository);
+                let found = render(repository.path(), &repository.load().diagnostics);
+                assert_eq!(found, "", "{document}: {part}");
+            }
+        }
+    }
+}
+
+/// The language's table of classes is not public, but easy to read.
+#[test]
+fn every_field_and_method_has_a_row() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/language/class.rs");
+    let source = fs::read_to_string(source).expect("the table of classes");
+    let (_, document) =
+        documents().into_iter().find(|(name, _)| name == "definitions.md").expect("definitions.md");
+    let mut rows = 0;
+    for class in source.split("Class = Class {").skip(1) {
+        let class = class.split("\n};").next().expect("the end of the table");
+        let name = class.split('"').nth(1).expect("a name");
+        let section = document.split(&format!("\n## {name}\n")).nth(1).expect(name);
+        let section = section.split("\n## ").next().expect("a section");
+        for field in class.split("field(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(section.contains(&format!("\n| `{field}`")), "{name} has no row for `{field}`");
+            rows += 1;
+        }
+        for method in class.split("(\"add").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(section.contains(&format!("`add{method}(")), "{name} has no row for `add{method}`");
+            rows += 1;
+        }
+    }
+    assert!(rows > 50, "only {rows} fields and methods were found in the table of classes");
+}
+
+#[test]
+fn rules_exist() {
+    for (document, text) in documents() {
+        for rest in text.split("XT").skip(1) {
+            let code: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            if code.len() == 4 {
+                assert!(rules::find(&format!("XT{code}")).is_some(), "{document} speaks of XT{code}");
+            }
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for (document, text) in documents() {
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("http") {
+                continue;
+            }
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = folder().join(if path.is_empty() { &document } else { path });
+            assert!(path.exists(), "{document} links to {target}");
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(path).expect("text");
+                let found = text.lines().any(|line| line.starts_with('#') && anchor_of(line) == anchor);
+                assert!(found, "{document} links to {target}");
+            }
+        }
+    }
+}
+
+/// The anchor that a heading gets where Markdown is shown.
+fn anchor_of(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
