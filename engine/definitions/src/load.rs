@@ -1,6 +1,7 @@
 //! Loading a repository: find its files, evaluate them, check them alone and against each other.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -112,20 +113,20 @@ impl Loading {
         let findings = &mut self.findings;
         let mut taken = rules::cluster::network_conflict::Taken::default();
         for (_, cluster, broken) in &mut clusters {
-            if let Some(cluster) = cluster {
-                let before = findings.errors();
-                rules::cluster::check(cluster, &mut taken, findings);
-                *broken |= findings.errors() > before;
+            if let Some(cluster) = &*cluster {
+                *broken |= finds_errors(findings, &cluster.place, |findings| {
+                    rules::cluster::check(cluster, &mut taken, findings);
+                });
             }
         }
         let known: BTreeMap<&str, Option<&Cluster>> =
             clusters.iter().map(|(file, cluster, _)| (file.stem.as_str(), cluster.as_ref())).collect();
         let context = Context { files: &self.files, clusters: &known, scripts: &options.scripts };
         for (_, suite, broken) in &mut suites {
-            if let Some(suite) = suite {
-                let before = findings.errors();
-                rules::check_suite(suite, &context, findings);
-                *broken |= findings.errors() > before;
+            if let Some(suite) = &*suite {
+                *broken |= finds_errors(findings, &suite.place, |findings| {
+                    rules::check_suite(suite, &context, findings);
+                });
             }
         }
         let suites = suites.iter().filter_map(|(file, suite, broken)| {
@@ -145,4 +146,13 @@ impl Loading {
             diagnostics: self.findings.into_sorted(),
         }
     }
+}
+
+/// Whether rules find errors in one definition. A rule that panics must not keep the other definitions from loading.
+fn finds_errors(findings: &mut Findings, place: &Place, rules: impl FnOnce(&mut Findings)) -> bool {
+    let before = findings.errors();
+    if catch_unwind(AssertUnwindSafe(|| rules(findings))).is_err() {
+        internal_error::report(findings, place);
+    }
+    findings.errors() > before
 }

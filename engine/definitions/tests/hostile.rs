@@ -93,7 +93,7 @@ fn hostile() -> Vec<(&'static str, String, &'static str)> {
         (
             "thousands of unknown machines",
             suite(
-                "let m = []; for n in 0..1000 { m.push(`${n}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`); }\n    let ts = TestSuite(\"ts_hostile\"); ts.clusters = [\"cluster_base\"]; ts.machines = m; for n in 0..500 { ts.tests.push(TestCase(`c${n}`, #{ machines: m })); }\n return ts;",
+                "let m = []; for n in 0..1000 { m.push(`${n}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`); }\n    let ts = TestSuite(\"ts_hostile\"); ts.clusters = [\"cluster_base\"]; ts.machines = m; for n in 0..100 { ts.tests.push(TestCase(`c${n}`, #{ machines: m })); }\n return ts;",
             ),
             "XT1004",
         ),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
-use super::bounds::{FILE_BYTES, IMPORT_DEPTH, Meter};
+use super::bounds::{FILE_BYTES, IMPORT_DEPTH, Meter, exceeded_by_parser};
 use super::failure::{limit, reported};
 use super::files::{Files, within};
 use crate::language::session::{STANDARD, SharedSession, lock};
@@ -55,7 +55,11 @@ impl Loaded {
             Arc::new(ast)
         });
         let compiled = Compiled { source: Arc::new(Source::new(text)), ast: ast.map_err(Arc::new) };
-        self.compiled.insert(file.to_owned(), compiled.clone());
+        // What ran into a limit may do better at the next attempt.
+        let is_final = compiled.ast.as_ref().err().is_none_or(|e| exceeded_by_parser(e.err_type()).is_none());
+        if is_final {
+            self.compiled.insert(file.to_owned(), compiled.clone());
+        }
         compiled
     }
 

@@ -107,16 +107,18 @@ fn admit_array(
     for (index, value) in array.into_iter().enumerate() {
         let value = value.flatten();
         let item = node.item(index).cloned();
-        let span = item.as_ref().map_or(node.span, |item| item.span);
-        let part = format!("[{index}]");
-        if !fits(&value) {
-            misfits.push(misfit(span, &part, expected, &value));
-        } else if is_too_long(&value) {
-            misfits.push(too_long(span, part, &value));
-        } else {
+        if fits(&value) && !is_too_long(&value) {
             kept.push(value);
             nodes.extend(item);
+            continue;
         }
+        let span = item.map_or(node.span, |item| item.span);
+        let part = format!("[{index}]");
+        misfits.push(if fits(&value) {
+            too_long(span, part, &value)
+        } else {
+            misfit(span, &part, expected, &value)
+        });
     }
     let parts = match node.parts {
         Parts::Items(_) => Parts::Items(nodes),
