@@ -6,13 +6,14 @@ use xrdtest_model::event::{InstanceState, StageResult};
 use xrdtest_model::{AttemptId, EndCause, EventBody, HypervisorName, InstanceId, RunId, StageOrder};
 
 use crate::rules::CutOff;
+use crate::scope::Scope;
 use crate::state::{Barrier, Run};
 use crate::world::Has;
 use crate::{Effect, Orchestrator};
 
 /// What is due to one machine.
 enum Due {
-    Order(AttemptId, Box<StageOrder>),
+    Order(Box<StageOrder>),
     End(AttemptId, CutOff),
 }
 
@@ -20,17 +21,23 @@ impl Orchestrator {
     /// Effects that belong to an event itself, as opposed to those that follow from the state after it.
     pub(crate) fn before(&mut self, body: &EventBody) {
         match body {
+            EventBody::RunQueued { run, .. } => self.touched.run(run),
             EventBody::RunPlaced { run, instances } => {
                 self.start_instances(run, instances);
+                self.touched.run(run);
                 // Others may wait for another reason now.
                 self.placement_due = true;
             }
             EventBody::InstanceChanged { instance, state: InstanceState::Stopping, .. } => {
-                self.stop_instance(instance)
+                self.stop_instance(instance);
             }
             EventBody::StageFinished { run, result } => self.close_attempt(run, result),
-            EventBody::RunFinished { .. }
-            | EventBody::InstanceChanged { state: InstanceState::Stopped, .. } => self.placement_due = true,
+            EventBody::RunFinished { .. } => self.placement_due = true,
+            EventBody::InstanceChanged { instance, state: InstanceState::Stopped, .. } => {
+                self.placement_due = true;
+                // Who is out of contact will not come back; who is in contact is forgotten when it goes.
+                self.world.links.retain(|machine, link| machine.instance != *instance || link.is_in());
+            }
             _ => {}
         }
     }
@@ -98,29 +105,29 @@ impl Orchestrator {
     }
 
     /// Sends what the machines of a run are to do and have not been told on their present connection.
-    pub(crate) fn dispatch(&mut self, id: &RunId) {
+    pub(crate) fn dispatch(&mut self, id: &RunId, scope: &Scope) {
         let Some(run) = self.state.runs.get(id) else {
             return;
         };
         let due: Vec<Due> =
-            run.open_barrier().into_iter().flat_map(|barrier| self.due(run, barrier)).collect();
+            run.open_barrier().into_iter().flat_map(|barrier| self.due(run, barrier, scope)).collect();
         for due in due {
             self.send(due);
         }
     }
 
-    fn due(&self, run: &Run, barrier: &Barrier) -> Vec<Due> {
-        let open = barrier.open().filter(|attempt| attempt.report.is_none());
+    fn due(&self, run: &Run, barrier: &Barrier, scope: &Scope) -> Vec<Due> {
+        let open = scope.open(barrier).filter(|attempt| attempt.report.is_none());
         let due = open.filter_map(|attempt| {
-            let link = self.world.link_in(&attempt.machine)?;
-            let id = run.attempt_id(barrier.stage, attempt);
-            let unwanted = self.view().unwanted(run, barrier, &id);
-            match (link.has.get(&id), unwanted) {
-                (None, None) if link.may_order(&id) => {
-                    let order = order(run, &id, link.boot_id.clone())?;
-                    Some(Due::Order(id, Box::new(order)))
+            let id = &attempt.id;
+            let link = self.world.link_in(&id.machine)?;
+            let unwanted = self.view().unwanted(run, barrier, id);
+            match (link.has.get(id), unwanted) {
+                (None, None) if link.may_order(id) => {
+                    let order = order(run, id, link.boot_id.clone())?;
+                    Some(Due::Order(Box::new(order)))
                 }
-                (Some(Has { ended: false }), Some(cut)) => Some(Due::End(id, cut)),
+                (Some(Has { ended: false }), Some(cut)) => Some(Due::End(id.clone(), cut)),
                 _ => None,
             }
         });
@@ -129,17 +136,16 @@ impl Orchestrator {
 
     fn send(&mut self, due: Due) {
         let (id, ended) = match &due {
-            Due::Order(id, _) => (id.clone(), false),
-            Due::End(id, _) => (id.clone(), true),
+            Due::Order(order) => (&order.attempt, false),
+            Due::End(id, _) => (id, true),
         };
         if let Some(link) = self.world.links.get_mut(&id.machine) {
-            link.has.insert(id, Has { ended });
+            link.has.insert(id.clone(), Has { ended });
         }
         let effect = match due {
-            Due::Order(id, order) => {
-                let machine = id.machine.clone();
-                self.world.ordered.insert(id, self.world.now);
-                Effect::Order { machine, order }
+            Due::Order(order) => {
+                self.world.ordered.insert(order.attempt.clone(), self.world.now);
+                Effect::Order { machine: order.attempt.machine.clone(), order }
             }
             Due::End(attempt, cut) => Effect::EndStage {
                 machine: attempt.machine.clone(),

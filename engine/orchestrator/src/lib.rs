@@ -27,13 +27,14 @@ mod inputs;
 mod placement;
 mod query;
 mod rules;
+mod scope;
 mod state;
 mod status;
 mod verdict;
 mod words;
 mod world;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use xrdtest_model::{Event, EventBody, RunId, Timestamp};
 
@@ -43,6 +44,7 @@ pub use input::{Ability, Input, InstanceReport};
 pub use query::{HypervisorStatus, InstanceStatus, MachineStatus, Progress, RunPhase, RunStatus};
 
 use rules::View;
+use scope::{Scope, Touched};
 use state::State;
 use world::{Contact, World};
 
@@ -57,9 +59,11 @@ pub struct Orchestrator {
     /// Effects of the present call, to follow its events.
     effects: Vec<Effect>,
     /// Runs about which there is news.
-    touched: BTreeSet<RunId>,
+    touched: Touched,
     /// There may be a place for a waiting run, or another reason why there is none.
     placement_due: bool,
+    /// When what is due about a run, never later than that.
+    wakeups: BTreeMap<RunId, Timestamp>,
     wakeup: Option<Timestamp>,
 }
 
@@ -95,12 +99,20 @@ impl Orchestrator {
         self.flush()
     }
 
-    /// Takes one input and decides what follows. `now` is the engine's clock; it may be set back, which only puts off
-    /// what is due by time.
+    /// Takes one input and decides what follows. `now` is the engine's clock, made from a steady one while the process
+    /// lives: the core can't tell a clock that jumps from a process that was stopped.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
+        self.handle_all(now, [input])
+    }
+
+    /// The same for all inputs that have come in by now, in their order: one decision, and one [`Effect::Persist`] for
+    /// all of them. With hundreds of machines in a stage this is what keeps a barrier short.
+    pub fn handle_all(&mut self, now: Timestamp, inputs: impl IntoIterator<Item = Input>) -> Vec<Effect> {
         self.notice_stall(now);
         self.world.now = now;
-        self.take(input);
+        for input in inputs {
+            self.take(input);
+        }
         self.settle();
         self.flush()
     }
@@ -119,6 +131,7 @@ impl Orchestrator {
             return;
         }
         self.world.awake = now;
+        self.world.ordered.clear();
         let earliest = before(now, late_after);
         for link in self.world.links.values_mut() {
             if let Contact::Out { last, .. } = &mut link.contact {
@@ -140,15 +153,17 @@ impl Orchestrator {
     }
 
     fn touch_all(&mut self) {
-        self.touched.extend(self.state.runs.keys().cloned());
+        for run in self.state.runs.keys() {
+            self.touched.run(run);
+        }
         self.placement_due = true;
     }
 
     /// Asks the rules until nothing follows any more.
     fn settle(&mut self) {
         loop {
-            while let Some(run) = self.touched.pop_first() {
-                self.settle_run(&run);
+            while let Some((run, scope)) = self.touched.next() {
+                self.settle_run(&run, scope);
             }
             if !std::mem::take(&mut self.placement_due) {
                 return;
@@ -157,24 +172,38 @@ impl Orchestrator {
         }
     }
 
-    fn settle_run(&mut self, id: &RunId) {
+    fn settle_run(&mut self, id: &RunId, mut scope: Scope) {
         while let Some(run) = self.state.runs.get(id) {
-            let events = self.view().decide(run);
+            let events = self.view().decide(run, &scope);
             if events.is_empty() {
                 break;
+            }
+            if events.iter().any(Scope::concerns_all) {
+                scope = Scope::All;
             }
             for event in events {
                 self.record(event);
             }
         }
-        self.dispatch(id);
+        self.dispatch(id, &scope);
+        self.reckon(id, &scope);
+    }
+
+    /// When to look at a run again. What was known of the machines outside of the scope still holds; to look too early
+    /// does no harm.
+    fn reckon(&mut self, id: &RunId, scope: &Scope) {
+        let run = self.state.runs.get(id);
+        let due = run.and_then(|run| self.view().wakeup(run, scope));
+        let known = self.wakeups.remove(id).filter(|_| run.is_some() && *scope != Scope::All);
+        if let Some(due) = due.into_iter().chain(known).min() {
+            self.wakeups.insert(id.clone(), due);
+        }
     }
 
     /// What this call leads to: its events first, everything else behind them.
     fn flush(&mut self) -> Vec<Effect> {
-        let view = self.view();
-        let runs = self.state.runs.values().filter_map(|run| view.wakeup(run));
-        self.wakeup = runs.chain(view.placement_wakeup()).min();
+        let runs = self.wakeups.values().copied();
+        self.wakeup = runs.chain(self.view().placement_wakeup()).min();
         let events = std::mem::take(&mut self.events);
         let mut effects = std::mem::take(&mut self.effects);
         if !events.is_empty() {

@@ -123,15 +123,15 @@ impl View<'_> {
 
     fn machine_status(self, run: &Run, barrier: &Barrier, attempt: &Attempt) -> MachineStatus {
         let result = run.results.get(&barrier.stage);
-        let result = result.and_then(|of_stage| of_stage.get(&attempt.machine.host));
+        let result = result.and_then(|of_stage| of_stage.get(&attempt.id.machine.host));
         let progress = match (result, &attempt.report) {
             (Some(brief), _) => Progress::Done(brief.outcome),
             (None, Some((_, report))) => Progress::Reported(report.outcome),
             (None, None) => Progress::Running,
         };
-        let presence = self.state.machine(&attempt.machine).map(|known| known.presence);
+        let presence = self.state.machine(&attempt.id.machine).map(|known| known.presence);
         MachineStatus {
-            machine: attempt.machine.clone(),
+            machine: attempt.id.machine.clone(),
             progress,
             late: presence == Some(Presence::Late),
             away: presence == Some(Presence::Away),

@@ -103,7 +103,7 @@ impl Orchestrator {
 
     fn change(&mut self, id: &InstanceId, state: InstanceState, detail: String) {
         if let Some(run) = self.state.run_of(id) {
-            self.touched.insert(run.id.clone());
+            self.touched.run(&run.id);
         }
         self.record(EventBody::InstanceChanged { instance: id.clone(), state, detail });
     }
@@ -113,7 +113,7 @@ impl Orchestrator {
             return;
         };
         if self.state.takes_part(&machine) {
-            self.touched.insert(run.id.clone());
+            self.touched.run(&run.id);
             self.record(EventBody::MachineLost { machine, reason });
         }
     }

@@ -16,17 +16,17 @@ impl Orchestrator {
             Input::Submit { run, plan, trigger } => self.submit(run, plan, trigger),
             Input::Cancel { run, by, reason, force } => self.cancel(run, by, reason, force),
             Input::HypervisorConnected { name, ability, instances } => {
-                self.hypervisor_connected(&name, ability, &instances)
+                self.hypervisor_connected(&name, ability, &instances);
             }
             Input::HypervisorDisconnected { name, orderly } => self.hypervisor_disconnected(&name, orderly),
             Input::InstanceReport { hypervisor, instance, report } => {
-                self.instance_report(hypervisor, instance, report)
+                self.instance_report(hypervisor, instance, report);
             }
             Input::SlaveConnected { machine, boot_id, known } => {
-                self.slave_connected(&machine, boot_id, known)
+                self.slave_connected(&machine, boot_id, known);
             }
             Input::SlaveDisconnected { machine, orderly, last_contact } => {
-                self.slave_disconnected(&machine, orderly, last_contact)
+                self.slave_disconnected(&machine, orderly, last_contact);
             }
             Input::StageReport { attempt, report } => self.stage_report(attempt, report),
             Input::OutputArrived { attempt, length } => self.output_arrived(attempt, length),
@@ -54,7 +54,7 @@ impl Orchestrator {
         };
         let news = known.cancel.as_ref().is_none_or(|cancel| force && !cancel.force);
         if news {
-            self.touched.insert(run.clone());
+            self.touched.run(&run);
             self.record(EventBody::CancelRequested { run, by, reason, force });
         }
     }

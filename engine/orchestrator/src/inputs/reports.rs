@@ -50,7 +50,7 @@ impl Orchestrator {
     }
 
     fn open_report(&mut self, attempt: AttemptId, report: StageReport) {
-        self.touched.insert(attempt.run.clone());
+        self.touched.machine(&attempt.run, &attempt.machine.host);
         match report {
             StageReport::Accepted => {
                 if let Some(link) = self.link_of(&attempt) {

@@ -44,14 +44,14 @@ impl Orchestrator {
         if open.is_none() || length <= self.world.arrived(&attempt).length {
             return;
         }
-        self.touched.insert(attempt.run.clone());
+        self.touched.machine(&attempt.run, &attempt.machine.host);
         let at = self.world.now;
         self.world.arrived.insert(attempt, Arrived { length, at });
     }
 
     fn touch_run_of(&mut self, machine: &MachineId) {
         if let Some(run) = self.state.run_of(&machine.instance) {
-            self.touched.insert(run.id.clone());
+            self.touched.machine(&run.id, &machine.host);
         }
     }
 }

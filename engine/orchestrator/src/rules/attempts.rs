@@ -7,15 +7,16 @@ use xrdtest_model::time::millis;
 use xrdtest_model::{AttemptId, EventBody, Outcome, Timestamp};
 
 use crate::rules::View;
+use crate::scope::Scope;
 use crate::state::{Attempt, Barrier, Run};
 
 impl View<'_> {
     /// The results that are final now.
-    pub(super) fn decide_attempts(self, run: &Run) -> Vec<EventBody> {
+    pub(super) fn decide_attempts(self, run: &Run, scope: &Scope) -> Vec<EventBody> {
         let Some(barrier) = run.open_barrier() else {
             return Vec::new();
         };
-        let results = barrier.open().filter_map(|attempt| {
+        let results = scope.open(barrier).filter_map(|attempt| {
             let result = match &attempt.report {
                 Some((_, reported)) => self.reported(run, barrier, attempt, reported),
                 None => self.unreported(run, barrier, attempt),
@@ -33,34 +34,32 @@ impl View<'_> {
         attempt: &Attempt,
         reported: &StageResult,
     ) -> Option<StageResult> {
-        let id = run.attempt_id(barrier.stage, attempt);
-        let complete = self.world.arrived(&id).length >= reported.output_length;
+        let complete = self.world.arrived(&attempt.id).length >= reported.output_length;
         let given_up = run.is_forced()
-            || !self.state.takes_part(&attempt.machine)
+            || !self.state.takes_part(&attempt.id.machine)
             || self.output_until(run, barrier, attempt).is_some_and(|until| self.now >= until);
         (complete || given_up).then(|| StageResult { output_complete: complete, ..reported.clone() })
     }
 
     /// The final result of an attempt of which no end was reported, where none will be.
     fn unreported(self, run: &Run, barrier: &Barrier, attempt: &Attempt) -> Option<StageResult> {
-        let id = run.attempt_id(barrier.stage, attempt);
-        let lost = self.state.machine(&attempt.machine).and_then(|known| known.lost.clone());
+        let lost = self.state.machine(&attempt.id.machine).and_then(|known| known.lost.clone());
         if let Some(reason) = lost {
-            return Some(self.without_report(barrier, &id, Outcome::Lost, reason));
+            return Some(self.without_report(barrier, &attempt.id, Outcome::Lost, reason));
         }
         if let Some(cancel) = run.cancel.as_ref().filter(|cancel| cancel.force) {
-            return Some(self.without_report(barrier, &id, Outcome::Cancelled, cancel.words()));
+            return Some(self.without_report(barrier, &attempt.id, Outcome::Cancelled, cancel.words()));
         }
         // The agent has said what it has, and this is not among it: it will not get it any more.
-        let link = self.world.link_in(&attempt.machine)?;
-        if link.has.contains_key(&id) {
+        let link = self.world.link_in(&attempt.id.machine)?;
+        if link.has.contains_key(&attempt.id) {
             return None;
         }
-        let cut = self.unwanted(run, barrier, &id)?;
+        let cut = self.unwanted(run, barrier, &attempt.id)?;
         let reason = format!("{}, before the order reached the machine", cut.reason);
         Some(StageResult {
             output_complete: true,
-            ..self.without_report(barrier, &id, cut.cause.outcome(), reason)
+            ..self.without_report(barrier, &attempt.id, cut.cause.outcome(), reason)
         })
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use xrdtest_model::{AttemptId, MachineId, StageKind, Timestamp};
 
 use crate::rules::View;
+use crate::scope::Scope;
 use crate::state::{Attempt, Barrier, Presence, Run};
 use crate::world::Contact;
 
@@ -73,31 +74,30 @@ impl View<'_> {
     /// that.
     pub(super) fn output_until(self, run: &Run, barrier: &Barrier, attempt: &Attempt) -> Option<Timestamp> {
         let (reported, _) = attempt.report.as_ref()?;
-        let id = run.attempt_id(barrier.stage, attempt);
-        let until = match self.contact(&attempt.machine) {
+        let until = match self.contact(&attempt.id.machine) {
             Contact::In { since } => {
-                let progress = self.world.arrived(&id).at;
+                let progress = self.world.arrived(&attempt.id).at;
                 let from = (*reported).max(since).max(progress);
                 from.after(self.config.output_grace)
             }
-            Contact::Out { orderly: true, .. } => self.silent_at(run, barrier, &id),
+            Contact::Out { orderly: true, .. } => self.silent_at(run, barrier, &attempt.id),
             Contact::Out { .. } => return None,
         };
         let at_most = (*reported).max(self.world.awake).after(self.config.output_at_most);
         Some(until.min(at_most))
     }
 
-    /// When the next decision about a run is due by time alone.
-    pub(crate) fn wakeup(self, run: &Run) -> Option<Timestamp> {
+    /// When the next decision about a run and the machines in the scope is due by time alone.
+    pub(crate) fn wakeup(self, run: &Run, scope: &Scope) -> Option<Timestamp> {
         if run.placed.is_none() {
             return Some(self.queue_until(run));
         }
         if run.began.is_none() {
             return Some(self.start_until(run));
         }
-        let contacts = run.awaited().filter_map(|machine| self.contact_wakeup(machine));
+        let contacts = scope.machines(run).filter_map(|machine| self.contact_wakeup(machine));
         let attempts = run.open_barrier().into_iter().flat_map(|barrier| {
-            let open = barrier.open();
+            let open = scope.open(barrier);
             open.filter_map(move |attempt| self.attempt_wakeup(run, barrier, attempt))
         });
         let limit = self.run_until(run).filter(|_| self.limit_counts(run));
@@ -117,12 +117,11 @@ impl View<'_> {
         if attempt.report.is_some() {
             return self.output_until(run, barrier, attempt);
         }
-        let id = run.attempt_id(barrier.stage, attempt);
-        let end = self.end_at(run, barrier, &id);
+        let end = self.end_at(run, barrier, &attempt.id);
         // Once due, the end goes out at once or, to a machine out of contact, when that is back.
         match end > self.now {
             true => Some(end),
-            false => Some(self.silent_at(run, barrier, &id)),
+            false => Some(self.silent_at(run, barrier, &attempt.id)),
         }
     }
 

@@ -6,14 +6,15 @@ use xrdtest_model::time::human;
 use xrdtest_model::{EventBody, MachineId};
 
 use crate::rules::View;
+use crate::scope::Scope;
 use crate::state::{Machine, Presence, Run};
 use crate::words::limit;
 use crate::world::Contact;
 
 impl View<'_> {
     /// News of the contact with the machines of a begun run.
-    pub(super) fn decide_contact(self, run: &Run) -> Vec<EventBody> {
-        let machines = run.awaited().filter_map(|id| Some((id, self.state.machine(id)?)));
+    pub(super) fn decide_contact(self, run: &Run, scope: &Scope) -> Vec<EventBody> {
+        let machines = scope.machines(run).filter_map(|id| Some((id, self.state.machine(id)?)));
         machines
             .filter(|(_, machine)| machine.lost.is_none())
             .filter_map(|(id, machine)| self.machine_news(run, id, machine))
@@ -58,13 +59,12 @@ impl View<'_> {
 
     /// Whether its agent is there but does not do its duty.
     fn silence(self, run: &Run, id: &MachineId) -> Option<String> {
-        let barrier = run.open_barrier()?;
+        let barrier = run.barrier.as_ref()?;
         let attempt = barrier.attempts.get(&id.host)?;
         if attempt.done || attempt.report.is_some() {
             return None;
         }
-        let attempt = run.attempt_id(barrier.stage, attempt);
-        let silent = self.now >= self.silent_at(run, barrier, &attempt);
+        let silent = self.now >= self.silent_at(run, barrier, &attempt.id);
         silent.then(|| {
             let title = run.plan.stage_title(barrier.stage);
             let waited: Duration = self.now.since(barrier.started);

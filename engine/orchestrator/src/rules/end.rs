@@ -6,6 +6,7 @@ use xrdtest_model::{
 };
 
 use crate::rules::View;
+use crate::scope::Scope;
 use crate::state::{Barrier, Run, State};
 use crate::verdict::{RunFacts, Stop, of_run};
 use crate::words::limit_ms;
@@ -82,7 +83,7 @@ impl View<'_> {
     }
 
     /// The run's own limit.
-    pub(super) fn decide_limit(self, run: &Run) -> Vec<EventBody> {
+    pub(super) fn decide_limit(self, run: &Run, _: &Scope) -> Vec<EventBody> {
         let due = self.run_until(run).is_some_and(|until| self.now >= until);
         if due && self.limit_counts(run) {
             return vec![EventBody::RunTimedOut { run: run.id.clone() }];

@@ -13,6 +13,7 @@ mod steps;
 use xrdtest_model::{EventBody, Timestamp};
 
 use crate::config::Config;
+use crate::scope::Scope;
 use crate::state::{Run, State};
 use crate::world::World;
 
@@ -28,8 +29,8 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
-    /// What follows for a run. Asked again after these events are applied, until nothing follows any more.
-    pub(crate) fn decide(self, run: &Run) -> Vec<EventBody> {
+    /// What follows for a run from the news about the machines in the scope. Asked again after these events are applied, until nothing follows any more.
+    pub(crate) fn decide(self, run: &Run, scope: &Scope) -> Vec<EventBody> {
         if run.placed.is_none() {
             return self.decide_waiting(run);
         }
@@ -39,7 +40,7 @@ impl View<'_> {
         // Who is lost decides what becomes of attempts, and attempts decide what comes next.
         [Self::decide_contact, Self::decide_limit, Self::decide_attempts]
             .into_iter()
-            .map(|rule| rule(self, run))
+            .map(|rule| rule(self, run, scope))
             .find(|events| !events.is_empty())
             .unwrap_or_else(|| self.next_step(run))
     }

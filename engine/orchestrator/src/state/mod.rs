@@ -37,7 +37,7 @@ impl State {
                 self.runs.remove(run);
             }
             EventBody::InstanceChanged { instance, state, detail } => {
-                self.change_instance(instance, *state, detail)
+                self.change_instance(instance, *state, detail);
             }
             EventBody::MachineConnected { machine, boot_id } => {
                 self.change_machine(machine, |known| known.boot_id = Some(boot_id.clone()));

@@ -49,8 +49,7 @@ pub(crate) struct Barrier {
 /// One machine's part in a stage.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Attempt {
-    pub(crate) machine: MachineId,
-    pub(crate) number: u32,
+    pub(crate) id: AttemptId,
     /// What the machine reported, and when; its output may still be on its way.
     pub(crate) report: Option<(Timestamp, StageResult)>,
     /// Its result is final.
@@ -117,7 +116,7 @@ impl Run {
             EventBody::CancelRequested { by, reason, force, .. } => self.cancel(at, by, reason, *force),
             EventBody::RunTimedOut { .. } => self.timed_out = Some(at),
             EventBody::CaseFinished { verdict, reason, .. } => {
-                self.cases.push(CaseEnd { verdict: *verdict, reason: reason.clone() })
+                self.cases.push(CaseEnd { verdict: *verdict, reason: reason.clone() });
             }
             _ => {}
         }
@@ -126,7 +125,8 @@ impl Run {
     fn begin(&mut self, at: Timestamp, stage: StageId, machines: &[(MachineId, u32)]) {
         self.began.get_or_insert(at);
         let attempts = machines.iter().map(|(machine, number)| {
-            let attempt = Attempt { machine: machine.clone(), number: *number, report: None, done: false };
+            let id = AttemptId { run: self.id.clone(), stage, machine: machine.clone(), number: *number };
+            let attempt = Attempt { id, report: None, done: false };
             (machine.host.clone(), attempt)
         });
         self.barrier = Some(Barrier { stage, started: at, attempts: attempts.collect() });
@@ -163,7 +163,7 @@ impl Run {
             return None;
         }
         let attempt = barrier.attempts.get_mut(&result.machine.host)?;
-        (attempt.number == result.attempt).then_some(attempt)
+        (attempt.id.number == result.attempt).then_some(attempt)
     }
 
     /// The stage that goes on, where one does.
@@ -175,8 +175,7 @@ impl Run {
     pub(crate) fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
         let barrier = self.barrier.as_ref()?;
         let attempt = barrier.attempts.get(&id.machine.host)?;
-        let same = barrier.stage == id.stage && attempt.number == id.number && attempt.machine == id.machine;
-        same.then_some(attempt)
+        (attempt.id == *id).then_some(attempt)
     }
 
     /// The machines that run scripts, in the order of the plan. Empty until the run is placed.
@@ -187,11 +186,6 @@ impl Run {
     /// Whether a cancel without finalize stages was asked for.
     pub(crate) fn is_forced(&self) -> bool {
         self.cancel.as_ref().is_some_and(|cancel| cancel.force)
-    }
-
-    /// The id of an attempt of this run.
-    pub(crate) fn attempt_id(&self, stage: StageId, attempt: &Attempt) -> AttemptId {
-        AttemptId { run: self.id.clone(), stage, machine: attempt.machine.clone(), number: attempt.number }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Engine {
     life: u32,
     tick_at: Option<u64>,
     stalled_until: u64,
+    /// What has come in and is not dealt with.
+    inbox: Vec<Input>,
     /// How often it was killed.
     pub(crate) deaths: u32,
 }
@@ -31,6 +33,7 @@ impl Engine {
             life: 0,
             tick_at: None,
             stalled_until: 0,
+            inbox: Vec::new(),
             deaths: 0,
         }
     }
@@ -83,6 +86,7 @@ impl Engine {
                 | Happening::Hello { .. }
                 | Happening::EngineNotices { .. }
                 | Happening::Tick { .. }
+                | Happening::Inbox { .. }
                 | Happening::Submit { .. }
                 | Happening::Cancel { .. }
         );
@@ -91,18 +95,50 @@ impl Engine {
 }
 
 impl World {
+    /// Something comes in; perhaps more comes in before it is dealt with.
     pub(crate) fn input(&mut self, input: Input) {
+        if !self.engine.is_up() {
+            return;
+        }
+        self.say(|| format!("< {input:?}"));
+        let tick = input == Input::Tick;
+        self.engine.inbox.push(input);
+        if !tick && self.rng.chance(self.chaos.batched) {
+            let delay = self.rng.below(100);
+            let life = self.engine.life;
+            return self.after(delay, Happening::Inbox { life });
+        }
+        self.empty_inbox(tick);
+    }
+
+    pub(crate) fn inbox(&mut self, life: u32) {
+        if life == self.engine.life && !self.engine.inbox.is_empty() {
+            self.empty_inbox(false);
+        }
+    }
+
+    fn empty_inbox(&mut self, tick: bool) {
         let time = self.time();
-        let talk = self.talk.then(|| format!("{input:?}"));
+        let inputs = std::mem::take(&mut self.engine.inbox);
         let Some(core) = &mut self.engine.core else {
             return;
         };
-        let tick = input == Input::Tick;
-        let effects = core.handle(time, input);
+        let effects = core.handle_all(time, inputs);
         let next = core.next_wakeup();
         assert!(!tick || next.is_none_or(|next| next > time), "the core does not come to rest");
-        self.say(|| format!("< {}", talk.unwrap_or_default()));
+
+        self.check_rest();
         self.perform(effects);
+    }
+
+    /// What came in concerned some machines only: a look at everything finds nothing that was overlooked.
+    fn check_rest(&mut self) {
+        let time = self.time();
+        let due = self.engine.core().next_wakeup();
+        if due.is_none_or(|due| due > time) && self.rng.chance(40) {
+            let effects = self.engine.core().clone().handle(time, Input::Tick);
+            assert!(effects.is_empty(), "overlooked: {effects:#?}");
+        }
     }
 
     pub(crate) fn tick(&mut self, life: u32) {
@@ -140,7 +176,7 @@ impl World {
             }
             self.carry_out(effect);
         }
-        if self.rng.chance(15) {
+        if self.rng.chance(7) {
             self.compare_with_journal();
         }
         self.schedule_tick();
@@ -183,6 +219,7 @@ impl World {
         self.say(|| "the engine is killed".to_owned());
         self.break_all();
         self.engine.links.clear();
+        self.engine.inbox.clear();
         self.engine.life += 1;
         self.engine.tick_at = None;
         self.engine.stalled_until = 0;

@@ -23,6 +23,8 @@ pub(crate) struct Chaos {
     /// How long the engine is down.
     pub(crate) down: u64,
     pub(crate) doubled: u64,
+    /// How many inputs wait for the next one.
+    pub(crate) batched: u64,
     pub(crate) stuck: u64,
     /// An order that the agent can't put on record, so it does nothing.
     pub(crate) deaf: u64,
@@ -68,6 +70,7 @@ fn chaos(world: &mut World, wild: u64) -> Chaos {
         away: 500 + up_to(50_000),
         down: 500 + up_to(90_000),
         doubled: up_to(100),
+        batched: up_to(500),
         stuck: up_to(40),
         deaf: up_to(6),
         no_start: up_to(30),
@@ -83,7 +86,7 @@ fn hypervisors(world: &mut World) {
         let name = HypervisorName::new(format!("hv{index}"));
         let exclusive = world.rng.chance(400);
         let known = Hypervisor {
-            ability: ability(4 + world.rng.below(8), exclusive),
+            ability: ability(5 + world.rng.below(12), exclusive),
             link: None,
             instances: std::collections::BTreeMap::new(),
         };
@@ -123,7 +126,7 @@ fn plan(world: &mut World, clusters: &[Arc<ClusterPlan>]) -> RunPlan {
         queue_wait_ms: 60_000 + rng.below(1_000_000),
         ..Limits::default()
     };
-    plan.cases = (0..rng.below(4)).map(|index| some_case(world, &plan.machines, index)).collect();
+    plan.cases = (0..rng.below(20).min(3)).map(|index| some_case(world, &plan.machines, index)).collect();
     plan
 }
 

@@ -58,6 +58,9 @@ pub(crate) enum Happening {
     Tick {
         life: u32,
     },
+    Inbox {
+        life: u32,
+    },
     EngineStarts,
     Submit {
         run: RunId,
@@ -186,6 +189,7 @@ impl World {
             Happening::PeerNotices { peer, link } => self.peer_notices(peer, link),
             Happening::PeerConnects { peer } => self.peer_connects(peer),
             Happening::Tick { life } => self.tick(life),
+            Happening::Inbox { life } => self.inbox(life),
             Happening::EngineStarts => self.start_engine(),
             Happening::Submit { run } => self.submit(run),
             Happening::Cancel { run, force } => self.cancel(run, force),
