@@ -1,5 +1,6 @@
 //! What a provider is: the way in which a hypervisor agent makes machines.
 
+use std::fmt;
 use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub trait Provider: Send + Sync + 'static {
 }
 
 /// An instance to make.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StartOrder {
     /// Its id.
     pub instance: InstanceId,
@@ -49,6 +50,16 @@ pub struct StartOrder {
     pub cluster: Arc<ClusterPlan>,
     /// Host name and one-time join token of each machine's slave agent.
     pub tokens: Vec<(String, String)>,
+}
+
+impl fmt::Debug for StartOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Tokens are secrets, and debug output ends in logs.
+        f.debug_struct("StartOrder")
+            .field("instance", &self.instance)
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What happens while an instance is made.

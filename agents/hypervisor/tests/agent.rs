@@ -1,5 +1,7 @@
 //! The agent against an engine over real QUIC, with real machines.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
 mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,5 +1,7 @@
 //! What a killed process leaves, the next one removes; what a living one has, nobody touches.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
 mod support;
 
 use std::fs;
@@ -118,11 +120,17 @@ async fn machines_that_do_not_end_by_themselves_are_ended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_survived_a_restart_of_this_machine_are_removed() {
     let folder = tempfile::tempdir_in("/var/lib").unwrap();
-    let old = folder.path().join("state/old-instance/m1.xrd.test/layer0/etc");
-    fs::create_dir_all(&old).unwrap();
-    fs::write(old.join("hosts"), "").unwrap();
+    let id = instance("restart");
+    let mut holder = start_holder(folder.path(), &id);
+    kill_hard(&mut holder);
+    eventually("the machines end", || processes(id.as_str()).is_empty());
+    // The runtime folder is in memory.
+    fs::remove_dir_all(folder.path().join("runtime")).unwrap();
+    let precious = folder.path().join("state/precious");
+    fs::create_dir(&precious).unwrap();
     Sandbox::open(config(folder.path())).await.unwrap();
-    assert!(!folder.path().join("state").exists());
+    assert!(!folder.path().join("state").join(id.as_str()).exists());
+    assert!(precious.exists(), "only what is known to be ours is removed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

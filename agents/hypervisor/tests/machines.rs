@@ -1,5 +1,7 @@
 //! Machines of the sandbox: up and down, names, network, files, disks.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
 mod support;
 
 use std::path::Path;

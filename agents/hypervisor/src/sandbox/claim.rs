@@ -1,7 +1,8 @@
 //! Folders that belong to a process for as long as it lives.
 //!
-//! A claim is a folder below a base, with a lock on the folder itself that the kernel drops when the process ends,
-//! however it ends. A folder whose lock is free is left over. The base's own lock is held only while folders are made,
+//! A claim is a folder below a base, with a marker in it and a lock on the folder itself that the kernel drops when the
+//! process ends, however it ends. A folder with the marker whose lock is free is left over; one without the marker is
+//! somebody else's and never touched, should a base be configured to be a folder with other things in it. The base's own lock is held only while folders are made,
 //! tried or removed, so that nobody takes a folder that is just being made for a left-over.
 
 use std::fs::{self, DirBuilder, File};
@@ -16,7 +17,10 @@ use nix::fcntl::{Flock, FlockArg};
 use super::error::{OnPath, SandboxError};
 
 /// How long a claim waits for somebody who is just removing the left-overs of the same name.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The file that tells our folders from others.
+const MARKER: &str = ".xrdtest-claim";
 
 /// A folder that is ours.
 #[derive(Debug)]
@@ -45,9 +49,11 @@ impl Claim {
             let lock = lock_base(base)?;
             let is_new = match private_folder(&folder) {
                 Ok(()) => true,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_marked(&folder) => false,
                 Err(error) => return Err(error).on("create", &folder),
             };
+            let marker = folder.join(MARKER);
+            fs::write(&marker, "").on("create", &marker)?;
             if let Some(claim) = Self::try_lock(base, &folder)? {
                 return Ok(if is_new { Claimed::New(claim) } else { Claimed::LeftOver(claim) });
             }
@@ -68,7 +74,7 @@ impl Claim {
         let mut claims = Vec::new();
         for entry in fs::read_dir(base).on("read", base)? {
             let entry = entry.on("read", base)?;
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if is_marked(&entry.path()) {
                 claims.extend(Self::try_lock(base, &entry.path())?);
             }
         }
@@ -94,7 +100,7 @@ impl Claim {
         self.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Removes everything in the folder.
+    /// Removes everything in the folder but the marker.
     pub(crate) fn clear(&self) -> Result<(), SandboxError> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -103,6 +109,9 @@ impl Claim {
         for entry in entries {
             let entry = entry.on("read", &self.folder)?;
             let path = entry.path();
+            if entry.file_name() == MARKER {
+                continue;
+            }
             if entry.file_type().on("look at", &path)?.is_dir() {
                 fs::remove_dir_all(&path).on("remove", &path)?;
             } else {
@@ -123,21 +132,29 @@ impl Claim {
             }
             _ => {}
         }
-        match fs::remove_dir(&self.base) {
-            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
-                Err(error).on("remove", &self.base)
-            }
-            _ => Ok(()),
-        }
+        // Others may have folders in it, or it may be a mount point; then it stays.
+        let _ = fs::remove_dir(&self.base);
+        Ok(())
     }
 }
 
 /// Locks the base, which another process may remove at any moment because it became empty.
 fn lock_base(base: &Path) -> Result<Flock<File>, SandboxError> {
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        DirBuilder::new().recursive(true).mode(0o700).create(base).on("create", base)?;
+        let again = Instant::now() < deadline;
+        if let Some(parent) = base.parent() {
+            fs::create_dir_all(parent).on("create", parent)?;
+        }
+        match private_folder(base) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && again => continue,
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(error).on("create", base);
+            }
+            _ => {}
+        }
         let file = match File::open(base) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && again => continue,
             other => other.on("open", base)?,
         };
         let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno).on("lock", base)?;
@@ -146,6 +163,10 @@ fn lock_base(base: &Path) -> Result<Flock<File>, SandboxError> {
             return Ok(lock);
         }
     }
+}
+
+fn is_marked(folder: &Path) -> bool {
+    folder.join(MARKER).is_file()
 }
 
 fn private_folder(path: &Path) -> io::Result<()> {
@@ -179,6 +200,17 @@ mod tests {
         assert!(base.join("living").exists());
         living.remove().unwrap();
         assert!(!base.exists(), "an empty base goes too");
+    }
+
+    #[test]
+    fn what_others_have_in_the_base_is_not_touched() {
+        let base = tempfile::tempdir().unwrap();
+        let precious = base.path().join("precious/empty");
+        fs::create_dir_all(&precious).unwrap();
+        assert!(Claim::left_over(base.path()).unwrap().is_empty());
+        assert!(Claim::take(base.path(), "precious").is_err());
+        new(base.path(), "ours").remove().unwrap();
+        assert!(precious.is_dir());
     }
 
     #[test]

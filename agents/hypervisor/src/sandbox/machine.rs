@@ -98,7 +98,7 @@ fn furnish(blueprint: &Blueprint, host: &HostPlan, files: &Path) -> Result<Root,
     for fresh in super::mounts::FRESH {
         root.empty(Path::new(fresh), 0o1777)?;
     }
-    for hidden in &blueprint.settings.hidden {
+    for hidden in blueprint.settings.hidden.iter().filter(|hidden| hidden.exists()) {
         root.empty(hidden, 0o755)?;
     }
     root.write("/etc/hosts", files::hosts(cluster, host).as_bytes(), 0o644)?;

@@ -171,10 +171,14 @@ fn prepare(config: &SandboxConfig) -> Result<Settings, SandboxError> {
     let own = ["/var/lib/xrdtest", "/etc/xrdtest", "/var/log/XrdTest"].map(PathBuf::from);
     let mut hidden: Vec<PathBuf> = own.into_iter().chain(config.hidden.iter().cloned()).collect();
     hidden.push(config.state.clone());
-    // Those are fresh in each machine anyway, with everything below.
+    // What lies below a folder that is fresh in each machine, or hidden itself, is hidden with it.
+    let fresh = mounts::FRESH.into_iter().chain(["/run", "/dev", "/proc", "/sys"]);
+    let mut covers: Vec<PathBuf> = fresh.map(PathBuf::from).collect();
+    hidden.sort();
     hidden.retain(|folder| {
-        let fresh = mounts::FRESH.iter().chain(&["/run", "/dev", "/proc", "/sys"]);
-        folder.is_absolute() && !fresh.into_iter().any(|fresh| folder.starts_with(fresh))
+        let covered = covers.iter().any(|cover| folder.starts_with(cover));
+        covers.push(folder.clone());
+        folder.is_absolute() && !covered
     });
     Ok(Settings {
         runc,
