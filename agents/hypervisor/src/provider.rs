@@ -15,8 +15,10 @@ use crate::sandbox::SandboxError;
 
 /// Makes instances and takes them away.
 ///
-/// Orders may repeat and overlap: the engine and the agent may each have been killed in between. Calls return when
-/// the work is done; none of them blocks the thread that polls it, and dropping a future does not stop the work.
+/// Orders may repeat and overlap: the engine and the agent may each have been killed in between. An order counts from
+/// the call on, so that a stop that is called after a start finds the instance; the future that a call returns is done
+/// when the work is, and dropping it does not stop the work. Nothing here blocks the calling thread. An id is used for
+/// one instance only, ever.
 pub trait Provider: Send + Sync + 'static {
     /// What it can do and what it has.
     fn abilities(&self) -> Abilities;
@@ -28,11 +30,11 @@ pub trait Provider: Send + Sync + 'static {
         &self,
         order: StartOrder,
         steps: mpsc::UnboundedSender<Step>,
-    ) -> BoxFuture<'_, Result<(), ProviderError>>;
+    ) -> BoxFuture<'static, Result<(), ProviderError>>;
 
     /// Takes an instance away, also one that is still being made; returns when nothing of it is left. For one that
     /// does not exist that is at once.
-    fn stop<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<(), ProviderError>>;
+    fn stop(&self, instance: &InstanceId) -> BoxFuture<'static, Result<(), ProviderError>>;
 
     /// Its instances, and whether all their machines are made.
     fn instances(&self) -> Vec<(InstanceId, bool)>;

@@ -253,3 +253,22 @@ async fn a_start_that_fails_is_reported_with_the_reason() {
     shutdown.cancel();
     soon("the agent ends", running).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_keep_their_order() {
+    let (engine, mut lab) = (Engine::new(), Lab::new().await);
+    let agent = agent(&engine, &mut lab);
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(agent.run(shutdown.clone()));
+    let mut session = engine.hypervisor().await;
+    for _ in 0..5 {
+        let id = instance("quick");
+        session.orders.send(&start(&id)).await.unwrap();
+        session.orders.send(&EngineToHypervisor::StopInstance { instance: id.clone() }).await.unwrap();
+        while session.report().await != (HypervisorToEngine::Stopped { instance: id.clone() }) {}
+        assert_eq!(lab.left(&id), [""; 0]);
+    }
+    assert_eq!(lab.sandbox.instances(), []);
+    shutdown.cancel();
+    soon("the agent ends", running).await.unwrap();
+}

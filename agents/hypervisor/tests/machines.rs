@@ -179,7 +179,7 @@ async fn two_instances_of_one_subnet_live_side_by_side() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_machine_is_reported_at_once() {
     let mut lab = Lab::with(|config| {
-        config.init_arguments[1] = format!("echo starting; echo two >&2; {INIT}");
+        config.init_arguments[1] = format!("echo starting; echo two; {INIT}");
     })
     .await;
     let id = instance("gone");

@@ -4,18 +4,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use tokio::sync::mpsc;
 use xrdtest_model::InstanceId;
 use xrdtest_model::plan::ClusterPlan;
 use xrdtest_protocol::message::{EngineToHypervisor, HypervisorToEngine};
 
 use super::link::Link;
-use crate::provider::{MachineGone, Provider, StartOrder, Step};
+use crate::provider::{MachineGone, Provider, ProviderError, StartOrder, Step};
 use crate::relay::Relay;
 
 /// Instances whose bad news are kept, at most. An engine that is interested stops them, which ends that.
 const REMEMBERED: usize = 256;
+
+/// What the provider does.
+type Work = BoxFuture<'static, Result<(), ProviderError>>;
 
 /// Carries out orders in tasks of their own and queues what they have to say.
 pub(crate) struct Orders {
@@ -38,17 +41,21 @@ impl Orders {
         Self { engine, provider, link, reports, relays: Mutex::default(), bad_news: Mutex::default() }
     }
 
-    /// Begins to carry out an order.
+    /// Begins to carry out an order. The provider has it when this returns, so that orders keep their order.
     pub(crate) fn take(self: &Arc<Self>, order: EngineToHypervisor) {
         let orders = self.clone();
         match order {
             EngineToHypervisor::StartInstance { instance, cluster, tokens } => {
                 tracing::info!(%instance, cluster = cluster.name, "to be started");
-                tokio::spawn(async move { orders.start(StartOrder { instance, cluster, tokens }).await });
+                let (steps, taken) = mpsc::unbounded_channel();
+                let order = StartOrder { instance: instance.clone(), cluster: cluster.clone(), tokens };
+                let start = self.provider.start(order, steps);
+                tokio::spawn(async move { orders.start(instance, &cluster, start, taken).await });
             }
             EngineToHypervisor::StopInstance { instance } => {
                 tracing::info!(%instance, "to be stopped");
-                tokio::spawn(async move { orders.stop(&instance).await });
+                let stop = self.provider.stop(&instance);
+                tokio::spawn(async move { orders.stop(&instance, stop).await });
             }
             EngineToHypervisor::Unknown => {
                 tracing::warn!("the engine gave an order that this version does not know");
@@ -71,19 +78,22 @@ impl Orders {
     /// Stops everything that there is.
     pub(crate) async fn stop_all(&self) {
         let instances: Vec<_> = self.provider.instances().into_iter().map(|(instance, _)| instance).collect();
-        join_all(instances.iter().map(|instance| self.stop(instance))).await;
+        join_all(instances.iter().map(|instance| self.stop(instance, self.provider.stop(instance)))).await;
     }
 
-    async fn start(&self, order: StartOrder) {
-        let instance = order.instance.clone();
-        let cluster = order.cluster.clone();
-        let (steps, mut taken) = mpsc::unbounded_channel();
+    async fn start(
+        &self,
+        instance: InstanceId,
+        cluster: &ClusterPlan,
+        start: Work,
+        mut steps: mpsc::UnboundedReceiver<Step>,
+    ) {
         let follow = async {
-            while let Some(step) = taken.recv().await {
-                self.follow(&instance, &cluster, step);
+            while let Some(step) = steps.recv().await {
+                self.follow(&instance, cluster, step);
             }
         };
-        let (started, ()) = tokio::join!(self.provider.start(order, steps), follow);
+        let (started, ()) = tokio::join!(start, follow);
         match started {
             Ok(()) => self.say(HypervisorToEngine::Made { instance }),
             // Whoever stopped it says so.
@@ -115,8 +125,8 @@ impl Orders {
         }
     }
 
-    async fn stop(&self, instance: &InstanceId) {
-        let stopped = self.provider.stop(instance).await;
+    async fn stop(&self, instance: &InstanceId, stop: Work) {
+        let stopped = stop.await;
         self.end_relay(instance).await;
         self.bad_news().remove(instance);
         match stopped {

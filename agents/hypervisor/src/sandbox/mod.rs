@@ -34,7 +34,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::{Mutex as Slot, OwnedMutexGuard, mpsc};
 use tokio_util::sync::CancellationToken;
 use xrdtest_model::InstanceId;
@@ -120,14 +120,15 @@ impl Sandbox {
         (entry, slot)
     }
 
+    /// Makes the instance if the slot is given, and waits for whoever makes it otherwise.
     async fn start_or_join(
         self,
         order: StartOrder,
         steps: mpsc::UnboundedSender<Step>,
+        entry: Entry,
+        slot: Option<OwnedMutexGuard<Option<Instance>>>,
     ) -> Result<(), SandboxError> {
-        check::order(&order)?;
         let id = order.instance.clone();
-        let (entry, slot) = self.enlist(&id);
         let Some(mut slot) = slot else {
             return match *entry.slot.lock().await {
                 Some(_) => Ok(()),
@@ -150,9 +151,8 @@ impl Sandbox {
         }
     }
 
-    async fn stop_if_there(self, id: InstanceId) -> Result<(), SandboxError> {
-        let Some(entry) = self.entries().get(&id).cloned() else { return Ok(()) };
-        entry.cancelled.cancel();
+    /// Takes the instance away once nobody makes it any more.
+    async fn stop_when_free(self, id: InstanceId, entry: Entry) -> Result<(), SandboxError> {
         let mut slot = entry.slot.lock().await;
         let Some(instance) = slot.take() else { return Ok(()) };
         let stopped = instance.stop().await;
@@ -203,12 +203,18 @@ impl Provider for Sandbox {
         &self,
         order: StartOrder,
         steps: mpsc::UnboundedSender<Step>,
-    ) -> BoxFuture<'_, Result<(), ProviderError>> {
-        finish(self.clone().start_or_join(order, steps))
+    ) -> BoxFuture<'static, Result<(), ProviderError>> {
+        if let Err(error) = check::order(&order) {
+            return ready(Err(error.into())).boxed();
+        }
+        let (entry, slot) = self.enlist(&order.instance);
+        finish(self.clone().start_or_join(order, steps, entry, slot))
     }
 
-    fn stop<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<(), ProviderError>> {
-        finish(self.clone().stop_if_there(instance.clone()))
+    fn stop(&self, instance: &InstanceId) -> BoxFuture<'static, Result<(), ProviderError>> {
+        let Some(entry) = self.entries().get(instance).cloned() else { return ready(Ok(())).boxed() };
+        entry.cancelled.cancel();
+        finish(self.clone().stop_when_free(instance.clone(), entry))
     }
 
     fn instances(&self) -> Vec<(InstanceId, bool)> {
