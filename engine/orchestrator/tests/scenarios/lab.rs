@@ -1,5 +1,7 @@
 //! A core, its journal, and agents that do what they are told to say.
 
+mod machinery;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use xrdtest_model::{
     AttemptId, EndCause, Event, EventBody, HypervisorName, InstanceId, MachineId, Outcome, RunId, RunPlan,
     StageOrder, StageReport, Timestamp,
 };
-use xrdtest_orchestrator::{Ability, Config, Effect, Input, InstanceReport, Orchestrator};
+use xrdtest_orchestrator::{Ability, Config, Input, InstanceReport, Orchestrator};
 
 use crate::common::{ability, report};
 use crate::trace;
@@ -319,7 +321,7 @@ impl Lab {
         assert!(restored.same_state(&self.core));
     }
 
-    // ---- the machinery ----
+    // ---- names ----
 
     /// The machine of this name in the newest instance that has it, or with the instance given: `r1.0/a`.
     pub(crate) fn machine(&self, name: &str) -> MachineId {
@@ -347,101 +349,5 @@ impl Lab {
             .flat_map(|run| run.waits_for().map(|machine| machine.machine.to_string()).collect::<Vec<_>>())
             .collect();
         waited.into_iter().filter(|name| self.agents[&self.machine(name)].connected).collect()
-    }
-
-    pub(crate) fn input(&mut self, input: Input) {
-        let restart = self.restarting && input != Input::Tick;
-        let effects = self.core.handle(self.now, input);
-        self.perform(effects);
-        if restart {
-            self.restart();
-        }
-    }
-
-    /// The core is gone; its successor has the journal, and everybody connects again.
-    pub(crate) fn restart(&mut self) {
-        self.core = Orchestrator::restore(Config::default(), self.journal.clone());
-        let effects = self.core.resume(self.now);
-        self.perform(effects);
-        let hypervisors: Vec<HypervisorName> = self.hypervisors.keys().cloned().collect();
-        for name in hypervisors {
-            if self.hypervisors[&name].connected {
-                let hello = self.hello(&name);
-                let effects = self.core.handle(self.now, hello);
-                self.perform(effects);
-            }
-        }
-        let machines: Vec<MachineId> = self.agents.keys().cloned().collect();
-        for machine in machines {
-            if self.agents.get(&machine).is_some_and(|agent| agent.connected) {
-                let greeting = self.greeting(&machine);
-                let effects = self.core.handle(self.now, greeting);
-                self.perform(effects);
-                self.tell_outputs(&machine);
-            }
-        }
-    }
-
-    fn hello(&self, name: &HypervisorName) -> Input {
-        let known = &self.hypervisors[name];
-        Input::HypervisorConnected {
-            name: name.clone(),
-            ability: known.ability.clone(),
-            instances: known.instances.clone(),
-        }
-    }
-
-    fn greeting(&self, machine: &MachineId) -> Input {
-        let agent = &self.agents[machine];
-        let known = agent.known.iter();
-        Input::SlaveConnected {
-            machine: machine.clone(),
-            boot_id: format!("boot {}", agent.boot),
-            known: known.map(|(attempt, (report, _))| (attempt.clone(), report.clone())).collect(),
-        }
-    }
-
-    fn tell_outputs(&mut self, machine: &MachineId) {
-        let known = self.agents[machine].known.clone();
-        for (attempt, (_, length)) in known {
-            let effects = self.core.handle(self.now, Input::OutputArrived { attempt, length });
-            self.perform(effects);
-        }
-    }
-
-    fn perform(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            trace::effect(&effect, &mut self.trace);
-            match effect {
-                Effect::Persist(events) => self.journal.extend(events),
-                Effect::StartInstance { hypervisor, instance, cluster, .. } => {
-                    for host in &cluster.hosts {
-                        let machine = MachineId::new(instance.clone(), host.name.clone());
-                        self.agents.entry(machine).or_default();
-                    }
-                    self.hypervisors.get_mut(&hypervisor).unwrap().instances.insert(instance);
-                }
-                Effect::StopInstance { .. } => {}
-                Effect::Order { machine, order } => self.execute(&machine, *order),
-                Effect::EndStage { machine, attempt, cause, reason } => {
-                    if let Some(agent) = self.agents.get_mut(&machine) {
-                        agent.ended = Some((attempt, cause, reason));
-                    }
-                }
-                Effect::Forget { machine, attempt } => {
-                    self.agents.get_mut(&machine).unwrap().known.remove(&attempt);
-                }
-            }
-        }
-    }
-
-    fn execute(&mut self, machine: &MachineId, order: StageOrder) {
-        let agent = self.agents.get_mut(machine).unwrap();
-        assert!(agent.connected, "an order to a machine out of contact");
-        assert_eq!(order.boot_id, format!("boot {}", agent.boot));
-        let attempt = order.attempt.clone();
-        assert!(agent.executed.insert(attempt.clone()), "executed twice: {attempt}");
-        agent.known.insert(attempt, (StageReport::Accepted, 0));
-        agent.order = Some(order);
     }
 }

@@ -8,19 +8,19 @@ use xrdtest_orchestrator::{Effect, RunPhase, RunStatus};
 pub(crate) fn effect(effect: &Effect, lines: &mut Vec<String>) {
     match effect {
         Effect::Persist(events) => {
-            lines.extend(events.iter().map(|event| format!("* {}", event_line(&event.body))))
+            lines.extend(events.iter().map(|event| format!("* {}", event_line(&event.body))));
         }
         Effect::StartInstance { hypervisor, instance, .. } => {
-            lines.push(format!("start {instance} on {hypervisor}"))
+            lines.push(format!("start {instance} on {hypervisor}"));
         }
         Effect::StopInstance { hypervisor, instance } => {
-            lines.push(format!("stop {instance} on {hypervisor}"))
+            lines.push(format!("stop {instance} on {hypervisor}"));
         }
         Effect::Order { machine, order } => {
             lines.push(format!("order {}: {}", machine.host, stage(order.attempt.stage)));
         }
         Effect::EndStage { machine, attempt, cause, reason } => {
-            lines.push(format!("end {}: {}, {cause}: {reason}", machine.host, stage(attempt.stage)))
+            lines.push(format!("end {}: {}, {cause}: {reason}", machine.host, stage(attempt.stage)));
         }
         Effect::Forget { machine, attempt } => {
             lines.push(format!("forget {}: {}", machine.host, stage(attempt.stage)));

@@ -57,7 +57,7 @@ impl World {
             match known.state.clone() {
                 MadeState::Made => self.report_instance(name, &id, InstanceReport::Made),
                 MadeState::Failed(detail) => {
-                    self.report_instance(name, &id, InstanceReport::Failed { detail })
+                    self.report_instance(name, &id, InstanceReport::Failed { detail });
                 }
                 MadeState::Making | MadeState::Stopping => {}
             }

@@ -182,9 +182,9 @@ impl World {
                 }
             }
             Happening::Hello { peer, link, input } => self.hello(peer, link, input),
-            Happening::ToPeer { peer, link, effect } => self.to_peer(&peer, link, effect),
+            Happening::ToPeer { peer, link, effect } => self.reach_peer(&peer, link, effect),
             Happening::EngineNotices { peer, link, orderly, last } => {
-                self.engine_notices(&peer, link, orderly, last)
+                self.engine_notices(&peer, link, orderly, last);
             }
             Happening::PeerNotices { peer, link } => self.peer_notices(peer, link),
             Happening::PeerConnects { peer } => self.peer_connects(peer),
@@ -197,7 +197,7 @@ impl World {
             Happening::Report { attempt } => self.tell_report(&attempt),
             Happening::Output { attempt } => self.tell_output(&attempt),
             Happening::Instance { hypervisor, instance, report } => {
-                self.tell_instance(&hypervisor, &instance, report)
+                self.tell_instance(&hypervisor, &instance, report);
             }
             Happening::MachineUp { machine } => self.machine_up(&machine),
             Happening::InstanceRemoved { hypervisor, instance } => self.removed(&hypervisor, &instance),
@@ -248,7 +248,7 @@ impl World {
         self.after(delay, Happening::ToPeer { peer: peer.clone(), link, effect });
     }
 
-    fn to_peer(&mut self, peer: &Peer, link: u64, effect: Effect) {
+    fn reach_peer(&mut self, peer: &Peer, link: u64, effect: Effect) {
         if self.link_of(peer).is_some_and(|believed| *believed == Some(link)) {
             match peer {
                 Peer::Machine(id) => self.agent_hears(id, effect),
