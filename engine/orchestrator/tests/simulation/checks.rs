@@ -53,6 +53,10 @@ impl World {
             let left: Vec<_> = hypervisor.instances.keys().collect();
             assert!(left.is_empty(), "left on {name}: {left:?}");
         }
+        for instance in &self.told_to_start {
+            let gone = self.told_to_stop.contains(instance) || self.vanished.contains(instance);
+            assert!(gone, "{instance} was never told to stop");
+        }
         assert!(self.engine.core().is_idle(), "{:#?}", self.engine.core().instances());
         for run in self.plans.keys() {
             let told = self.told(run);

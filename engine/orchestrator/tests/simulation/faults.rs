@@ -95,6 +95,7 @@ impl World {
             if self.rng.chance(300) {
                 self.say(|| format!("    {instance} is gone"));
                 self.vanish(&name, &instance);
+                self.vanished.insert(instance);
             }
         }
     }

@@ -114,6 +114,8 @@ pub(crate) struct World {
     pub(crate) submitted: BTreeMap<RunId, u64>,
     pub(crate) told_to_stop: BTreeSet<InstanceId>,
     pub(crate) told_to_start: BTreeSet<InstanceId>,
+    /// Instances that did not survive a restart of their hypervisor.
+    pub(crate) vanished: BTreeSet<InstanceId>,
 }
 
 /// Virtual time begins here, in milliseconds.
@@ -138,6 +140,7 @@ impl World {
             submitted: BTreeMap::new(),
             told_to_stop: BTreeSet::new(),
             told_to_start: BTreeSet::new(),
+            vanished: BTreeSet::new(),
         };
         setup::set_up(&mut world);
         world
