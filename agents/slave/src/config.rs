@@ -96,6 +96,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_shipped_example_is_valid_and_tells_the_defaults() {
+        let shipped = include_str!("../slave.toml");
+        let config: Config = toml::from_str(shipped).unwrap();
+        let is_setting =
+            |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ");
+        let spelled_out = shipped.lines().map(|line| match line.strip_prefix('#') {
+            Some(setting) if is_setting(setting) => setting,
+            _ => line,
+        });
+        let all: Config = toml::from_str(&spelled_out.collect::<Vec<_>>().join("\n")).unwrap();
+        assert_eq!(all.tags.len(), 3);
+        let all = Config { tags: BTreeMap::new(), ..all };
+        assert_eq!(all, config);
+    }
+
+    #[test]
     fn defaults_and_positions() {
         let config: Config =
             toml::from_str("engine = '192.168.127.1:20000'\n[tags]\nport = '8080'\n").unwrap();

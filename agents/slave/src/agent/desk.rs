@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
-use xrdtest_model::order::{FinishedReport, StageOrder, StageReport};
+use xrdtest_model::order::{FinishedReport, StageReport};
 use xrdtest_model::{AttemptId, MachineId};
 use xrdtest_protocol::client::{self, SlaveSession};
 use xrdtest_protocol::message::{EngineToSlave, Hello, SlaveToEngine};
@@ -16,7 +16,7 @@ use xrdtest_protocol::stream::Streams;
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Credentials, ProtocolError};
 
-use super::attend::{Grown, attend, lost_without_trace};
+use super::attend::{Grown, attend};
 use super::join::BackOff;
 use super::setup::Stop;
 use super::upload::{FileKey, upload};
@@ -24,14 +24,13 @@ use super::{AgentError, Place, system};
 use crate::config::Config;
 use crate::stage::wire::Command;
 use crate::stage::{Assignment, StageFolder};
-use crate::tags::Tags;
 
 /// Before an upload that the engine did not take is tried again.
 const UPLOAD_AGAIN: Duration = Duration::from_secs(1);
 
 /// One attempt on this machine.
 #[derive(Debug)]
-struct Stage {
+pub(super) struct Stage {
     folder: StageFolder,
     report: Option<FinishedReport>,
     grown: watch::Receiver<Grown>,
@@ -45,7 +44,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn says(&self) -> StageReport {
+    pub(super) fn says(&self) -> StageReport {
         match &self.report {
             None => StageReport::Accepted,
             Some(report) => StageReport::Finished(Box::new(report.clone())),
@@ -59,11 +58,11 @@ type Uploaded = Result<(AttemptId, FileKey, Result<(), ProtocolError>), JoinErro
 /// See the module.
 #[derive(Debug)]
 pub struct Desk {
-    config: Config,
-    place: Arc<Place>,
+    pub(super) config: Config,
+    pub(super) place: Arc<Place>,
     credentials: Credentials,
-    machine: MachineId,
-    stages: HashMap<AttemptId, Stage>,
+    pub(super) machine: MachineId,
+    pub(super) stages: HashMap<AttemptId, Stage>,
     attended: JoinSet<(AttemptId, FinishedReport)>,
     uploads: JoinSet<(AttemptId, FileKey, Result<(), ProtocolError>)>,
 }
@@ -247,72 +246,7 @@ impl Desk {
         Some(SlaveToEngine::Report { attempt, report })
     }
 
-    /// Carries an order out, unless the attempt is known: then the answer is what is known.
-    fn on_order(&mut self, order: StageOrder) -> StageReport {
-        if let Some(stage) = self.stages.get(&order.attempt) {
-            return stage.says();
-        }
-        let attempt = order.attempt.clone();
-        match self.accept(order) {
-            Ok(()) => StageReport::Accepted,
-            Err(why) => {
-                tracing::error!(%attempt, %why, "an order was not carried out");
-                StageReport::Finished(Box::new(lost_without_trace(why)))
-            }
-        }
-    }
-
-    fn accept(&mut self, order: StageOrder) -> Result<(), String> {
-        let attempt = &order.attempt;
-        if attempt.machine != self.machine {
-            return Err(format!("the order is for {}, this is {}", attempt.machine, self.machine));
-        }
-        if order.boot_id != self.place.boot_id {
-            return Err("the machine was started anew since the stage was ordered".to_owned());
-        }
-        let name = attempt.folder_name();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if name.starts_with('.') || !name.chars().all(plain) {
-            return Err(format!("`{name}` cannot name a folder"));
-        }
-        let work =
-            self.begin_run(attempt.run.as_str()).map_err(|error| format!("no working directory: {error}"))?;
-        let mut order = order;
-        let mut of_machine = self.config.tags.clone();
-        of_machine.insert("slavename".to_owned(), self.machine.host.clone());
-        let tags = Tags::new(&order.tags, &of_machine);
-        let mut script = (*order.script).clone();
-        script.text = tags.replace(&script.text);
-        order.script = Arc::new(script);
-        order.logs = order.logs.iter().map(|path| tags.replace(path)).collect();
-        let folder = self.place.stage(&name);
-        let assignment = Assignment { order, work };
-        folder.create(&assignment).map_err(|error| format!("the order could not be journaled: {error}"))?;
-        tracing::info!(attempt = %assignment.order.attempt, "a stage begins");
-        self.take_up(folder, assignment);
-        Ok(())
-    }
-
-    /// The run's working directory. With the first order of a run, what earlier runs left is cleared away.
-    fn begin_run(&self, run: &str) -> std::io::Result<std::path::PathBuf> {
-        let work = self.place.work(run);
-        if !work.exists() {
-            for entry in std::fs::read_dir(self.place.runs())?.flatten() {
-                let name = entry.file_name();
-                let in_use = |attempt: &AttemptId| name.to_str() == Some(attempt.run.as_str());
-                if !self.stages.keys().any(in_use) {
-                    tokio::task::spawn_blocking(move || std::fs::remove_dir_all(entry.path()));
-                }
-            }
-            let mut book = self.place.book.lock().unwrap_or_else(PoisonError::into_inner);
-            book.begin_run();
-            self.place.save_book(&book);
-            std::fs::create_dir_all(&work)?;
-        }
-        Ok(work)
-    }
-
-    fn take_up(&mut self, folder: StageFolder, assignment: Assignment) {
+    pub(super) fn take_up(&mut self, folder: StageFolder, assignment: Assignment) {
         let attempt = assignment.order.attempt.clone();
         let (grown, grown_receiver) = watch::channel(Grown::default());
         let (commands, command_receiver) = mpsc::unbounded_channel();

@@ -6,6 +6,7 @@
 pub mod attend;
 pub mod desk;
 pub mod join;
+mod orders;
 pub mod setup;
 pub mod upload;
 

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::sys::signal::SigSet;
 use signal_hook::consts::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU,
     SIGURG, SIGUSR1, SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
@@ -27,12 +28,14 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes over the signals of this process: CHLD and TERM wake, every other one that can be caught is caught and
+    /// Takes over the signals of this process: none is blocked, CHLD and TERM wake, every other one that can be caught is caught and
     /// means nothing, so that neither a closed terminal nor an inherited setting reaches the children.
     ///
     /// # Errors
     /// Where no socket pair can be had or the system refuses a handler.
     pub fn take_over() -> std::io::Result<Self> {
+        // Children inherit what is blocked.
+        SigSet::empty().thread_set_mask()?;
         let (wake, sender) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         let terminate = Arc::new(AtomicBool::new(false));

@@ -123,7 +123,7 @@ impl StageFolder {
     /// Where the system refuses.
     pub fn accept(&self) -> io::Result<Option<UnixListener>> {
         let pid = std::process::id();
-        let socket = format!("socket.{pid}");
+        let socket = socket_name();
         let listener = self.listen(&socket)?;
         let draft = format!("accepted.{pid}");
         self.write_whole(&draft, &Accepted { pid, socket: socket.clone() })?;
@@ -157,6 +157,11 @@ impl StageFolder {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Removes the socket of this process: nobody answers there any more.
+    pub fn retire(&self) {
+        let _ = fs::remove_file(self.path.join(socket_name()));
     }
 
     fn listen(&self, name: &str) -> io::Result<UnixListener> {
@@ -226,4 +231,8 @@ impl StageFolder {
 /// Where this process has its space for the outcome. Another supervisor, which finds the attempt taken, has its own.
 fn reserve() -> String {
     format!("outcome.{}.new", std::process::id())
+}
+
+fn socket_name() -> String {
+    format!("socket.{}", std::process::id())
 }

@@ -71,12 +71,11 @@ pub fn launch(folder: &StageFolder, assignment: &Assignment) -> Result<Launched,
     command
         .env_clear()
         .envs(environment(&assignment.order))
-        .current_dir(&assignment.work)
         .stdin(Stdio::from(null))
         .stdout(Stdio::from(write))
         .stderr(Stdio::from(error_side))
         .process_group(0);
-    match spawn(&mut command) {
+    match spawn_in(&assignment.work, &mut command)? {
         Ok(child) => Ok(Launched { pid: i32::try_from(child.id()).unwrap_or(i32::MAX), output: read }),
         Err(error) => Err(refusal(&error, interpreter)),
     }
@@ -130,6 +129,20 @@ fn interpreter(text: &str) -> Result<&str, &'static str> {
     }
 }
 
+/// Starts the process in a directory. This process goes there for the moment, because a `Command` that is to change
+/// the directory is, in a static program, started by a call that hands a file that the kernel refuses to a shell.
+fn spawn_in(work: &Path, command: &mut Command) -> Result<io::Result<std::process::Child>, Refusal> {
+    let go = |to: &Path| {
+        std::env::set_current_dir(to)
+            .map_err(|error| Refusal::machine(&format!("cannot go to {}", to.display()), error))
+    };
+    go(work)?;
+    let started = spawn(command);
+    // From here on this process stands in nobody's way.
+    go(Path::new("/"))?;
+    Ok(started)
+}
+
 /// Starts the process. "Text file busy" can't happen by what this program does, but a backup or a scanner may have
 /// the file open for a moment.
 fn spawn(command: &mut Command) -> io::Result<std::process::Child> {
@@ -142,6 +155,15 @@ fn spawn(command: &mut Command) -> io::Result<std::process::Child> {
         }
     }
     command.spawn()
+}
+
+/// The kernel takes a `#!` line of at most 255 bytes; a longer one need not be repeated.
+fn shortened(interpreter: &str) -> String {
+    let mut short: String = interpreter.chars().take(255).collect();
+    if short.len() < interpreter.len() {
+        short.push('…');
+    }
+    short
 }
 
 fn refusal(error: &io::Error, interpreter: &str) -> Refusal {
@@ -172,7 +194,7 @@ fn refusal(error: &io::Error, interpreter: &str) -> Refusal {
         ),
         Some(Errno::NOEXEC) => Refusal::script(
             NOT_EXECUTABLE,
-            format!("its interpreter `{interpreter}` is not a program for this machine"),
+            format!("its interpreter `{}` is not a program for this machine", shortened(interpreter)),
         ),
         Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => {
             Refusal::machine("no room for another process", io::Error::other(error.to_string()))

@@ -172,6 +172,7 @@ impl Supervisor {
             let tell_at = length.and_then(|length| self.clients.tell_length(Instant::now(), length));
             self.write_outcome_when_due();
             if self.may_go() {
+                self.folder.retire();
                 return Ok(());
             }
             self.wait(tell_at)?;

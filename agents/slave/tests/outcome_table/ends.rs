@@ -2,6 +2,15 @@
 
 use super::{Case, case};
 
+/// The kernel reads 255 bytes of the line. Whoever hands what it refuses to a shell runs the script all the same.
+const TOO_LONG: &str = concat!(
+    "#!/bin/sh",
+    "////////////////////////////////////////////////////////////////////////////////////////////////////",
+    "////////////////////////////////////////////////////////////////////////////////////////////////////",
+    "////////////////////////////////////////////////////////////////////////////////////////////////////",
+    "sh\necho hello\n",
+);
+
 pub(super) const CASES: &[Case] = &[
     case("exit_0", "#!/bin/bash\nexit 0\n").is(b""),
     case("exit_1", "#!/bin/bash\nexit 1\n").fails(1),
@@ -26,6 +35,7 @@ pub(super) const CASES: &[Case] = &[
         .cannot_be_executed(126, "its interpreter `/etc` is a folder"),
     case("interpreter_not_executable", "#!/etc/passwd\necho hello\n")
         .cannot_be_executed(126, "its interpreter `/etc/passwd` is not executable"),
+    case("interpreter_too_long", TOO_LONG).cannot_be_executed(126, "is not a program for this machine"),
     // Signals that the system did not send.
     case("signal_term", "#!/bin/bash\nkill -TERM $$\nsleep 100\n").killed(15, "signal 15 (SIGTERM)"),
     case("signal_kill", "#!/bin/bash\necho before\nkill -KILL $$\n")
