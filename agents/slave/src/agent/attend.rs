@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::process::Stdio;
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -20,6 +21,7 @@ use crate::stage::{Assignment, StageFolder};
 
 /// Supervisors that are started for one attempt until one of them accepts it.
 const TRIES: u32 = 3;
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 /// How much of an attempt's output there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +50,12 @@ pub async fn attend(
 ) -> FinishedReport {
     let recorded = folder.read::<Record>("report.json").ok().flatten();
     let record = match recorded {
-        Some(record) => record,
+        Some(record) => {
+            if let Some(update) = &record.logs {
+                place.book.lock().unwrap_or_else(PoisonError::into_inner).apply(update);
+            }
+            record
+        }
         None => {
             let outcome = outcome(&place, &folder, &assignment, &grown, &mut commands).await;
             let outcome =
@@ -60,11 +67,6 @@ pub async fn attend(
             through.await.unwrap_or(fallback)
         }
     };
-    if let Some(update) = &record.logs {
-        let mut book = place.book.lock().unwrap_or_else(PoisonError::into_inner);
-        book.apply(update);
-        place.save_book(&book);
-    }
     grown.send_replace(Grown { length: record.report.output_length, whole: true });
     record.report
 }
@@ -98,8 +100,16 @@ async fn outcome(
             }
         } else if tries < TRIES {
             tries += 1;
-            let (stream, child) = start_supervisor(place, folder)?;
-            (stream, Some(child))
+            match start_supervisor(place, folder) {
+                Ok((stream, child)) => (stream, Some(child)),
+                // What ran before may have left no room for another process; that may pass.
+                Err(error) if tries < TRIES => {
+                    tracing::warn!(%error, "cannot start a supervisor; trying again");
+                    tokio::time::sleep(TRY_AGAIN).await;
+                    continue;
+                }
+                Err(error) => return Ok(lost(folder, format!("no supervisor could be started: {error}"))),
+            }
         } else {
             return Ok(lost(folder, format!("no supervisor could be started{}", complaints(folder))));
         };
@@ -184,6 +194,8 @@ fn settle(place: &Place, folder: &StageFolder, assignment: &Assignment, outcome:
     if let Err(error) = folder.write_whole("report.json", &record) {
         tracing::warn!(%error, attempt = %order.attempt, "cannot write the report down");
     }
+    // Should the agent die just here, the next one takes the collection over from the report.
+    place.save_book(&book);
     record
 }
 
@@ -202,8 +214,13 @@ fn complaints(folder: &StageFolder) -> String {
 
 /// The report on an attempt whose end nobody knows; what there is of its output still counts.
 fn lost(folder: &StageFolder, why: impl Into<String>) -> FinishedReport {
+    let output = std::fs::metadata(folder.output());
+    let accepted = std::fs::metadata(folder.path().join("accepted")).and_then(|accepted| accepted.modified());
+    let started =
+        accepted.unwrap_or_else(|_| SystemTime::now()).duration_since(UNIX_EPOCH).unwrap_or_default();
     FinishedReport {
-        output_length: std::fs::metadata(folder.output()).map_or(0, |metadata| metadata.len()),
+        started: Timestamp::from_millis(xrdtest_model::time::millis(started)),
+        output_length: output.map_or(0, |output| output.len()),
         ..lost_without_trace(why)
     }
 }
