@@ -53,7 +53,7 @@ struct Agent {
 }
 
 impl Lab {
-    fn new(restarting: bool) -> Self {
+    pub(crate) fn new(restarting: bool) -> Self {
         Self {
             core: Orchestrator::new(Config::default()),
             now: Timestamp::from_millis(1_000_000_000),
@@ -105,6 +105,20 @@ impl Lab {
         };
         self.hypervisors.insert(name.into(), known);
         self.hypervisor(name, ability);
+    }
+
+    /// The world of a journal that was not made here.
+    pub(crate) fn has_machines(
+        &mut self,
+        name: &str,
+        ability: Ability,
+        instance: &str,
+        machines: Vec<MachineId>,
+    ) {
+        let instances = BTreeSet::from([instance.into()]);
+        let known = Hypervisor { ability, connected: false, instances };
+        self.hypervisors.insert(name.into(), known);
+        self.agents.extend(machines.into_iter().map(|machine| (machine, Agent::default())));
     }
 
     pub(crate) fn hypervisor_leaves(&mut self, name: &str) {
@@ -342,6 +356,13 @@ impl Lab {
         self.agents[&self.machine(machine)].order.clone().expect("nothing ordered")
     }
 
+    /// All machines without contact.
+    pub(crate) fn away(&self) -> Vec<String> {
+        let away = self.agents.iter().filter(|(_, agent)| !agent.connected);
+        away.map(|(machine, _)| machine.to_string()).collect()
+    }
+
+    /// All machines in contact for which a barrier waits.
     fn busy(&self) -> Vec<String> {
         let runs = self.core.runs();
         let waited: Vec<String> = runs

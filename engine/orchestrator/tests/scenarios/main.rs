@@ -18,4 +18,6 @@ mod limits;
 mod outcomes;
 mod placement;
 mod reports;
+mod restarts;
+mod torn;
 mod trace;

@@ -1,5 +1,7 @@
 //! Inputs to the core and its effects carried out.
 
+use std::time::Duration;
+
 use xrdtest_model::{HypervisorName, MachineId, StageOrder, StageReport};
 use xrdtest_orchestrator::{Config, Effect, Input, Orchestrator};
 
@@ -38,6 +40,19 @@ impl Lab {
                 self.tell_outputs(&machine);
             }
         }
+    }
+
+    /// The engine is away for so long; then it has its journal, and nobody is connected.
+    pub(crate) fn down(&mut self, seconds: u64) {
+        self.agents.values_mut().for_each(|agent| agent.connected = false);
+        self.hypervisors.values_mut().for_each(|known| known.connected = false);
+        self.now = self.now.after(Duration::from_secs(seconds));
+        self.restart();
+    }
+
+    /// The engine's process is stopped for so long, and looks at nothing.
+    pub(crate) fn stall(&mut self, seconds: u64) {
+        self.now = self.now.after(Duration::from_secs(seconds));
     }
 
     pub(super) fn hello(&self, name: &HypervisorName) -> Input {
