@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use xrdtest_model::event::{InstanceState, StageResult};
+use xrdtest_model::event::{InstanceState, Placement, StageResult};
 use xrdtest_model::{AttemptId, EndCause, EventBody, HypervisorName, InstanceId, RunId, StageOrder};
 
 use crate::rules::CutOff;
@@ -18,8 +18,9 @@ enum Due {
 }
 
 impl Orchestrator {
-    /// Effects that belong to an event itself, as opposed to those that follow from the state after it.
-    pub(crate) fn before(&mut self, body: &EventBody) {
+    /// The effects of an event itself, asked before it is applied; [`Self::dispatch`] has those that follow from the
+    /// state afterwards.
+    pub(crate) fn effects_of(&mut self, body: &EventBody) {
         match body {
             EventBody::RunQueued { run, .. } => self.touched.run(run),
             EventBody::RunPlaced { run, instances } => {
@@ -42,7 +43,7 @@ impl Orchestrator {
         }
     }
 
-    fn start_instances(&mut self, id: &RunId, placements: &[xrdtest_model::event::Placement]) {
+    fn start_instances(&mut self, id: &RunId, placements: &[Placement]) {
         let Some(run) = self.state.runs.get(id) else {
             return;
         };

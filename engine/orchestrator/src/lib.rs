@@ -132,7 +132,7 @@ impl Orchestrator {
         }
         self.world.awake = now;
         self.world.ordered.clear();
-        let earliest = before(now, late_after);
+        let earliest = earlier(now, late_after);
         for link in self.world.links.values_mut() {
             if let Contact::Out { last, .. } = &mut link.contact {
                 *last = (*last).max(earliest);
@@ -147,7 +147,7 @@ impl Orchestrator {
     /// The only way in which durable state changes while the core lives.
     fn record(&mut self, body: EventBody) {
         let event = Event { number: self.state.last_number + 1, at: self.world.now, body };
-        self.before(&event.body);
+        self.effects_of(&event.body);
         self.state.apply(&event);
         self.events.push(event);
     }
@@ -214,6 +214,6 @@ impl Orchestrator {
 }
 
 /// A time so much earlier.
-fn before(time: Timestamp, duration: std::time::Duration) -> Timestamp {
+fn earlier(time: Timestamp, duration: std::time::Duration) -> Timestamp {
     Timestamp::from_millis(time.as_millis().saturating_sub(xrdtest_model::time::millis(duration)))
 }

@@ -9,7 +9,7 @@ use xrdtest_model::{
 
 use crate::state::Run;
 use crate::world::Link;
-use crate::{Effect, Orchestrator, before};
+use crate::{Effect, Orchestrator, earlier};
 
 impl Orchestrator {
     /// A report outside of the contact is not believed; it comes again with the next connection.
@@ -123,7 +123,7 @@ fn result(run: &Run, attempt: &AttemptId, report: FinishedReport, now: Timestamp
 fn started(ordered: Timestamp, now: Timestamp, told: Timestamp, duration_ms: u64) -> Timestamp {
     match told >= ordered && told <= now {
         true => told,
-        false => before(now, Duration::from_millis(duration_ms)).max(ordered),
+        false => earlier(now, Duration::from_millis(duration_ms)).max(ordered),
     }
 }
 

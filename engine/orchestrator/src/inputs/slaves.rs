@@ -3,7 +3,7 @@
 use xrdtest_model::{AttemptId, MachineId, StageReport, Timestamp};
 
 use crate::world::{Arrived, Contact, Link};
-use crate::{Orchestrator, before};
+use crate::{Orchestrator, earlier};
 
 impl Orchestrator {
     /// Whatever was on its way on an earlier connection is not any more: the agent has said what it has.
@@ -31,7 +31,7 @@ impl Orchestrator {
         }
         // News of an absence that comes late says more about the engine than about the machine.
         let now = self.world.now;
-        let last = last.max(before(now, self.config.late_after)).min(now);
+        let last = last.max(earlier(now, self.config.late_after)).min(now);
         if let Some(link) = self.world.links.get_mut(machine) {
             link.contact = Contact::Out { last, orderly };
         }

@@ -29,7 +29,8 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
-    /// What follows for a run from the news about the machines in the scope. Asked again after these events are applied, until nothing follows any more.
+    /// What follows for a run from the news about the machines in the scope. Asked again after these events are applied,
+    /// until nothing follows any more.
     pub(crate) fn decide(self, run: &Run, scope: &Scope) -> Vec<EventBody> {
         if run.placed.is_none() {
             return self.decide_waiting(run);
