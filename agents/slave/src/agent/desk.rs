@@ -17,7 +17,7 @@ use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Credentials, ProtocolError};
 
 use super::attend::{Grown, attend};
-use super::join::BackOff;
+use super::join::{BackOff, NO_ANSWER};
 use super::setup::Stop;
 use super::upload::{FileKey, upload};
 use super::{AgentError, Place, system};
@@ -121,7 +121,11 @@ impl Desk {
                 known: known.clone(),
             };
             let (engine, credentials) = (self.config.engine, self.credentials.clone());
-            let connect = async { client::connect(engine, &credentials, &hello).await };
+            let patience = back_off.patience();
+            let connect = async {
+                let connected = tokio::time::timeout(patience, client::connect(engine, &credentials, &hello));
+                connected.await.unwrap_or(Err(NO_ANSWER))
+            };
             let trouble = match self.meanwhile(connect, stop).await {
                 None => return,
                 Some(Ok(session)) => {

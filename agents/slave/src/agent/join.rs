@@ -9,19 +9,32 @@ use xrdtest_protocol::{Credentials, Identity, JoinToken, ProtocolError, client};
 use super::{AgentError, Place};
 use crate::config::Config;
 
-/// Waiting times between two tries to reach the engine.
+/// What became of a try that took too long.
+pub(super) const NO_ANSWER: ProtocolError = ProtocolError::Closed("not, but did not answer in time");
+
+/// Waiting times around the tries to reach the engine.
 #[derive(Debug)]
 pub struct BackOff {
     next: Duration,
+    patience: Duration,
 }
 
 impl BackOff {
     const FIRST: Duration = Duration::from_millis(200);
     const LONGEST: Duration = Duration::from_secs(5);
+    const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 
     /// Begins with the shortest.
     pub fn new() -> Self {
-        Self { next: Self::FIRST }
+        Self { next: Self::FIRST, patience: Self::FIRST_PATIENCE }
+    }
+
+    /// How long this try may take. A packet to an engine that was just being started is lost, and QUIC repeats it
+    /// ever more rarely: a new try is answered sooner. An engine that is only slow gets more time with each.
+    pub fn patience(&mut self) -> Duration {
+        let patience = self.patience;
+        self.patience = (self.patience * 2).min(client::CONNECT_TIMEOUT);
+        patience
     }
 
     /// How long to wait now; the next time it is longer. Up to a quarter is left to chance, so that many agents
@@ -80,6 +93,7 @@ async fn join(config: &Config, file: &Path) -> Result<Credentials, AgentError> {
         text.parse().map_err(protocol(format!("the join token in {} cannot be used", file.display())))?;
     let mut back_off = BackOff::new();
     loop {
+        // Not cut short: the engine may have taken the token already, and takes it once.
         match client::join(config.engine, &token).await {
             Ok(credentials) => return Ok(credentials),
             Err(error) if error.is_final() => {
