@@ -85,7 +85,6 @@ async fn a_stage_from_join_to_forget() {
     contact.order(&order).await;
     assert_eq!(contact.report(&attempt).await, StageReport::Finished(Box::new(report)));
     assert_eq!(ran(&lab), "ran\n");
-
     let folder = lab.path("state/stages").join(attempt.folder_name());
     assert!(folder.exists());
     contact.send(EngineToSlave::Forget { attempt: attempt.clone() }).await;
