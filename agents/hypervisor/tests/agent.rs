@@ -16,7 +16,7 @@ use support::{Lab, cluster, instance};
 use tokio_util::sync::CancellationToken;
 use xrdtest_hypervisor::agent::Agent;
 use xrdtest_hypervisor::provider::Provider;
-use xrdtest_hypervisor::sandbox::AGENT_PORT;
+use xrdtest_hypervisor::relay::AGENT_PORT;
 use xrdtest_model::{InstanceId, MachineId};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{self, Receiver, Sender};

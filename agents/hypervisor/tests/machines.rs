@@ -132,6 +132,44 @@ async fn a_machine_is_made_from_this_machines_files_and_keeps_its_own() {
     lab.sandbox.stop(&id).await.unwrap();
 }
 
+const MOUNT_POINT: &str = "XRDTEST_TEST_MOUNT_POINT";
+
+/// No test of its own: run by the test below where a file system is mounted at the mount point.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "started by another test"]
+async fn with_a_file_system_of_its_own() {
+    let Ok(at) = std::env::var(MOUNT_POINT) else { return };
+    let lab = Lab::with(|config| config.hidden = vec![Path::new(&at).join("hidden")]).await;
+    let id = instance("mounted");
+    let _sockets = lab.start(&id, &cluster(1)).await.unwrap();
+    let m1 = "m1.xrd.test";
+    assert_eq!(lab.good(&id, m1, &format!("cd {at}; cat seen; ls hidden; stat -c %a .")), "yes\n751");
+    lab.good(&id, m1, &format!("echo changed > {at}/seen; rm -r {at}/hidden; touch {at}/new"));
+    assert_eq!(std::fs::read_to_string(Path::new(&at).join("seen")).unwrap(), "yes\n");
+    assert!(!Path::new(&at).join("new").exists());
+    lab.sandbox.stop(&id).await.unwrap();
+    assert_eq!(lab.left(&id), [""; 0]);
+}
+
+#[test]
+fn file_systems_below_the_root_are_there_with_layers_of_their_own() {
+    let content = tempfile::tempdir_in("/var/lib").unwrap();
+    let mount_point = tempfile::tempdir_in("/srv").unwrap();
+    std::fs::create_dir(content.path().join("hidden")).unwrap();
+    std::fs::write(content.path().join("hidden/secret"), "x").unwrap();
+    std::fs::write(content.path().join("seen"), "yes\n").unwrap();
+    std::fs::set_permissions(content.path(), std::os::unix::fs::PermissionsExt::from_mode(0o751)).unwrap();
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c"])
+        .arg("mount --bind \"$0\" \"$1\" && shift && exec \"$@\"")
+        .args([content.path(), mount_point.path(), &std::env::current_exe().unwrap()])
+        .args(["--exact", "with_a_file_system_of_its_own", "--ignored"])
+        .env(MOUNT_POINT, mount_point.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", support::text(&output));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn disks_are_mounted_fresh_with_user_attributes() {
     let lab = Lab::new().await;

@@ -24,6 +24,11 @@ use xrdtest_model::plan::ClusterPlan;
 use crate::provider::RelaySockets;
 use listener::Door;
 
+/// The UDP port of the relay at the network's own address: where the slave agents find the engine.
+pub const AGENT_PORT: u16 = 20_220;
+/// The TCP port of the relay at the network's own address: @port@.
+pub const HTTP_PORT: u16 = 8080;
+
 /// Bytes of a file that scripts may fetch, at most.
 pub const FILE_LIMIT: u64 = 64 << 20;
 

@@ -20,6 +20,7 @@ use super::garbage::runc_root;
 use super::namespace;
 use super::network;
 use super::root::Root;
+use crate::relay::{AGENT_PORT, HTTP_PORT};
 
 /// Bytes of a console that an error shows at most.
 const CONSOLE_TAIL: u64 = 4096;
@@ -105,10 +106,9 @@ fn furnish(blueprint: &Blueprint, host: &HostPlan, files: &Path) -> Result<Root,
     root.write("/etc/hostname", format!("{}\n", host.name).as_bytes(), 0o644)?;
     // Without a name server every question is answered from /etc/hosts or refused at once.
     root.write("/etc/resolv.conf", b"", 0o644)?;
-    let slave =
-        files::slave_config(cluster, host, network::AGENT_PORT, network::HTTP_PORT).map_err(|error| {
-            SandboxError::step("write the slave agent's configuration", std::io::Error::other(error))
-        })?;
+    let slave = files::slave_config(cluster, host, AGENT_PORT, HTTP_PORT).map_err(|error| {
+        SandboxError::step("write the slave agent's configuration", std::io::Error::other(error))
+    })?;
     root.write(files::SLAVE_CONFIG, slave.as_bytes(), 0o600)?;
     let token = blueprint.tokens.get(&host.name).map_or("", String::as_str);
     root.write(files::JOIN_TOKEN, token.as_bytes(), 0o600)?;

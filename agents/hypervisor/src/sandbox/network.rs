@@ -11,11 +11,7 @@ use xrdtest_model::plan::{ClusterPlan, HostPlan, NetworkPlan};
 use super::error::SandboxError;
 use super::namespace;
 use crate::provider::RelaySockets;
-
-/// The UDP port of the relay at the network's own address: where the slave agents find the engine.
-pub const AGENT_PORT: u16 = 20_220;
-/// The TCP port of the relay at the network's own address: @port@.
-pub const HTTP_PORT: u16 = 8080;
+use crate::relay::{AGENT_PORT, HTTP_PORT};
 
 /// Makes the calling thread's network namespace the instance's, with its bridge and the relay's sockets.
 pub(crate) fn create(network: &NetworkPlan) -> Result<(OwnedFd, RelaySockets), SandboxError> {
