@@ -15,6 +15,8 @@ use crate::frame::{FrameReceiver, FrameSender, MAX_HELLO};
 
 /// Bytes of file content per frame, at most.
 pub const CHUNK: usize = 64 << 10;
+/// Bytes of the largest repository file that machines can fetch.
+pub const MAX_FETCHED: u64 = 64 << 20;
 /// Bytes between two acknowledgements, about.
 pub const ACK_EVERY: u64 = 1 << 20;
 

@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+/// Where runs are kept.
+pub(crate) const RUNS: &str = "/var/lib/xrdtest/local";
+/// Where sandbox machines have their files.
+pub(crate) const STATE: &str = "/var/lib/xrdtest/sandbox";
+
 /// Runs distributed test suites on clusters of machines.
 #[derive(Debug, Parser)]
 #[command(name = "xrdtest", version, max_term_width = 100, arg_required_else_help = true)]
@@ -94,8 +99,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub(crate) format: RunFormat,
     /// Keep each run's output, logs and journal in a folder of its own below DIR
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/xrdtest/local")]
+    #[arg(long, value_name = "DIR", default_value = RUNS)]
     pub(crate) output: PathBuf,
+    /// Keep the machines' files below DIR while they run: a local file system such as ext4 or xfs
+    #[arg(long, value_name = "DIR", default_value = STATE)]
+    pub(crate) state: PathBuf,
     /// The slave agent's program [default: beside this program, else /usr/bin/xrdtest-slave]
     #[arg(long, value_name = "FILE", env = "XRDTEST_SLAVE", hide_env = true)]
     pub(crate) slave: Option<PathBuf>,

@@ -30,11 +30,8 @@ impl From<Verdict> for Exit {
     }
 }
 
-/// Says what went wrong, with its causes. A reader that went away (`xrdtest … | head`) is not worth a word.
+/// Says what went wrong, with its causes.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
-    if is_broken_pipe(error) {
-        return Exit::Good;
-    }
     let mut text = format!("{BAD}error{BAD:#}: {error}\n", BAD = anstyle::AnsiColor::Red.on_default().bold());
     for cause in error.chain().skip(1) {
         let _ = writeln!(text, "  because: {cause}");
@@ -43,9 +40,17 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
     Exit::CouldNot
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+/// Writes data to standard output. A reader that has gone (`xrdtest … | head`) is no error, and changes nothing about
+/// what the exit code says.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Says something to people on standard error; where nobody reads it, that does not matter.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
 }

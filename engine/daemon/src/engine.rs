@@ -320,6 +320,7 @@ impl Engine {
         }
         self.status.send_replace(Arc::new(EngineStatus {
             runs: self.core.runs(),
+            hypervisors: self.hypervisors.len(),
             idle: self.core.is_idle(),
             failed: result.as_ref().err().map(|error| format!("the journal can't be written: {error}")),
         }));

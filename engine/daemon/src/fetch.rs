@@ -4,10 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
-use xrdtest_protocol::stream::FetchReply;
-
-/// Bytes of the largest file that is served.
-const LIMIT: u64 = 256 << 20;
+use xrdtest_protocol::stream::{FetchReply, MAX_FETCHED};
 
 /// Reads `path` below `repository`. Links may not lead out of the repository; `.git` is not served.
 pub(crate) async fn read(repository: PathBuf, path: String) -> (FetchReply, Bytes) {
@@ -57,8 +54,8 @@ fn locate(repository: &Path, path: &str) -> Result<PathBuf, FetchReply> {
     }
     match std::fs::metadata(&file) {
         Ok(metadata) if !metadata.is_file() => Err(not_found(path)),
-        Ok(metadata) if metadata.len() > LIMIT => {
-            Err(refused(format!("`{path}` has {} bytes, more than the limit of {LIMIT}", metadata.len())))
+        Ok(metadata) if metadata.len() > MAX_FETCHED => {
+            Err(refused(format!("`{path}` has {} bytes, more than the limit of {MAX_FETCHED}", metadata.len())))
         }
         Ok(_) => Ok(file),
         Err(error) => Err(refused(format!("`{path}` could not be read: {error}"))),

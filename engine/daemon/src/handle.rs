@@ -27,6 +27,8 @@ pub struct OutputChunk {
 pub struct EngineStatus {
     /// The runs that are not over.
     pub runs: Vec<RunStatus>,
+    /// Hypervisor agents in contact.
+    pub hypervisors: usize,
     /// Nothing runs, waits or is left of any instance.
     pub idle: bool,
     /// Why the engine stopped by itself: its journal can't be written any more.

@@ -51,6 +51,11 @@ impl<K: Eq + Hash, M> Registry<K, M> {
         current
     }
 
+    /// How many are connected.
+    pub(crate) fn len(&self) -> usize {
+        self.agents.len()
+    }
+
     /// Sends a message where the agent is connected. Where it is not, the core says it again when it is.
     pub(crate) fn send(&self, name: &K, message: M) {
         if let Some(agent) = self.agents.get(name) {

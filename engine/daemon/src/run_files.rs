@@ -5,6 +5,7 @@
 //! RUNS/RUN/outputs/03-copy_to-run/ds1.xrd.test.log     output of one stage on one machine
 //! RUNS/RUN/logs/03-copy_to-run/ds1.xrd.test/var/log/…  what was new in a log file after that stage
 //! RUNS/RUN/consoles/ds1.xrd.test.log                   the machine's console
+//! RUNS/RUN/engine/journal.jsonl                        the events, where the engine served this run alone
 //! ```
 
 use std::path::{Component, Path, PathBuf};

@@ -171,45 +171,64 @@ fn table(text: &mut String, run: &RunRecord, width: usize) {
     }
     let machines = machines(run);
     let title_width = rows.iter().map(|row| stage_title(&row[0]).chars().count()).max().unwrap_or(0);
-    let columns: Vec<usize> = machines
-        .iter()
-        .map(|machine| {
-            let cells = run.stages.iter().filter(|stage| stage.machine == *machine);
-            cells.map(|stage| cell(stage).0.len()).max().unwrap_or(0).max(short_name(machine).len())
-        })
-        .collect();
+    let columns: Vec<usize> = machines.iter().map(|machine| column_width(run, machine)).collect();
     let wide = title_width + 9 + columns.iter().map(|column| column + 2).sum::<usize>() <= width;
     if wide {
-        let _ = write!(text, "{:title_width$}  {:>7}", "", "");
-        for (machine, column) in machines.iter().zip(&columns) {
-            let _ = write!(text, "  {DIM}{:column$}{DIM:#}", short_name(machine));
-        }
-        text.push('\n');
+        let names = machines.iter().map(|machine| (short_name(machine).to_owned(), DIM));
+        line(text, title_width, "", "", names.zip(columns.iter().copied()));
     }
     for row in &rows {
-        let begin = row.iter().map(|stage| stage.offset_ms).min().unwrap_or(0);
-        let end = row.iter().map(|stage| stage.offset_ms + stage.duration_ms).max().unwrap_or(begin);
-        let ran = row.iter().any(|stage| stage.outcome != Outcome::NotRun);
-        let time = if ran { human(Duration::from_millis(end - begin)) } else { String::new() };
-        let _ = write!(text, "{:title_width$}  {DIM}{time:>7}{DIM:#}", stage_title(&row[0]));
+        let (title, time) = (stage_title(&row[0]), time_of(row));
         if wide {
-            for (machine, column) in machines.iter().zip(&columns) {
+            let cells = machines.iter().map(|machine| {
                 let stage = row.iter().find(|stage| stage.machine == *machine);
-                let (word, style) = stage.map_or_else(|| (String::new(), DIM), cell);
-                let _ = write!(text, "  {style}{word:column$}{style:#}");
-            }
+                stage.map_or_else(|| (String::new(), DIM), cell)
+            });
+            line(text, title_width, &title, &time, cells.zip(columns.iter().copied()));
         } else {
-            let _ = write!(text, "  {}", counted(row));
+            let _ = writeln!(text, "{title:title_width$}  {DIM}{time:>7}{DIM:#}  {}", counted(row));
         }
-        while text.ends_with(' ') {
-            text.pop();
-        }
-        text.push('\n');
     }
     for case in run.cases.iter().filter(|case| case.verdict.is_none()) {
         let _ = writeln!(text, "{:title_width$}  {DIM}not run{DIM:#}", case.name);
     }
     text.push('\n');
+}
+
+/// A line of the table, without blanks at its end.
+fn line(
+    text: &mut String,
+    title_width: usize,
+    title: &str,
+    time: &str,
+    cells: impl Iterator<Item = ((String, Style), usize)>,
+) {
+    let _ = write!(text, "{title:title_width$}  {DIM}{time:>7}{DIM:#}");
+    let mut blanks = 0;
+    for ((word, style), width) in cells {
+        blanks += 2;
+        if !word.is_empty() {
+            let _ = write!(text, "{:blanks$}{style}{word}{style:#}", "");
+            blanks = 0;
+        }
+        blanks += width.saturating_sub(word.chars().count());
+    }
+    text.push('\n');
+}
+
+fn column_width(run: &RunRecord, machine: &str) -> usize {
+    let cells = run.stages.iter().filter(|stage| stage.machine == machine).map(|stage| cell(stage).0.len());
+    cells.max().unwrap_or(0).max(short_name(machine).len())
+}
+
+/// From the first machine's start to the last one's end; empty where none ran.
+fn time_of(row: &[StageRecord]) -> String {
+    if row.iter().all(|stage| stage.outcome == Outcome::NotRun) {
+        return String::new();
+    }
+    let begin = row.iter().map(|stage| stage.offset_ms).min().unwrap_or(0);
+    let end = row.iter().map(|stage| stage.offset_ms + stage.duration_ms).max().unwrap_or(begin);
+    human(Duration::from_millis(end - begin))
 }
 
 /// `31 passed, 1 failed`.

@@ -1,13 +1,11 @@
 //! `xrdtest check`
 
-use std::io::Write;
-
 use anstream::ColorChoice;
 use xrdtest_definitions::LoadOptions;
 use xrdtest_report::findings;
 
 use crate::args::{CheckArgs, CheckFormat};
-use crate::exit::Exit;
+use crate::exit::{Exit, print, say};
 use crate::repository::{name_files, source};
 
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
@@ -18,16 +16,14 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
         definitions += checked.definitions;
         all.append(&mut checked.diagnostics);
     }
-    let mut stdout = anstream::stdout();
-    let color = stdout.current_choice() != ColorChoice::Never;
-    match args.format {
-        CheckFormat::Full => stdout.write_all(findings::full(&all, source, color).as_bytes())?,
-        CheckFormat::Concise => stdout.write_all(findings::concise(&all).as_bytes())?,
-        CheckFormat::Json => stdout.write_all(findings::json(&all).as_bytes())?,
-    }
-    stdout.flush()?;
+    let color = anstream::stdout().current_choice() != ColorChoice::Never;
+    print(&match args.format {
+        CheckFormat::Full => findings::full(&all, source, color),
+        CheckFormat::Concise => findings::concise(&all),
+        CheckFormat::Json => findings::json(&all),
+    })?;
     let looked_at = findings::plural(definitions, "definition");
     let hint = if all.is_empty() { "" } else { "; `xrdtest rule CODE` explains a rule" };
-    writeln!(anstream::stderr(), "{looked_at} checked: {}{hint}", findings::count(&all))?;
+    say(&format!("{looked_at} checked: {}{hint}", findings::count(&all)));
     Ok(if all.iter().any(xrdtest_model::Diagnostic::is_error) { Exit::BadNews } else { Exit::Good })
 }

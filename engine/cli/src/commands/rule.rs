@@ -1,27 +1,21 @@
 //! `xrdtest rule`
 
-use std::io::Write;
-
 use anyhow::anyhow;
 use xrdtest_definitions::rules;
 
 use crate::args::RuleArgs;
-use crate::exit::Exit;
+use crate::exit::{Exit, print};
 
 pub(crate) fn rule(args: &RuleArgs) -> anyhow::Result<Exit> {
-    let mut stdout = anstream::stdout();
-    match &args.code {
+    let text = match &args.code {
         None => {
-            for rule in rules::all() {
-                writeln!(stdout, "{}  {:7}  {}", rule.code, rule.severity, rule.name)?;
-            }
+            let line = |rule: &rules::Rule| format!("{}  {:7}  {}\n", rule.code, rule.severity, rule.name);
+            rules::all().iter().map(line).collect()
         }
-        Some(code) => {
-            let rule = rules::find(code)
-                .ok_or_else(|| anyhow!("there is no rule `{code}`; `xrdtest rule` lists all rules"))?;
-            stdout.write_all(rule.page().as_bytes())?;
-        }
-    }
-    stdout.flush()?;
+        Some(code) => rules::find(code)
+            .ok_or_else(|| anyhow!("there is no rule `{code}`; `xrdtest rule` lists all rules"))?
+            .page(),
+    };
+    print(&text)?;
     Ok(Exit::Good)
 }

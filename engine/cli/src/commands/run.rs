@@ -1,7 +1,6 @@
 //! `xrdtest run`
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -10,8 +9,8 @@ use xrdtest_model::RunPlan;
 use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_report::{findings, junit, summary};
 
-use crate::args::{RunArgs, RunFormat};
-use crate::exit::Exit;
+use crate::args::{RUNS, RunArgs, RunFormat, STATE};
+use crate::exit::{Exit, print, say};
 use crate::local::{Local, LocalRun};
 use crate::repository::{Repository, name_files, source};
 
@@ -29,39 +28,37 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let local = Local::prepare(args)?;
     let runtime = tokio::runtime::Runtime::new().context("no thread for the engine")?;
     let mut records: Vec<RunRecord> = Vec::new();
-    let mut cancelled = false;
+    let mut exit = Exit::Good;
     for (suite, plan) in plans {
-        if cancelled {
-            writeln!(anstream::stderr(), "{suite}: not run, as the run before it was cancelled")?;
+        if exit == Exit::Cancelled {
+            say(&format!("{suite}: not run, as the run before it was cancelled"));
             continue;
         }
         let LocalRun { record, interrupted } = runtime.block_on(local.run(plan))?;
-        cancelled = interrupted;
+        exit = exit.max(record.verdict.into());
+        if interrupted {
+            exit = Exit::Cancelled;
+        }
         if args.format == RunFormat::Text {
-            let mut stdout = anstream::stdout();
-            stdout
-                .write_all(summary::summary(&record, width(), &repeat(args, &suite, &record)).as_bytes())?;
-            writeln!(stdout)?;
+            print(&(summary::summary(&record, width(), &repeat(args, &suite, &record)) + "\n"))?;
         }
         records.push(record);
     }
-    finish(args, records)
+    write_reports(args, records)?;
+    Ok(exit)
 }
 
-/// Writes what was asked for, and decides the exit code: the worst of the runs counts.
-fn finish(args: &RunArgs, records: Vec<RunRecord>) -> anyhow::Result<Exit> {
+/// Writes what was asked for.
+fn write_reports(args: &RunArgs, records: Vec<RunRecord>) -> anyhow::Result<()> {
     if let Some(file) = &args.junit {
         let xml = junit::junit(&records).context("the JUnit report could not be made")?;
-        fs::write(file, xml)
-            .with_context(|| format!("the JUnit report could not be written to {}", file.display()))?;
+        let failed = || format!("the JUnit report could not be written to {}", file.display());
+        fs::write(file, xml).with_context(failed)?;
     }
-    let exit = records.iter().map(|record| Exit::from(record.verdict)).max().unwrap_or(Exit::CouldNot);
     if args.format == RunFormat::Json {
-        let mut stdout = anstream::stdout();
-        serde_json::to_writer_pretty(&mut stdout, &RunsDocument::new(records))?;
-        writeln!(stdout)?;
+        print(&(serde_json::to_string_pretty(&RunsDocument::new(records))? + "\n"))?;
     }
-    Ok(exit)
+    Ok(())
 }
 
 /// The plans of all suites asked for, before any of them is run; `None` where a definition has errors, which are
@@ -104,15 +101,13 @@ fn locate(args: &RunArgs, suite: &str) -> (PathBuf, String) {
 
 /// Says why a suite can't be run.
 fn refuse(root: &Path, error: &SnapshotError) -> anyhow::Result<()> {
-    let mut stderr = anstream::stderr();
     let mut diagnostics = error.diagnostics().to_vec();
     name_files(root, &mut diagnostics)?;
-    let color = stderr.current_choice() != anstream::ColorChoice::Never;
-    stderr.write_all(findings::full(&diagnostics, source, color).as_bytes())?;
+    let color = anstream::stderr().current_choice() != anstream::ColorChoice::Never;
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    writeln!(stderr, "{style}error{style:#}: {error}")?;
+    say(&format!("{}{style}error{style:#}: {error}", findings::full(&diagnostics, source, color)));
     if let Some(help) = error.help() {
-        writeln!(stderr, "  help: {help}")?;
+        say(&format!("  help: {help}"));
     }
     Ok(())
 }
@@ -128,8 +123,14 @@ fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
     }
     cases.dedup();
     words.extend(cases.iter().map(|case| format!("--case {}", quote(case))));
-    if let Some(folder) = &args.definitions {
-        words.push(format!("--definitions {}", quote(&folder.to_string_lossy())));
+    let path = |option: &str, path: &Path| format!("{option} {}", quote(&path.to_string_lossy()));
+    words.extend(args.definitions.as_deref().map(|folder| path("--definitions", folder)));
+    words.extend(args.slave.as_deref().map(|file| path("--slave", file)));
+    if args.output != Path::new(RUNS) {
+        words.push(path("--output", &args.output));
+    }
+    if args.state != Path::new(STATE) {
+        words.push(path("--state", &args.state));
     }
     words.join(" ")
 }

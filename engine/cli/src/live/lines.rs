@@ -1,4 +1,4 @@
-//! Events as lines for people: one when a stage begins, one per machine that did not pass, one when it is over.
+//! Events as lines for people: one per machine that did not pass a stage, one when the stage is over.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ const DIM: Style = Style::new().dimmed();
 /// What has to be remembered between events.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
+    /// Whether it is worth a line that a stage begins: where nothing else shows what is going on.
+    begins: bool,
     plan: Option<Box<RunPlan>>,
     begin: Option<Timestamp>,
     stages: BTreeMap<StageId, Stage>,
@@ -30,6 +32,15 @@ struct Stage {
 }
 
 impl Lines {
+    /// `begins`: with a line when a stage begins.
+    pub(crate) fn new(begins: bool) -> Self {
+        Self { begins, ..Self::default() }
+    }
+
+    fn title(&self, stage: StageId) -> String {
+        self.plan.as_ref().map_or_else(|| stage.to_string(), |plan| plan.stage_title(stage))
+    }
+
     /// The lines that an event is worth.
     pub(crate) fn of(&mut self, event: &Event) -> Vec<String> {
         let begin = *self.begin.get_or_insert(event.at);
@@ -52,11 +63,18 @@ impl Lines {
             EventBody::StageStarted { stage, machines, .. } => {
                 let total = machines.len();
                 self.stages.insert(*stage, Stage { since: event.at, waiting: total, total, bad: 0 });
-                vec![]
+                if self.begins {
+                    vec![format!("{}: begins on {}", self.title(*stage), plural(total, "machine"))]
+                } else {
+                    vec![]
+                }
             }
             EventBody::StageFinished { result, .. } => self.finished(event.at, result),
             EventBody::MachineLate { machine } => {
                 vec![format!("{BAD}{} is late{BAD:#}: out of contact", machine.host)]
+            }
+            EventBody::MachineAway { machine } => {
+                vec![format!("{} said goodbye; it is expected back", machine.host)]
             }
             EventBody::MachineBack { machine } => vec![format!("{} is back", machine.host)],
             EventBody::MachineLost { machine, reason } => {
@@ -79,10 +97,7 @@ impl Lines {
 
     /// A machine that did not pass is told at once, the stage as a whole when the last machine is done.
     fn finished(&mut self, now: Timestamp, result: &StageResult) -> Vec<String> {
-        let title = self
-            .plan
-            .as_ref()
-            .map_or_else(|| result.stage.to_string(), |plan| plan.stage_title(result.stage));
+        let title = self.title(result.stage);
         let mut lines = Vec::new();
         if !matches!(result.outcome, Outcome::Passed | Outcome::NotRun) {
             lines.push(format!("{title}: {} {BAD}{}{BAD:#}", result.machine.host, ending(result)));

@@ -24,7 +24,7 @@ impl Live {
     /// On standard error: with live lines where that is a terminal.
     pub(crate) fn new() -> Self {
         let terminal = std::io::stderr().is_terminal().then(Terminal::new);
-        Self { lines: Lines::default(), terminal }
+        Self { lines: Lines::new(terminal.is_none()), terminal }
     }
 
     /// Something happened.

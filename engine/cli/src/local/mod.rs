@@ -7,6 +7,7 @@ mod signals;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use tokio::sync::{broadcast, mpsc};
@@ -16,6 +17,7 @@ use xrdtest_engine::{EngineConfig, EngineHandle, OutputChunk, RunFiles, start};
 use xrdtest_hypervisor::agent::{self, AgentError, Config as AgentConfig, ProviderConfig};
 use xrdtest_hypervisor::sandbox::SandboxConfig;
 use xrdtest_model::document::{RunRecord, RunsDocument};
+use xrdtest_model::time::millis;
 use xrdtest_model::{Event, HypervisorName, RunId, RunPlan};
 use xrdtest_report::RunRecorder;
 
@@ -24,9 +26,13 @@ use self::signals::Signals;
 use crate::args::RunArgs;
 use crate::live::Live;
 
+/// How long a run may wait for a place.
+const QUEUE_WAIT: Duration = Duration::from_secs(5);
+
 /// What all runs of one command share.
 pub(crate) struct Local {
     runs: PathBuf,
+    state: PathBuf,
     slave: PathBuf,
 }
 
@@ -51,11 +57,13 @@ impl Local {
         std::fs::create_dir_all(&args.output)
             .with_context(|| format!("the folder for runs, {}, can't be made", args.output.display()))?;
         let runs = args.output.canonicalize().context("the folder for runs is gone")?;
-        Ok(Self { runs, slave: find_slave(args.slave.as_deref())? })
+        Ok(Self { runs, state: args.state.clone(), slave: find_slave(args.slave.as_deref())? })
     }
 
     /// Runs a plan from start to end and keeps everything in a folder of its own.
-    pub(crate) async fn run(&self, plan: RunPlan) -> anyhow::Result<LocalRun> {
+    pub(crate) async fn run(&self, mut plan: RunPlan) -> anyhow::Result<LocalRun> {
+        // Nothing else runs on this engine: what does not fit now never will.
+        plan.limits.queue_wait_ms = plan.limits.queue_wait_ms.min(millis(QUEUE_WAIT));
         let run = new_run_id(&plan.suite);
         let files = RunFiles::new(&self.runs, &run);
         let state = files.folder().join("engine");
@@ -68,10 +76,9 @@ impl Local {
         .await
         .context("the engine did not start")?;
         let mut hypervisor = Hypervisor::start(self, &engine)?;
-        let mut follow = Follow::new(&engine, run.clone()).await;
-        engine.submit(run.clone(), plan, "xrdtest run --local").await;
+        let mut follow = Follow::new(&engine, run).await;
         let followed = tokio::select! {
-            followed = follow.until_over(&engine) => followed,
+            followed = follow.until_over(&engine, plan) => followed,
             ended = hypervisor.ended() => Err(ended),
         };
         let stopped = hypervisor.stop().await;
@@ -144,8 +151,10 @@ impl Follow {
     }
 
     /// Until the run has its verdict and nothing is left of its machines.
-    async fn until_over(&mut self, engine: &EngineHandle) -> anyhow::Result<()> {
+    async fn until_over(&mut self, engine: &EngineHandle, plan: RunPlan) -> anyhow::Result<()> {
         let mut status = engine.status();
+        status.wait_for(|now| now.hypervisors > 0).await.context("the engine stopped")?;
+        engine.submit(self.run.clone(), plan, "xrdtest run --local").await;
         let mut signals = Signals::new().context("signals can't be caught")?;
         let result = loop {
             tokio::select! {

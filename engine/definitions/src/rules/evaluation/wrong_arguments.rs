@@ -6,7 +6,7 @@
 //!
 //! ## Example
 //! ```rhai
-//! Disk("disk1", 20);              // the size is a string
+//! Disk("disk1", "20G", 8);         // the device is a string
 //! cluster.addHost("ds1");         // a Host object is needed
 //! ```
 //!

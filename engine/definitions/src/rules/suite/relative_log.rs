@@ -2,7 +2,7 @@
 //! Reports an entry of `logs` that is no absolute path.
 //!
 //! ## Why is this bad?
-//! There is no folder to which it could be relative: every script has a working folder of its own.
+//! There is no folder to which it could be relative: scripts run in a folder that is made for the run.
 //!
 //! ## Example
 //! ```rhai
