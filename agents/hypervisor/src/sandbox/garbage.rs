@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -84,8 +85,25 @@ pub(crate) fn sweep(runc: &Path, claim: &Claim) -> Result<(), SandboxError> {
     for name in &record.cgroups {
         remove_cgroup(name)?;
     }
-    match fs::remove_dir_all(&record.files) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).on("remove", &record.files),
+    remove_all(&record.files)
+}
+
+/// Removes a folder. What lies in it goes at once, by a thread each: file systems take milliseconds to remove a folder,
+/// during which the processor has nothing to do.
+fn remove_all(folder: &Path) -> Result<(), SandboxError> {
+    let inside = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.on("read", folder)?,
+    };
+    thread::scope(|scope| {
+        for entry in inside.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            // What could not be removed, or had no thread, is met again below.
+            let remove = move || fs::remove_dir_all(entry.path());
+            let _ = thread::Builder::new().name("sandbox-remove".to_owned()).spawn_scoped(scope, remove);
+        }
+    });
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).on("remove", folder),
         _ => Ok(()),
     }
 }
@@ -121,7 +139,7 @@ pub(crate) fn remove_cgroup(name: &str) -> Result<(), SandboxError> {
                 }
                 Err(_) => {
                     kill_members(&folder);
-                    std::thread::sleep(Duration::from_millis(5));
+                    thread::sleep(Duration::from_millis(5));
                 }
             }
         }
