@@ -1,6 +1,6 @@
 //! The agent: connected to the engine for as long as it lives, it does what the engine orders.
 //!
-//! Orders are carried out by tasks of their own ([`orders`]), which go on while the engine is away; what they have to
+//! Orders are carried out by tasks of their own (`orders`), which go on while the engine is away; what they have to
 //! say waits in a queue. A connection ([`run`]) only carries messages. After each reconnection the hello says which
 //! instances exist, and what the engine may have missed is said again.
 

@@ -1,9 +1,10 @@
 //! The relay: how machines that see only their own network reach the engine.
 //!
-//! At the network's own address (`master.xrd.test`) it forwards the slave agents' QUIC as opaque datagrams ([`udp`]),
-//! so that the encryption reaches from agent to engine, and serves the files of the run's repository over HTTP
-//! ([`http`]). Scripts need no token for that: the relay knows the asking machine by its address, which nobody else on
-//! that network has, and asks the engine in its name over the hypervisor agent's own authenticated link ([`Files`]).
+//! At the network's own address (`master.xrd.test`) it forwards the slave agents' QUIC as opaque datagrams (`udp`), so
+//! that the encryption reaches from agent to engine, and serves the files of the run's repository over HTTP (`http`).
+//! Scripts need no token for that: the relay knows the asking machine by its address on that network, where there is
+//! nobody but the machines of this one instance, and asks the engine in its name over the hypervisor agent's own
+//! authenticated link ([`Files`]).
 
 mod http;
 mod listener;

@@ -1,17 +1,17 @@
 //! The `sandbox` provider: machines as containers, made from this machine's own files.
 //!
-//! Each machine is an OCI container by `runc`. Its root is an overlay of this machine's file systems ([`root`]), its
-//! network a cable to a bridge in a namespace of the instance's own ([`network`]), its rights are those of
-//! [`config`].
+//! Each machine is an OCI container by `runc`. Its root is an overlay of this machine's file systems (`root`), its
+//! network a cable to a bridge in a namespace of the instance's own (`network`), its rights are those of
+//! `config`.
 //!
 //! A machine sees the files of this machine, but none of its processes, devices, interfaces or users' sessions, and
 //! what it writes stays in it. Scripts are root in their machine, so whoever may define suites may read what root can
 //! read here; the folders of xrdtest itself, which hold keys, are hidden.
 //!
 //! *Architecture invariant:* nothing of a machine is known to this machine's mount table, interfaces or
-//! `/run/netns` ([`namespace`]), and every machine ends with the process that made it: PID 1 of the machine reads a
+//! `/run/netns` (`namespace`), and every machine ends with the process that made it: PID 1 of the machine reads a
 //! pipe that only this process can write to, and ends when it is closed. What a killed process leaves, files and
-//! empty cgroups at most, the next start finds by its locks and removes ([`claim`], [`garbage`]).
+//! empty cgroups at most, the next start finds by its locks and removes (`claim`, `garbage`).
 
 mod build;
 mod check;
