@@ -103,6 +103,7 @@ impl Hypervisor {
         let name = HypervisorName::new("local");
         let credentials = engine.hypervisor_credentials(&name)?;
         let config = SandboxConfig {
+            state: local.state.clone(),
             init: local.slave.clone(),
             hidden: vec![local.runs.clone()],
             ..SandboxConfig::default()
