@@ -2,6 +2,8 @@
 //! the change was not meant to reach the wire, or it needs a new version (`src/version.rs`) with a file of its own.
 //! Lines may be added at the end of the newest version's file.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! Engine and agent over real QUIC on the loopback interface.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 

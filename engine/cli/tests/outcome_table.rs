@@ -1,5 +1,4 @@
 //! The outcome table through the real agents: each row is a case of a suite, run on a sandbox machine.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 #[path = "../../../agents/slave/tests/outcome_table/mod.rs"]

@@ -1,5 +1,4 @@
 //! `xrdtest run --local`, from definitions to exit codes, on real sandboxes.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

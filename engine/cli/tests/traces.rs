@@ -1,5 +1,4 @@
 //! Nothing is left on the machine, however a run ended. One test, as it looks at the whole machine.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

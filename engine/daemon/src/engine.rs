@@ -6,28 +6,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tracing::{debug, error, warn};
-use xrdtest_model::{
-    AttemptId, ClusterPlan, Event, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport,
-};
-use xrdtest_orchestrator::{Ability, Config, Effect, Input, InstanceReport, Orchestrator};
+use tokio::sync::{broadcast, mpsc, watch};
+use tracing::{debug, error};
+use xrdtest_model::{ClusterPlan, Event, HypervisorName, InstanceId, MachineId};
+use xrdtest_orchestrator::{Config, Effect, Input, Orchestrator};
 use xrdtest_protocol::authority::Authority;
-use xrdtest_protocol::message::{Abilities, EngineToHypervisor, EngineToSlave, HypervisorToEngine};
+use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave};
 use xrdtest_protocol::server::Listener;
-use xrdtest_protocol::{IDLE_TIMEOUT, Identity, ProtocolError};
+use xrdtest_protocol::{Identity, ProtocolError};
 
 use crate::clock::Clock;
+use crate::command::Command;
 use crate::handle::{EngineHandle, EngineStatus};
 use crate::journal::Journal;
 use crate::listener::{Context, serve};
-use crate::registry::{Connected, Registry, Serial};
+use crate::registry::Registry;
 use crate::runs::Runs;
 use crate::tokens::Tokens;
 use crate::uploads::{Arrivals, Uploads};
 
 /// Commands that may wait for the core before their senders have to wait as well.
 const INBOX: usize = 1024;
+/// Commands that are decided upon at once, at most.
+const BATCH: usize = 256;
 /// Pieces of output that a slow watcher may be behind.
 const LIVE_OUTPUT: usize = 1024;
 
@@ -58,66 +59,6 @@ pub enum EngineError {
     /// The CA can't be used, or the address is taken.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
-}
-
-/// What the core's task is told.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Submit {
-        run: RunId,
-        plan: Box<RunPlan>,
-        trigger: String,
-    },
-    Cancel {
-        run: RunId,
-        by: String,
-        reason: String,
-        force: bool,
-    },
-    Subscribe(mpsc::UnboundedSender<Arc<Event>>),
-    Stop(oneshot::Sender<()>),
-    SlaveConnected {
-        machine: MachineId,
-        connected: Connected<EngineToSlave>,
-        boot_id: String,
-        known: Vec<(AttemptId, StageReport)>,
-    },
-    SlaveReport {
-        machine: MachineId,
-        serial: Serial,
-        attempt: AttemptId,
-        report: StageReport,
-    },
-    SlaveDisconnected {
-        machine: MachineId,
-        serial: Serial,
-        orderly: bool,
-        idle: bool,
-    },
-    OutputStored {
-        attempt: AttemptId,
-        length: u64,
-    },
-    LogStored {
-        attempt: AttemptId,
-        index: u32,
-    },
-    HypervisorConnected {
-        name: HypervisorName,
-        connected: Connected<EngineToHypervisor>,
-        abilities: Abilities,
-        instances: Vec<(InstanceId, bool)>,
-    },
-    HypervisorReport {
-        name: HypervisorName,
-        serial: Serial,
-        message: HypervisorToEngine,
-    },
-    HypervisorDisconnected {
-        name: HypervisorName,
-        serial: Serial,
-        orderly: bool,
-    },
 }
 
 /// Starts an engine.
@@ -165,166 +106,73 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         hypervisors: Registry::default(),
         subscribers: Vec::new(),
         status: status_sender,
+        failure: None,
     };
     tokio::spawn(engine.run(inbox));
     Ok(EngineHandle { commands, status, live, authority, address })
 }
 
-struct Engine {
+pub(crate) struct Engine {
     core: Orchestrator,
-    clock: Clock,
+    pub(crate) clock: Clock,
     journal: Journal,
     listener: Arc<Listener>,
     authority: Arc<Authority>,
     tokens: Arc<Tokens>,
     runs: Arc<Runs>,
-    arrivals: Arrivals,
-    slaves: Registry<MachineId, EngineToSlave>,
-    hypervisors: Registry<HypervisorName, EngineToHypervisor>,
-    subscribers: Vec<mpsc::UnboundedSender<Arc<Event>>>,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) slaves: Registry<MachineId, EngineToSlave>,
+    pub(crate) hypervisors: Registry<HypervisorName, EngineToHypervisor>,
+    pub(crate) subscribers: Vec<mpsc::UnboundedSender<Arc<Event>>>,
     status: watch::Sender<Arc<EngineStatus>>,
+    failure: Option<String>,
 }
 
 impl Engine {
     async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
-        loop {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.failure.is_none() {
             let wakeup = self.core.next_wakeup().map(|at| self.clock.instant(at).into());
-            let command = tokio::select! {
-                command = inbox.recv() => command,
-                () = sleep_until(wakeup) => {
-                    if self.handle(Input::Tick).is_err() { break }
-                    continue;
+            tokio::select! {
+                // All that has come meanwhile is decided upon at once, and becomes durable at once.
+                taken = inbox.recv_many(&mut batch, BATCH) => if taken == 0 { break },
+                () = sleep_until(wakeup) => {}
+            }
+            let mut inputs = Vec::with_capacity(batch.len().max(1));
+            let mut stop = None;
+            for command in batch.drain(..) {
+                match command {
+                    Command::Stop(reply) => stop = Some(reply),
+                    command => self.take(command, &mut inputs),
                 }
-            };
-            match command {
-                None => break,
-                Some(Command::Stop(reply)) => {
-                    self.listener.close().await;
-                    let _ = reply.send(());
-                    return;
-                }
-                Some(command) => {
-                    if self.take(command).is_err() {
-                        break;
-                    }
-                }
+            }
+            if inputs.is_empty() {
+                inputs.push(Input::Tick);
+            }
+            self.handle(inputs);
+            if let Some(reply) = stop {
+                self.listener.close().await;
+                let _ = reply.send(());
+                return;
             }
         }
         self.listener.close().await;
     }
 
-    /// Turns a command into inputs of the core.
-    fn take(&mut self, command: Command) -> io::Result<()> {
-        match command {
-            Command::Submit { run, plan, trigger } => self.handle(Input::Submit { run, plan, trigger }),
-            Command::Cancel { run, by, reason, force } => {
-                self.handle(Input::Cancel { run, by, reason, force })
-            }
-            Command::Subscribe(subscriber) => {
-                self.subscribers.push(subscriber);
-                Ok(())
-            }
-            Command::SlaveConnected { machine, connected, boot_id, known } => {
-                self.slaves.insert(machine.clone(), connected);
-                let arrived: Vec<_> =
-                    known.iter().filter_map(|(attempt, report)| self.arrived(attempt, report)).collect();
-                self.handle(Input::SlaveConnected { machine, boot_id, known })?;
-                arrived.into_iter().try_for_each(|input| self.handle(input))
-            }
-            Command::SlaveReport { machine, serial, attempt, report } => {
-                if attempt.machine != machine {
-                    warn!(%machine, %attempt, "a slave agent spoke for another machine and was not believed");
-                    return Ok(());
-                }
-                if !self.slaves.is_current(&machine, serial) {
-                    return Ok(());
-                }
-                let arrived = self.arrived(&attempt, &report);
-                self.handle(Input::StageReport { attempt, report })?;
-                arrived.map_or(Ok(()), |input| self.handle(input))
-            }
-            Command::SlaveDisconnected { machine, serial, orderly, idle } => {
-                if !self.slaves.remove(&machine, serial) {
-                    return Ok(());
-                }
-                let now = self.clock.now();
-                let last_contact = if idle { now.before(IDLE_TIMEOUT) } else { now };
-                self.handle(Input::SlaveDisconnected { machine, orderly, last_contact })
-            }
-            Command::OutputStored { attempt, length } => {
-                let arrived = self.arrivals.output(&attempt, length);
-                self.output_arrived(attempt, arrived)
-            }
-            Command::LogStored { attempt, index } => {
-                let arrived = self.arrivals.log(&attempt, index);
-                self.output_arrived(attempt, arrived)
-            }
-            Command::HypervisorConnected { name, connected, abilities, instances } => {
-                self.hypervisor_connected(name, connected, abilities, instances)
-            }
-            Command::HypervisorReport { name, serial, message } => {
-                if !self.hypervisors.is_current(&name, serial) {
-                    return Ok(());
-                }
-                instance_report(name, message).map_or(Ok(()), |input| self.handle(input))
-            }
-            Command::HypervisorDisconnected { name, serial, orderly } => {
-                if !self.hypervisors.remove(&name, serial) {
-                    return Ok(());
-                }
-                self.handle(Input::HypervisorDisconnected { name, orderly })
-            }
-            Command::Stop(_) => Ok(()),
-        }
-    }
-
-    fn hypervisor_connected(
-        &mut self,
-        name: HypervisorName,
-        connected: Connected<EngineToHypervisor>,
-        abilities: Abilities,
-        instances: Vec<(InstanceId, bool)>,
-    ) -> io::Result<()> {
-        self.hypervisors.insert(name.clone(), connected);
-        let Abilities { provider, room, labels, exclusive } = abilities;
-        let ability = Ability { provider, room, labels: labels.into_iter().collect(), exclusive };
-        let all = instances.iter().map(|(instance, _)| instance.clone()).collect();
-        self.handle(Input::HypervisorConnected { name: name.clone(), ability, instances: all })?;
-        for (instance, _) in instances.into_iter().filter(|(_, made)| *made) {
-            let report = InstanceReport::Made;
-            self.handle(Input::InstanceReport { hypervisor: name.clone(), instance, report })?;
-        }
-        Ok(())
-    }
-
-    /// What a finished report says about what has arrived before it.
-    fn arrived(&mut self, attempt: &AttemptId, report: &StageReport) -> Option<Input> {
-        let StageReport::Finished(finished) = report else {
-            return None;
-        };
-        let length = self.arrivals.reported(attempt, finished)?;
-        Some(Input::OutputArrived { attempt: attempt.clone(), length })
-    }
-
-    fn output_arrived(&mut self, attempt: AttemptId, length: Option<u64>) -> io::Result<()> {
-        length.map_or(Ok(()), |length| self.handle(Input::OutputArrived { attempt, length }))
-    }
-
-    /// One step of the core. An error is the journal's: the engine stops, as nothing can be promised any more.
-    fn handle(&mut self, input: Input) -> io::Result<()> {
-        debug!(?input, "input");
-        let effects = self.core.handle(self.clock.now(), input);
-        let result = effects.into_iter().try_for_each(|effect| self.carry_out(effect));
-        if let Err(error) = &result {
+    /// One step of the core. Where the journal fails the engine stops, as nothing can be promised any more.
+    fn handle(&mut self, inputs: Vec<Input>) {
+        debug!(?inputs, "inputs");
+        let effects = self.core.handle_all(self.clock.now(), inputs);
+        if let Err(error) = effects.into_iter().try_for_each(|effect| self.carry_out(effect)) {
             error!(%error, "the journal can't be written; the engine stops");
+            self.failure = Some(format!("the journal can't be written: {error}"));
         }
         self.status.send_replace(Arc::new(EngineStatus {
             runs: self.core.runs(),
             hypervisors: self.hypervisors.len(),
             idle: self.core.is_idle(),
-            failed: result.as_ref().err().map(|error| format!("the journal can't be written: {error}")),
+            failed: self.failure.clone(),
         }));
-        result
     }
 
     fn carry_out(&mut self, effect: Effect) -> io::Result<()> {
@@ -390,18 +238,4 @@ async fn sleep_until(wakeup: Option<tokio::time::Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-fn instance_report(hypervisor: HypervisorName, message: HypervisorToEngine) -> Option<Input> {
-    let (instance, report) = match message {
-        HypervisorToEngine::Progress { instance, detail } => (instance, InstanceReport::Progress { detail }),
-        HypervisorToEngine::Made { instance } => (instance, InstanceReport::Made),
-        HypervisorToEngine::Failed { instance, detail } => (instance, InstanceReport::Failed { detail }),
-        HypervisorToEngine::MachineGone { instance, host, detail } => {
-            (instance, InstanceReport::MachineGone { host, detail })
-        }
-        HypervisorToEngine::Stopped { instance } => (instance, InstanceReport::Stopped),
-        HypervisorToEngine::Goodbye | HypervisorToEngine::Unknown => return None,
-    };
-    Some(Input::InstanceReport { hypervisor, instance, report })
 }

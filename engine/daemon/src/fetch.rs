@@ -54,9 +54,10 @@ fn locate(repository: &Path, path: &str) -> Result<PathBuf, FetchReply> {
     }
     match std::fs::metadata(&file) {
         Ok(metadata) if !metadata.is_file() => Err(not_found(path)),
-        Ok(metadata) if metadata.len() > MAX_FETCHED => {
-            Err(refused(format!("`{path}` has {} bytes, more than the limit of {MAX_FETCHED}", metadata.len())))
-        }
+        Ok(metadata) if metadata.len() > MAX_FETCHED => Err(refused(format!(
+            "`{path}` has {} bytes, more than the limit of {MAX_FETCHED}",
+            metadata.len()
+        ))),
         Ok(_) => Ok(file),
         Err(error) => Err(refused(format!("`{path}` could not be read: {error}"))),
     }

@@ -10,7 +10,7 @@ use xrdtest_orchestrator::RunStatus;
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::{Credentials, Identity, ProtocolError};
 
-use crate::engine::Command;
+use crate::command::Command;
 
 /// A piece of a stage's output as it arrives. For people who watch: whoever is too slow misses pieces; all of it is
 /// in the file.

@@ -6,9 +6,11 @@
 //! [`EngineHandle`].
 
 mod clock;
+mod command;
 mod engine;
 mod fetch;
 mod handle;
+mod inputs;
 mod journal;
 mod listener;
 mod registry;

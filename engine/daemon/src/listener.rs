@@ -17,13 +17,13 @@ use xrdtest_protocol::stream::{FetchReply, IncomingStream, StreamHeader};
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Identity, JoinToken, ProtocolError};
 
-use crate::engine::Command;
+use crate::command::Command;
 use crate::fetch;
 use crate::registry::Connected;
 use crate::run_files::RunFiles;
 use crate::runs::Runs;
 use crate::tokens::Tokens;
-use crate::uploads::{UploadError, Uploads};
+use crate::uploads::{EvidenceFile, UploadError, Uploads};
 
 /// Output may exceed its limit by the mark that says how much was left out.
 const MARK: u64 = 4096;
@@ -229,20 +229,21 @@ async fn slave_stream(
         return Ok(());
     };
     let host = &attempt.machine.host;
-    let command = match log {
+    let uploads = &context.uploads;
+    let (file, length) = match log {
         None => {
-            let file = RunFiles::output(&plan, attempt.stage, host, attempt.number);
+            let path = RunFiles::output(&plan, attempt.stage, host, attempt.number);
             let limit = plan.limits.output_bytes + MARK;
-            let length = context.uploads.receive(&attempt.run, &file, Some(&attempt), limit, stream).await?;
-            Command::OutputStored { attempt, length }
+            let length = uploads.receive(&attempt.run, &path, Some(&attempt), limit, stream).await?;
+            (EvidenceFile::Output, length)
         }
         Some((index, path)) => {
-            let file = RunFiles::log(&plan, attempt.stage, host, &path);
+            let path = RunFiles::log(&plan, attempt.stage, host, &path);
             let limit = plan.limits.log_bytes + MARK;
-            context.uploads.receive(&attempt.run, &file, None, limit, stream).await?;
-            Command::LogStored { attempt, index }
+            (EvidenceFile::Log(index), uploads.receive(&attempt.run, &path, None, limit, stream).await?)
         }
     };
+    let command = Command::EvidenceStored { attempt, file, length };
     let _ = context.commands.send(command).await;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Output, log and console files on their way from the agents to the disk.
 //!
 //! Files are only appended to. An upload begins where the file ends, so a broken connection costs nothing, and no
-//! byte is stored twice. What has arrived is told to the core as one number per attempt, when the output and every
-//! collected log of that attempt are there: a stage is not over before its evidence is.
+//! byte is stored twice. What has arrived is told to the core as one number per attempt, the bytes of its output and
+//! collected logs together: a stage is not over before its evidence is here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Mutex as AsyncMutex, broadcast};
-use xrdtest_model::order::FinishedReport;
 use xrdtest_model::{AttemptId, RunId};
 use xrdtest_protocol::ProtocolError;
 use xrdtest_protocol::stream::{ACK_EVERY, IncomingStream};
@@ -101,96 +100,50 @@ impl Uploads {
     }
 }
 
+/// A file of an attempt's evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum EvidenceFile {
+    /// The output.
+    Output,
+    /// The log at this position in the report.
+    Log(u32),
+}
+
 /// What has arrived of each attempt that is not over.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
-    attempts: HashMap<AttemptId, Arrival>,
-}
-
-#[derive(Debug, Default)]
-struct Arrival {
-    expected: Option<Expected>,
-    output: Option<u64>,
-    logs: BTreeSet<u32>,
-}
-
-#[derive(Debug)]
-struct Expected {
-    output_length: u64,
-    logs: BTreeSet<u32>,
+    attempts: HashMap<AttemptId, BTreeMap<EvidenceFile, u64>>,
 }
 
 impl Arrivals {
-    /// The machine has said how the stage ended. Each method answers the output's length once everything is here.
-    pub(crate) fn reported(&mut self, attempt: &AttemptId, report: &FinishedReport) -> Option<u64> {
-        let logs =
-            (0u32..).zip(&report.logs).filter(|(_, log)| log.length > 0).map(|(index, _)| index).collect();
-        self.update(attempt, |arrival| {
-            arrival.expected = Some(Expected { output_length: report.output_length, logs });
-        })
-    }
-
-    /// The output's upload has ended with that many bytes.
-    pub(crate) fn output(&mut self, attempt: &AttemptId, length: u64) -> Option<u64> {
-        self.update(attempt, |arrival| arrival.output = Some(length))
-    }
-
-    /// A log's upload has ended.
-    pub(crate) fn log(&mut self, attempt: &AttemptId, index: u32) -> Option<u64> {
-        self.update(attempt, |arrival| {
-            arrival.logs.insert(index);
-        })
+    /// A file is here, with that many bytes; answers the bytes of all files together. A file that was sent again
+    /// counts once.
+    pub(crate) fn arrived(&mut self, attempt: &AttemptId, file: EvidenceFile, length: u64) -> u64 {
+        let files = self.attempts.entry(attempt.clone()).or_default();
+        files.insert(file, length);
+        files.values().fold(0, |sum, length| sum.saturating_add(*length))
     }
 
     /// The attempt is over.
     pub(crate) fn forget(&mut self, attempt: &AttemptId) {
         self.attempts.remove(attempt);
     }
-
-    fn update(&mut self, attempt: &AttemptId, change: impl FnOnce(&mut Arrival)) -> Option<u64> {
-        let arrival = self.attempts.entry(attempt.clone()).or_default();
-        change(arrival);
-        let expected = arrival.expected.as_ref()?;
-        let length = arrival.output.unwrap_or(0);
-        (length >= expected.output_length && arrival.logs.is_superset(&expected.logs)).then_some(length)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use xrdtest_model::event::CollectedLog;
-    use xrdtest_model::{MachineId, Outcome, StageId, Timestamp};
-
-    fn attempt() -> AttemptId {
-        let machine = MachineId::new("i".into(), "h");
-        AttemptId { run: "r".into(), stage: StageId::SUITE_INITIALIZE, machine, number: 1 }
-    }
-
-    fn report(output_length: u64, logs: &[u64]) -> FinishedReport {
-        let log = |length: &u64| CollectedLog { path: "/l".to_owned(), length: *length, note: String::new() };
-        FinishedReport {
-            outcome: Outcome::Passed,
-            exit_code: Some(0),
-            signal: None,
-            reason: String::new(),
-            started: Timestamp::default(),
-            duration_ms: 0,
-            output_length,
-            leftovers: Vec::new(),
-            logs: logs.iter().map(log).collect(),
-        }
-    }
+    use xrdtest_model::{MachineId, StageId};
 
     #[test]
-    fn complete_only_with_output_and_all_logs_in_any_order() {
-        let attempt = attempt();
+    fn files_are_counted_once() {
+        let machine = MachineId::new("i".into(), "h");
+        let attempt = AttemptId { run: "r".into(), stage: StageId::SUITE_INITIALIZE, machine, number: 1 };
         let mut arrivals = Arrivals::default();
-        assert_eq!(arrivals.output(&attempt, 5), None);
-        assert_eq!(arrivals.reported(&attempt, &report(5, &[0, 3, 9])), None);
-        assert_eq!(arrivals.log(&attempt, 2), None);
-        assert_eq!(arrivals.log(&attempt, 1), Some(5));
+        assert_eq!(arrivals.arrived(&attempt, EvidenceFile::Output, 5), 5);
+        assert_eq!(arrivals.arrived(&attempt, EvidenceFile::Log(1), 3), 8);
+        assert_eq!(arrivals.arrived(&attempt, EvidenceFile::Log(1), 3), 8);
         arrivals.forget(&attempt);
-        assert_eq!(arrivals.reported(&attempt, &report(0, &[0])), Some(0));
+        assert_eq!(arrivals.arrived(&attempt, EvidenceFile::Log(0), 1), 1);
     }
 }

@@ -203,12 +203,23 @@ pub struct StageResult {
     pub duration_ms: u64,
     /// Bytes of output that the machine has kept for this stage.
     pub output_length: u64,
-    /// Whether all of them have arrived.
+    /// Whether all of them, and all of the collected logs, have arrived.
     pub output_complete: bool,
     /// Processes that the script left running and that kept its output open: `xrootd (pid 12)`.
     pub leftovers: Vec<String>,
     /// Log files collected after the stage.
     pub logs: Vec<CollectedLog>,
+}
+
+impl StageResult {
+    /// Bytes of everything that a machine sends about the stage: its output and the collected logs.
+    pub fn evidence_length(&self) -> u64 {
+        evidence_length(self.output_length, &self.logs)
+    }
+}
+
+pub(crate) fn evidence_length(output: u64, logs: &[CollectedLog]) -> u64 {
+    logs.iter().map(|log| log.length).fold(output, u64::saturating_add)
 }
 
 /// One log file collected from a machine after a stage: what is new in it since the last stage.

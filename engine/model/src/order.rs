@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::CollectedLog;
+use crate::event::{CollectedLog, evidence_length};
 use crate::ids::AttemptId;
 use crate::outcome::Outcome;
 use crate::plan::Script;
@@ -74,6 +74,13 @@ pub struct FinishedReport {
     pub leftovers: Vec<String>,
     /// Log files collected after the stage.
     pub logs: Vec<CollectedLog>,
+}
+
+impl FinishedReport {
+    /// Bytes of everything that the machine sends about the stage: its output and the collected logs.
+    pub fn evidence_length(&self) -> u64 {
+        evidence_length(self.output_length, &self.logs)
+    }
 }
 
 /// Why the engine ends a running stage; the machine reports the outcome of the same name.

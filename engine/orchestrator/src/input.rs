@@ -80,12 +80,13 @@ pub enum Input {
         /// What it says.
         report: StageReport,
     },
-    /// Output of an attempt has become durable. Said at the end of the stream, and in between where that is cheap
-    /// (it proves progress); said again for attempts that are not forgotten after a restart of the engine.
-    OutputArrived {
+    /// Evidence of an attempt, its output and the log files collected after it, has become durable. Said at the end
+    /// of each file, and in between where that is cheap (it proves progress); said again for attempts that are not
+    /// forgotten after a restart of the engine.
+    EvidenceArrived {
         /// The attempt.
         attempt: AttemptId,
-        /// Durable bytes from the beginning.
+        /// Durable bytes of all its files together.
         length: u64,
     },
     /// Time has passed; see [`crate::Orchestrator::next_wakeup`].

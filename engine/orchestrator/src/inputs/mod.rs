@@ -29,7 +29,7 @@ impl Orchestrator {
                 self.slave_disconnected(&machine, orderly, last_contact);
             }
             Input::StageReport { attempt, report } => self.stage_report(attempt, report),
-            Input::OutputArrived { attempt, length } => self.output_arrived(attempt, length),
+            Input::EvidenceArrived { attempt, length } => self.evidence_arrived(attempt, length),
             Input::Tick => self.touch_all(),
         }
     }

@@ -81,7 +81,7 @@ impl Orchestrator {
         let Some(run) = self.state.runs.get(&attempt.run) else {
             return;
         };
-        let complete = self.world.arrived(attempt).length >= report.output_length;
+        let complete = self.world.arrived(attempt).length >= report.evidence_length();
         let result = Box::new(StageResult {
             output_complete: complete,
             ..result(run, attempt, report, self.world.now)

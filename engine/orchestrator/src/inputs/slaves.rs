@@ -38,7 +38,7 @@ impl Orchestrator {
         self.touch_run_of(machine);
     }
 
-    pub(super) fn output_arrived(&mut self, attempt: AttemptId, length: u64) {
+    pub(super) fn evidence_arrived(&mut self, attempt: AttemptId, length: u64) {
         let run = self.state.runs.get(&attempt.run);
         let open = run.and_then(|run| run.attempt(&attempt)).filter(|attempt| !attempt.done);
         if open.is_none() || length <= self.world.arrived(&attempt).length {

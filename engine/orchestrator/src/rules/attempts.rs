@@ -34,7 +34,7 @@ impl View<'_> {
         attempt: &Attempt,
         reported: &StageResult,
     ) -> Option<StageResult> {
-        let complete = self.world.arrived(&attempt.id).length >= reported.output_length;
+        let complete = self.world.arrived(&attempt.id).length >= reported.evidence_length();
         let given_up = run.is_forced()
             || !self.state.takes_part(&attempt.id.machine)
             || self.output_until(run, barrier, attempt).is_some_and(|until| self.now >= until);

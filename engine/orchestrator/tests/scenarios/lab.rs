@@ -221,7 +221,7 @@ impl Lab {
         if let Some((_, arrived)) = agent.known.get_mut(attempt) {
             *arrived = length;
         }
-        self.input(Input::OutputArrived { attempt: attempt.clone(), length });
+        self.input(Input::EvidenceArrived { attempt: attempt.clone(), length });
     }
 
     /// Does what the last order to end a stage says.

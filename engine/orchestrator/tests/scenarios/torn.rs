@@ -46,7 +46,7 @@ fn go_on(lab: &mut Lab, fate: Fate) {
     let machine = status.machine.clone();
     if let Progress::Reported(_) = status.progress {
         let attempt = AttemptId { run: runs[0].run.clone(), stage: *stage, machine, number: 1 };
-        lab.input(Input::OutputArrived { attempt, length: 10 });
+        lab.input(Input::EvidenceArrived { attempt, length: 10 });
     } else {
         let (outcome, code) = fate(&stage.slug(), &machine.host);
         lab.ends(&machine.to_string(), outcome, code);

@@ -182,7 +182,7 @@ impl World {
         };
         let length = if record.stuck { record.output / 2 } else { record.output };
         let peer = Peer::Machine(attempt.machine.clone());
-        self.send_to_engine(&peer, Input::OutputArrived { attempt: attempt.clone(), length });
+        self.send_to_engine(&peer, Input::EvidenceArrived { attempt: attempt.clone(), length });
     }
 
     /// What is not forgotten is sent again on a new connection.

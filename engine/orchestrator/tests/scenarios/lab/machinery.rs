@@ -77,7 +77,7 @@ impl Lab {
     pub(super) fn tell_outputs(&mut self, machine: &MachineId) {
         let known = self.agents[machine].known.clone();
         for (attempt, (_, length)) in known {
-            let effects = self.core.handle(self.now, Input::OutputArrived { attempt, length });
+            let effects = self.core.handle(self.now, Input::EvidenceArrived { attempt, length });
             self.perform(effects);
         }
     }
