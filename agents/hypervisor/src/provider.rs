@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::{TcpListener, UdpSocket};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -38,9 +37,6 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Its instances, and whether all their machines are made.
     fn instances(&self) -> Vec<(InstanceId, bool)>;
-
-    /// The file with what the kernel or PID 1 of a machine wrote, where there is one.
-    fn console(&self, instance: &InstanceId, host: &str) -> Option<PathBuf>;
 }
 
 /// An instance to make.

@@ -47,13 +47,6 @@ pub enum StreamHeader {
         /// Path relative to the repository's root.
         path: String,
     },
-    /// A hypervisor agent uploads what a machine wrote to its console.
-    Console {
-        /// The instance.
-        instance: InstanceId,
-        /// The machine's host name.
-        host: String,
-    },
     /// A kind that this build does not know.
     #[serde(other)]
     Unknown,

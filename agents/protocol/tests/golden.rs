@@ -165,7 +165,6 @@ fn streams(lines: &mut Lines) {
     lines.add(&StreamHeader::Output { attempt: attempt() });
     lines.add(&StreamHeader::Log { attempt: attempt(), index: 1, path: text() });
     lines.add(&StreamHeader::Fetch { instance: "i".into(), host: text(), path: text() });
-    lines.add(&StreamHeader::Console { instance: "i".into(), host: text() });
     lines.add(&Progress { have: 5 });
     lines.add(&FetchReply::Found { length: 5 });
     lines.add(&FetchReply::NotFound { reason: text() });

@@ -144,7 +144,7 @@ fn a_machine_that_dies_is_an_error_and_the_others_finalize() {
     drop(std::thread::spawn(move || stderr.lines().for_each(drop)));
     // `s (RUN)`, as it says first.
     let run = said.split(['(', ')']).nth(1).unwrap();
-    let pid = fs::read_to_string(format!("/run/xrdtest/sandbox/{run}.0/pids/m2.xrd.test")).unwrap();
+    let pid = fs::read_to_string(format!("/run/xrdtest-sandbox/{run}.0/pids/m2.xrd.test")).unwrap();
     kill(Pid::from_raw(pid.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap());
     let run = ran.record();

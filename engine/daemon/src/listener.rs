@@ -27,8 +27,6 @@ use crate::uploads::{EvidenceFile, UploadError, Uploads};
 
 /// Output may exceed its limit by the mark that says how much was left out.
 const MARK: u64 = 4096;
-/// Bytes kept of a machine's console.
-const CONSOLE_LIMIT: u64 = 64 << 20;
 
 /// What connections need of the engine.
 #[derive(Debug)]
@@ -292,13 +290,6 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
                 None => (FetchReply::Refused { reason: "the run is over".to_owned() }, bytes::Bytes::new()),
             };
             Ok(stream.answer(&reply, content).await?)
-        }
-        StreamHeader::Console { instance, host } => {
-            if let Some((run, _)) = context.runs.of_instance(&instance) {
-                let file = RunFiles::console(&host);
-                context.uploads.receive(&run, &file, None, CONSOLE_LIMIT, stream).await?;
-            }
-            Ok(())
         }
         header => {
             warn!(?header, "a stream that a hypervisor agent may not open was refused");

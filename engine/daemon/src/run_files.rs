@@ -4,7 +4,6 @@
 //! RUNS/RUN/run.json                                    the run document, when the run is over
 //! RUNS/RUN/outputs/03-copy_to-run/ds1.xrd.test.log     output of one stage on one machine
 //! RUNS/RUN/logs/03-copy_to-run/ds1.xrd.test/var/log/…  what was new in a log file after that stage
-//! RUNS/RUN/consoles/ds1.xrd.test.log                   the machine's console
 //! RUNS/RUN/engine/journal.jsonl                        the events, where the engine served this run alone
 //! ```
 
@@ -56,11 +55,6 @@ impl RunFiles {
         if named { file } else { file.join("log") }
     }
 
-    /// A machine's console, relative to the folder.
-    pub fn console(host: &str) -> PathBuf {
-        Path::new("consoles").join(format!("{}.log", file_name(host)))
-    }
-
     /// The absolute path of one of the above.
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.folder.join(relative)
@@ -75,6 +69,5 @@ mod tests {
     fn nothing_leads_out_of_the_folder() {
         let files = RunFiles::new(Path::new("/runs"), &"../evil".into());
         assert_eq!(files.folder(), Path::new("/runs/_._evil"));
-        assert_eq!(RunFiles::console("../../x"), Path::new("consoles/_._.._x.log"));
     }
 }

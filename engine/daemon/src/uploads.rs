@@ -1,4 +1,4 @@
-//! Output, log and console files on their way from the agents to the disk.
+//! Output and log files on their way from the agents to the disk.
 //!
 //! Files are only appended to. An upload begins where the file ends, so a broken connection costs nothing, and no
 //! byte is stored twice. What has arrived is told to the core as one number per attempt, the bytes of its output and

@@ -179,11 +179,6 @@ impl Instance {
         });
     }
 
-    /// The console of a machine.
-    pub(crate) fn console(&self, host: &str) -> Option<PathBuf> {
-        self.machines.iter().find(|machine| machine.host == host).map(|machine| machine.console.clone())
-    }
-
     /// The machines' host names and containers, and the state folder of `runc` that knows them.
     pub(crate) fn container(&self, host: &str) -> Option<(PathBuf, String)> {
         let machine = self.machines.iter().find(|machine| machine.host == host)?;

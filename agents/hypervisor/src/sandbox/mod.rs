@@ -224,12 +224,6 @@ impl Provider for Sandbox {
         let made = |entry: &Entry| entry.slot.try_lock().is_ok_and(|slot| slot.is_some());
         self.entries().iter().map(|(id, entry)| (id.clone(), made(entry))).collect()
     }
-
-    fn console(&self, instance: &InstanceId, host: &str) -> Option<PathBuf> {
-        let entry = self.entries().get(instance)?.clone();
-        let slot = entry.slot.try_lock().ok()?;
-        slot.as_ref()?.console(host)
-    }
 }
 
 /// Does the work in a task of its own, so that it is not left half-done when nobody waits for it any more.

@@ -44,7 +44,7 @@ impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             state: "/var/lib/xrdtest/sandbox".into(),
-            runtime: "/run/xrdtest/sandbox".into(),
+            runtime: "/run/xrdtest-sandbox".into(),
             init: "/usr/bin/xrdtest-slave".into(),
             init_arguments: vec!["init".to_owned()],
             hidden: Vec::new(),

@@ -151,7 +151,7 @@ pub(crate) fn traces() -> BTreeSet<String> {
         ("netns", "ip netns list"),
         ("mount", "cat /proc/self/mountinfo"),
         ("cgroup", "find /sys/fs/cgroup -maxdepth 3 -name 'xrdtest*'"),
-        ("folder", "ls -d /run/xrdtest/sandbox/*/ /var/lib/xrdtest/sandbox/*/ 2>/dev/null"),
+        ("folder", "ls -d /run/xrdtest-sandbox/*/ /var/lib/xrdtest/sandbox/*/ 2>/dev/null"),
         // Processes of sandboxes only: the machine has its own life.
         ("process", "pgrep -af '(xrdtest-slave|runc) ' | cut -d' ' -f2-"),
     ] {
