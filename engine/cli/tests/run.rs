@@ -140,7 +140,7 @@ fn a_machine_that_dies_is_an_error_and_the_others_finalize() {
     let cases = [("c", "#!/bin/sh\nexec sleep 1000005\n"), ("d", NOTHING)];
     let more = "ts.finalize = \"#!/bin/sh\\necho bye\\n\"; ts.stage_timeout = \"20s\";";
     repository.suite("s", NOTHING, &cases, more);
-    let (child, said, stderr) = start_until(&repository, "suite initialize: passed");
+    let (child, said, stderr) = start_until(&repository, "s", "suite initialize: passed");
     drop(std::thread::spawn(move || stderr.lines().for_each(drop)));
     // `s (RUN)`, as it says first.
     let run = said.split(['(', ')']).nth(1).unwrap();

@@ -12,24 +12,24 @@ const NOTHING: &str = "#!/bin/sh\ntrue\n";
 
 #[test]
 fn nothing_is_left() {
+    let mark = format!("traces{}", std::process::id());
+    let (suite, short) = (format!("{mark}_long"), format!("{mark}_short"));
     let repository = Repository::new(3);
-    let endless = "#!/bin/bash\nsetsid sleep 1000004 &\nsleep 1000004\n";
-    let finalize = "ts.finalize = \"#!/bin/sh\\necho bye\\n\";";
-    repository.suite("s", NOTHING, &[("c", endless)], finalize);
-    repository.suite("short", NOTHING, &[("c", "#!/bin/sh\nsetsid sleep 1000004 &\n")], "");
-    // What an earlier, killed run left is removed by the next.
-    assert_eq!(repository.run(&["short"]).code, Some(0));
-    let before = traces();
+    let endless = format!("#!/bin/bash\nsetsid bash -c 'sleep 1000004; : {mark}' &\nsleep 1000004\n");
+    repository.suite(&suite, NOTHING, &[("c", &endless)], "ts.finalize = \"#!/bin/sh\\necho bye\\n\";");
+    let daemon = format!("#!/bin/sh\nsetsid sh -c 'sleep 1000004; : {mark}' &\n");
+    repository.suite(&short, NOTHING, &[("c", &daemon)], "");
+    let before = traces(&mark);
     let same = |when: &str| {
-        let after = traces();
-        let new: Vec<_> = after.difference(&before).collect();
+        let after = traces(&mark);
+        let new: Vec<_> = after.symmetric_difference(&before).collect();
         assert!(new.is_empty(), "{when}: {new:#?}");
     };
 
-    assert_eq!(repository.run(&["short"]).code, Some(0));
+    assert_eq!(repository.run(&[&short]).code, Some(0));
     same("after a run that passed");
 
-    let (child, _, stderr) = start_until(&repository, "suite initialize: passed");
+    let (child, _, stderr) = start_until(&repository, &suite, "suite initialize: passed");
     send(&child, Signal::SIGINT);
     drop(std::thread::spawn(move || stderr.lines().for_each(drop)));
     let ran = Ran::of(child.wait_with_output().unwrap());
@@ -38,14 +38,15 @@ fn nothing_is_left() {
     assert_eq!(ran.stage(None, "finalize", "m1.xrd.test").output, "bye\n");
     same("after Ctrl-C");
 
-    let (mut child, _, stderr) = start_until(&repository, "suite initialize: passed");
+    let (mut child, _, stderr) = start_until(&repository, &suite, "suite initialize: passed");
+    assert!(traces(&mark).len() > before.len(), "a live run is seen");
     send(&child, Signal::SIGKILL);
     child.wait().unwrap();
     drop(stderr);
     // Its machines die with it; what lies on disk is removed by the next run, which leaves a live one alone.
-    let (other, _, other_stderr) = start_until(&repository, "suite initialize: passed");
+    let (other, _, other_stderr) = start_until(&repository, &suite, "suite initialize: passed");
     drop(std::thread::spawn(move || other_stderr.lines().for_each(drop)));
-    assert_eq!(repository.run(&["short"]).code, Some(0));
+    assert_eq!(repository.run(&[&short]).code, Some(0));
     send(&other, Signal::SIGTERM);
     let ran = Ran::of(other.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.record().verdict), (Some(130), Verdict::Cancelled));

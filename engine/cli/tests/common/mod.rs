@@ -140,32 +140,36 @@ pub(crate) fn output_of(run: &RunRecord, stage: &StageRecord) -> Vec<u8> {
     stage.output_file.as_ref().map(|file| fs::read(folder.join(file)).unwrap()).unwrap_or_default()
 }
 
-/// What a run could leave behind on this machine: interfaces, named namespaces, mounts, processes, cgroups, folders.
-pub(crate) fn traces() -> BTreeSet<String> {
+/// What runs could leave behind on this machine: interfaces, named namespaces, mounts, and the processes, cgroups and
+/// folders that have `mark` in their names (others may run suites on the same machine).
+pub(crate) fn traces(mark: &str) -> BTreeSet<String> {
     let mut traces = BTreeSet::new();
-    let mut add = |kind: &str, text: &str| {
-        traces.extend(text.lines().map(|line| format!("{kind}: {line}")));
-    };
     for (kind, command) in [
         ("link", "ip -br link | cut -d' ' -f1"),
         ("netns", "ip netns list"),
         ("mount", "cat /proc/self/mountinfo"),
         ("cgroup", "find /sys/fs/cgroup -maxdepth 3 -name 'xrdtest*'"),
         ("folder", "ls -d /run/xrdtest-sandbox/*/ /var/lib/xrdtest/sandbox/*/ 2>/dev/null"),
-        // Processes of sandboxes only: the machine has its own life.
-        ("process", "pgrep -af '(xrdtest-slave|runc) ' | cut -d' ' -f2-"),
+        ("process", "ps -eo args"),
     ] {
         let output = Command::new("sh").args(["-c", command]).output().unwrap();
-        add(kind, &String::from_utf8_lossy(&output.stdout));
+        let of_all = matches!(kind, "link" | "netns" | "mount");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines = text.lines().filter(|line| of_all || line.contains(mark));
+        traces.extend(lines.map(|line| format!("{kind}: {line}")));
     }
     traces
 }
 
-/// Starts the suite `s` and waits until a line on standard error holds `text`. Answers the program, what it has said
+/// Starts a suite and waits until a line on standard error holds `text`. Answers the program, what it has said
 /// up to there, and the rest of its standard error, which must be read on.
-pub(crate) fn start_until(repository: &Repository, text: &str) -> (Child, String, BufReader<ChildStderr>) {
+pub(crate) fn start_until(
+    repository: &Repository,
+    suite: &str,
+    text: &str,
+) -> (Child, String, BufReader<ChildStderr>) {
     let mut child =
-        repository.run_command(&["s"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        repository.run_command(&[suite]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
     while !said.contains(text) {
