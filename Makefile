@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 RELEASE := target/release
 
-.PHONY: help demo build test check fmt packages clean
+.PHONY: help demo build test check bench fmt packages clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,9 +26,12 @@ test: packages ## all tests (root: machines are made)
 check: ## formatting, lints, documentation, dependencies, scripts
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 	scripts/deny
 	scripts/shellcheck
+
+bench: packages build ## time of an empty suite on eight sandbox machines (root)
+	scripts/bench
 
 fmt: ## format the code
 	cargo fmt --all

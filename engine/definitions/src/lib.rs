@@ -1,16 +1,14 @@
 //! Turns `.rhai` text into a catalogue of suites and clusters, and diagnostics; and one suite of a catalogue into the
 //! plan of a run.
 //!
-//! - [`load`] reads a repository. It never fails: what is wrong becomes a diagnostic at the exact place, and everything
+//! - [`load()`] reads a repository. It never fails: what is wrong becomes a diagnostic at the exact place, and everything
 //!   else is loaded. Evaluation is bounded and can't take the process down.
-//! - [`snapshot`] copies what one run of one suite needs, scripts included.
+//! - [`snapshot()`] copies what one run of one suite needs, scripts included.
 //! - [`check()`] does the former for the paths of a command line, [`rules`] explains every diagnostic.
 //!
 //! A definition's way through this crate: [`layout`](mod@layout) finds its file, [`evaluate`] runs it, [`language`] is
 //! what it meets there, [`draft`] is what it says with all places, [`rules`] judge that, the model's types are the
 //! result. I/O is confined to `layout`, `evaluate::files` and `script`.
-
-#![allow(rustdoc::private_intra_doc_links, reason = "the crate's own map")]
 
 mod check;
 mod draft;

@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 pub struct Catalogue {
     /// Counts loads; a greater number is newer.
     pub generation: u64,
-    /// By name. Only those that could be evaluated; see [`SuiteDefinition::broken`].
+    /// By name. Only those that could be evaluated; see [`Source::broken`].
     pub suites: BTreeMap<String, Arc<SuiteDefinition>>,
     /// By name.
     pub clusters: BTreeMap<String, Arc<ClusterDefinition>>,

@@ -36,6 +36,10 @@ pub fn ending(stage: &StageRecord) -> String {
         (Some(code), _) if stage.outcome == Outcome::Failed => {
             let _ = write!(text, ", exit code {code}");
         }
+        // Such a reason names the signal, and says no more.
+        (_, Some(_)) if stage.outcome == Outcome::Killed && stage.reason.starts_with("signal ") => {
+            return format!("{text} by {}", stage.reason);
+        }
         (_, Some(signal)) if stage.outcome == Outcome::Killed => {
             let _ = write!(text, " by signal {signal}");
         }

@@ -138,7 +138,9 @@ fn ending(result: &StageResult) -> String {
     let mut details = Vec::new();
     match (result.exit_code, result.signal) {
         (Some(code), _) if result.outcome == Outcome::Failed => details.push(format!("exit code {code}")),
-        (_, Some(signal)) if result.outcome == Outcome::Killed => details.push(format!("signal {signal}")),
+        (_, Some(signal)) if result.outcome == Outcome::Killed && result.reason.is_empty() => {
+            details.push(format!("signal {signal}"));
+        }
         _ => {}
     }
     if !result.reason.is_empty() {

@@ -1,0 +1,109 @@
+//! The run document, held against a file that is kept for ever: within a version fields are only ever added.
+
+use std::fs;
+
+use xrdtest_model::document::{CaseRecord, LogRecord, RunRecord, RunsDocument, StageRecord};
+use xrdtest_model::{Outcome, StageKind, Verdict};
+
+fn stage(case: Option<(u32, &str)>, stage: StageKind, machine: &str) -> StageRecord {
+    StageRecord {
+        case_index: case.map(|(index, _)| index),
+        case: case.map(|(_, name)| name.to_owned()),
+        stage,
+        machine: machine.to_owned(),
+        outcome: Outcome::Passed,
+        exit_code: Some(0),
+        signal: None,
+        reason: String::new(),
+        offset_ms: 0,
+        duration_ms: 40,
+        output: String::new(),
+        output_length: 0,
+        output_complete: true,
+        output_file: None,
+        leftovers: Vec::new(),
+        logs: Vec::new(),
+    }
+}
+
+fn stages() -> Vec<StageRecord> {
+    let copy = Some((0, "copy_to"));
+    let initialize =
+        ["ds1.xrd.test", "client1.xrd.test"].map(|machine| stage(None, StageKind::Initialize, machine));
+    let passed = StageRecord {
+        offset_ms: 41,
+        output: "Nothing to run\n".to_owned(),
+        output_length: 15,
+        output_file: Some("outputs/03-copy_to-run/ds1.xrd.test.log".to_owned()),
+        leftovers: vec!["sleep (pid 12)".to_owned()],
+        logs: vec![LogRecord {
+            path: "/var/log/x.log".to_owned(),
+            length: 9,
+            note: "rotated".to_owned(),
+            file: "logs/03-copy_to-run/ds1.xrd.test/var/log/x.log".to_owned(),
+        }],
+        ..stage(copy, StageKind::Run, "ds1.xrd.test")
+    };
+    let failed = StageRecord {
+        outcome: Outcome::Failed,
+        exit_code: Some(3),
+        offset_ms: 42,
+        duration_ms: 1234,
+        output: "copying\ncommand [ false ] failed\n".to_owned(),
+        output_length: 33,
+        output_file: Some("outputs/03-copy_to-run/client1.xrd.test.log".to_owned()),
+        ..stage(copy, StageKind::Run, "client1.xrd.test")
+    };
+    let killed = StageRecord {
+        outcome: Outcome::Killed,
+        exit_code: None,
+        signal: Some(9),
+        reason: "signal 9 (SIGKILL)".to_owned(),
+        offset_ms: 1300,
+        ..stage(copy, StageKind::Finalize, "ds1.xrd.test")
+    };
+    let lost = StageRecord {
+        outcome: Outcome::Lost,
+        exit_code: None,
+        reason: "out of contact for 30 s".to_owned(),
+        output_complete: false,
+        offset_ms: 1300,
+        ..stage(copy, StageKind::Finalize, "client1.xrd.test")
+    };
+    initialize.into_iter().chain([passed, failed, killed, lost]).collect()
+}
+
+fn document() -> RunsDocument {
+    let case = |index, name: &str, verdict, reason: &str| CaseRecord {
+        index,
+        name: name.to_owned(),
+        verdict,
+        reason: reason.to_owned(),
+    };
+    RunsDocument::new(vec![RunRecord {
+        id: "20261122-101500-ts_copy-3fa2".to_owned(),
+        suite: "ts_copy".to_owned(),
+        verdict: Verdict::Error,
+        reason: "copy_to: client1.xrd.test is lost".to_owned(),
+        started: "2026-11-22T10:15:00.000Z".to_owned(),
+        duration_ms: 2500,
+        cases: vec![
+            case(0, "copy_to", Some(Verdict::Error), "client1.xrd.test is lost"),
+            case(1, "copy_from", None, "it was not begun"),
+        ],
+        stages: stages(),
+        directory: Some("/var/lib/xrdtest/local/20261122-101500-ts_copy-3fa2".to_owned()),
+    }])
+}
+
+#[test]
+fn version_1() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/run-1.json");
+    let text = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+    if std::env::var_os("XRDTEST_WRITE_GOLDEN").is_some() {
+        fs::write(path, &text).unwrap();
+    }
+    let golden = fs::read_to_string(path).unwrap();
+    assert_eq!(text, golden);
+    assert_eq!(serde_json::from_str::<RunsDocument>(&golden).unwrap(), document());
+}

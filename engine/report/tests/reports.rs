@@ -1,0 +1,36 @@
+//! What people and programs read about one run, from the golden run document of the model.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use xrdtest_model::document::{RunRecord, RunsDocument};
+use xrdtest_report::{junit, summary};
+
+fn run() -> RunRecord {
+    let text = include_str!("../../model/tests/golden/run-1.json");
+    serde_json::from_str::<RunsDocument>(text).unwrap().runs.remove(0)
+}
+
+/// Without ANSI sequences, as on a terminal that has none.
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+#[test]
+fn the_summary_fits_the_terminal() {
+    let text = plain(&summary::summary(&run(), 100, "xrdtest run ts_copy --local --case copy_to"));
+    assert!(text.lines().all(|line| line == line.trim_end()), "blanks at the end of a line: {text}");
+    insta::assert_snapshot!(text);
+    insta::assert_snapshot!(plain(&summary::summary(&run(), 40, "")));
+}
+
+#[test]
+fn an_output_can_not_move_the_cursor() {
+    let mut run = run();
+    run.stages[3].output = "\u{1b}[2Jgone\rback\u{8}\ttab\n".to_owned();
+    let text = summary::summary(&run, 100, "");
+    assert!(text.contains("\u{fffd}[2Jgone\u{fffd}back\u{fffd}\ttab"), "{text:?}");
+}
+
+#[test]
+fn junit_tells_failures_from_errors() {
+    insta::assert_snapshot!(junit::junit(&[run()]).unwrap());
+}
