@@ -74,6 +74,15 @@ impl Authority {
         }
     }
 
+    /// A new authority that is kept nowhere.
+    ///
+    /// # Errors
+    /// Where the libraries refuse.
+    pub fn new() -> Result<Self, ProtocolError> {
+        let (certificate, key) = new_authority()?;
+        Self::from_pem(certificate, &key)
+    }
+
     /// A given authority.
     ///
     /// # Errors

@@ -169,6 +169,11 @@ impl Link {
         self.connection.closed().await.into()
     }
 
+    /// Why the connection is over; `None` while it is not.
+    pub fn close_reason(&self) -> Option<ProtocolError> {
+        self.connection.close_reason().map(ProtocolError::from)
+    }
+
     /// Ends the connection.
     pub fn close(&self, reason: &str) {
         self.connection.close(VarInt::from_u32(1), reason.as_bytes());

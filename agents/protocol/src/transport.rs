@@ -21,8 +21,8 @@ pub(crate) const SERVER_NAME: &str = "engine.xrdtest";
 const ALPN: &[u8] = b"xrdtest";
 
 /// Without a packet for this long a connection is given up; what late and lost mean is decided elsewhere.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
-const KEEP_ALIVE: Duration = Duration::from_millis(1200);
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Streams that a peer may have open at once: one per file on its way, and the control stream.
 const MAX_STREAMS: u32 = 64;
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use anyhow::Context as _;
 use xrdtest_model::Verdict;
 
 /// What the exit code says. Ordered: of several, the greatest counts.
@@ -33,8 +34,11 @@ impl From<Verdict> for Exit {
 /// Says what went wrong, with its causes.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     let mut text = format!("{BAD}error{BAD:#}: {error}\n", BAD = anstyle::AnsiColor::Red.on_default().bold());
-    for cause in error.chain().skip(1) {
-        let _ = writeln!(text, "  because: {cause}");
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Many errors tell their cause themselves.
+        if !text.contains(&cause) {
+            let _ = writeln!(text, "  because: {cause}");
+        }
     }
     let _ = anstream::stderr().write_all(text.as_bytes());
     Exit::CouldNot
@@ -42,11 +46,11 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
 
 /// Writes data to standard output. A reader that has gone (`xrdtest … | head`) is no error, and changes nothing about
 /// what the exit code says.
-pub(crate) fn print(text: &str) -> io::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = anstream::stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        other => other.context("standard output could not be written"),
     }
 }
 

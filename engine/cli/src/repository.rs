@@ -17,7 +17,8 @@ pub(crate) struct Repository {
 impl Repository {
     /// Loads the repository that `path` belongs to.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
-        let root = find_root(path)?;
+        let path = path.canonicalize().with_context(|| format!("there is no {}", path.display()))?;
+        let root = find_root(&path).context("name the repository with `--definitions DIR`, or go there")?;
         let catalogue = load(&root, &LoadOptions::default());
         Ok(Self { root, catalogue })
     }

@@ -37,8 +37,10 @@ const LIVE_OUTPUT: usize = 1024;
 pub struct EngineConfig {
     /// For agents (UDP).
     pub listen: SocketAddr,
-    /// The engine's own folder: journal and CA.
+    /// The engine's own folder, with the journal.
     pub state: PathBuf,
+    /// The folder of the CA, which is made there where there is none; `None`: a CA for the life of this engine.
+    pub ca: Option<PathBuf>,
     /// The folder with one folder per run.
     pub runs: PathBuf,
     /// The core's times.
@@ -75,7 +77,10 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     }
     let path = config.state.join("journal.jsonl");
     let journal = Journal::create(&path).map_err(state_error(&path))?;
-    let authority = Arc::new(Authority::open_or_create(&config.state.join("ca"))?);
+    let authority = Arc::new(match &config.ca {
+        Some(folder) => Authority::open_or_create(folder)?,
+        None => Authority::new()?,
+    });
     let listener = Arc::new(Listener::bind(config.listen, &authority.issue(&Identity::Engine)?)?);
     let address = listener.local_addr()?;
 

@@ -156,8 +156,9 @@ where
             }
             while tasks.try_join_next().is_some() {}
         }
+        // Closing would hide why it broke.
+        let idle = link.close_reason().is_some_and(|reason| reason.is_idle_timeout());
         link.close("the control stream is over");
-        let idle = link.closed().await.is_idle_timeout();
         tasks.shutdown().await;
         Farewell { orderly, idle }
     }

@@ -199,11 +199,16 @@ impl RunPlan {
         format!("{position:02}-{}-{}", file_name(subject), stage.kind)
     }
 
+    /// A case in people's words: its name, and where it is not the first of that name, which one it is: `copy_to (2)`.
+    pub fn case_title(&self, index: u32) -> String {
+        title_of(self.cases.iter().map(|case| case.name.as_str()), index)
+    }
+
     /// The stage in people's words: `suite initialize`, `copy_to / run`.
     pub fn stage_title(&self, stage: StageId) -> String {
         match stage.case.map(|index| (index, self.case(index))) {
             None => format!("suite {}", stage.kind),
-            Some((_, Some(case))) => format!("{} / {}", case.name, stage.kind),
+            Some((index, Some(_))) => format!("{} / {}", self.case_title(index), stage.kind),
             Some((index, None)) => format!("case {index} / {}", stage.kind),
         }
     }
@@ -237,6 +242,16 @@ impl ClusterPlan {
             names.extend(addresses.iter().map(|address| (*address, vec![alias.clone()])));
         }
         names
+    }
+}
+
+/// The name at a position in a list, numbered where it is not the first such: `copy_to`, `copy_to (2)`.
+pub fn title_of<'a>(names: impl Iterator<Item = &'a str> + Clone, index: u32) -> String {
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    let Some(name) = names.clone().nth(index) else { return format!("case {index}") };
+    match names.take(index).filter(|other| *other == name).count() {
+        0 => name.to_owned(),
+        before => format!("{name} ({})", before + 1),
     }
 }
 

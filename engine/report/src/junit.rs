@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use xrdtest_model::document::{CaseRecord, RunRecord, StageRecord};
 use xrdtest_model::{Outcome, StageKind, Verdict};
 
-use crate::summary::{ending, stage_title};
+use crate::summary::{case_title, ending, stage_title};
 
 /// Runs as a JUnit document.
 ///
@@ -48,8 +48,8 @@ fn suite_stage(run: &RunRecord, kind: StageKind) -> Option<TestCase> {
         run.stages.iter().filter(|stage| stage.case_index.is_none() && stage.stage == kind).collect();
     let first = stages.first()?;
     let worst = stages.iter().map(|stage| stage.outcome).max_by_key(|outcome| rank(*outcome))?;
-    let reason = format!("{} {worst}", stage_title(first));
-    Some(test_case(run, &stage_title(first), status(Some(verdict_of(worst)), &reason), &stages))
+    let reason = format!("{} {worst}", stage_title(run, first));
+    Some(test_case(run, &stage_title(run, first), status(Some(verdict_of(worst)), &reason), &stages))
 }
 
 /// How bad an outcome is for the stage as a whole.
@@ -77,7 +77,7 @@ fn verdict_of(outcome: Outcome) -> Verdict {
 
 fn case(run: &RunRecord, record: &CaseRecord) -> TestCase {
     let stages: Vec<_> = run.stages.iter().filter(|stage| stage.case_index == Some(record.index)).collect();
-    test_case(run, &record.name, status(record.verdict, &record.reason), &stages)
+    test_case(run, &case_title(run, record.index), status(record.verdict, &record.reason), &stages)
 }
 
 fn status(verdict: Option<Verdict>, reason: &str) -> TestCaseStatus {
@@ -105,15 +105,20 @@ fn test_case(run: &RunRecord, name: &str, status: TestCaseStatus, stages: &[&Sta
     let bad: Vec<_> = stages.iter().filter(|stage| stage.outcome != Outcome::Passed).collect();
     let mut text = String::new();
     for stage in &bad {
-        let _ = writeln!(text, "{} on {}: {}", stage_title(stage), stage.machine, ending(stage));
+        let _ = writeln!(text, "{} on {}: {}", stage_title(run, stage), stage.machine, ending(stage));
     }
     if !bad.is_empty() {
         case.status.set_description(text);
     }
     let mut output = String::new();
     for stage in bad.iter().filter(|stage| !stage.output.is_empty()) {
-        let _ =
-            writeln!(output, "--- {} on {}\n{}", stage_title(stage), stage.machine, stage.output.trim_end());
+        let _ = writeln!(
+            output,
+            "--- {} on {}\n{}",
+            stage_title(run, stage),
+            stage.machine,
+            stage.output.trim_end()
+        );
     }
     if !output.is_empty() {
         case.set_system_out(output);

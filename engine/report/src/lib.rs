@@ -5,5 +5,6 @@ pub mod findings;
 pub mod junit;
 pub mod record;
 pub mod summary;
+pub mod text;
 
 pub use record::{Evidence, RunRecorder};

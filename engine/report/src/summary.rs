@@ -6,13 +6,17 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use xrdtest_model::definition::short_name;
 use xrdtest_model::document::{RunRecord, StageRecord};
+use xrdtest_model::plan::title_of;
 use xrdtest_model::time::human;
 use xrdtest_model::{Outcome, Verdict};
 
 use crate::findings::plural;
+use crate::text::readable;
 
 /// Lines of output shown of a stage that did not pass.
 const TAIL_LINES: usize = 15;
+/// Machines named per ending where there is no column for each.
+const NAMED: usize = 8;
 /// Stages shown with their output; the others are named.
 const SHOWN: usize = 8;
 
@@ -21,32 +25,47 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
-/// The stage in people's words: `suite initialize`, `copy_to / run`.
-pub fn stage_title(stage: &StageRecord) -> String {
-    match &stage.case {
-        Some(case) => format!("{case} / {}", stage.stage),
+/// The stage in people's words: `suite initialize`, `copy_to / run`, `copy_to (2) / run`.
+pub fn stage_title(run: &RunRecord, stage: &StageRecord) -> String {
+    match stage.case_index {
+        Some(index) => format!("{} / {}", case_title(run, index), stage.stage),
         None => format!("suite {}", stage.stage),
     }
 }
 
-/// How a stage ended on its machine: `passed`, `failed, exit code 3`, `killed by signal 9`, with the reason.
+/// The name of a case, numbered where it is not the first of that name.
+pub fn case_title(run: &RunRecord, index: u32) -> String {
+    title_of(run.cases.iter().map(|case| case.name.as_str()), index)
+}
+
+/// How a stage ended on its machine: `passed`, `failed, exit code 3`, `killed by signal 9 (SIGKILL)`, with the reason.
 pub fn ending(stage: &StageRecord) -> String {
-    let mut text = stage.outcome.to_string();
+    stage.outcome.to_string() + &details(stage)
+}
+
+/// What follows the outcome, with the separator.
+fn details(stage: &StageRecord) -> String {
+    let killed = stage.outcome == Outcome::Killed;
+    let (mut text, mut reason) = (String::new(), stage.reason.as_str());
     match (stage.exit_code, stage.signal) {
+        // Such a reason names the signal already.
+        (_, Some(_)) if killed && reason.starts_with("signal ") => {
+            let _ = write!(text, " by {reason}");
+            reason = "";
+        }
+        (_, Some(signal)) if killed => {
+            let _ = write!(text, " by signal {signal}");
+        }
         (Some(code), _) if stage.outcome == Outcome::Failed => {
             let _ = write!(text, ", exit code {code}");
         }
-        // Such a reason names the signal, and says no more.
-        (_, Some(_)) if stage.outcome == Outcome::Killed && stage.reason.starts_with("signal ") => {
-            return format!("{text} by {}", stage.reason);
-        }
-        (_, Some(signal)) if stage.outcome == Outcome::Killed => {
-            let _ = write!(text, " by signal {signal}");
-        }
         _ => {}
     }
-    if !stage.reason.is_empty() {
-        let _ = write!(text, ": {}", stage.reason);
+    // A reason may begin with the outcome's own word.
+    if let Some(rest) = reason.strip_prefix(stage.outcome.as_str()) {
+        text.push_str(rest);
+    } else if !reason.is_empty() {
+        let _ = write!(text, ": {reason}");
     }
     text
 }
@@ -81,8 +100,8 @@ pub fn summary(run: &RunRecord, width: usize, repeat: &str) -> String {
     }
     text.push_str("\n\n");
     table(&mut text, run, width);
-    endings(&mut text, run);
-    leftovers(&mut text, run);
+    endings(&mut text, run, width);
+    notes(&mut text, run);
     if let Some(directory) = &run.directory {
         let _ = writeln!(text, "{DIM}output and logs{DIM:#}  {directory}");
     }
@@ -93,7 +112,7 @@ pub fn summary(run: &RunRecord, width: usize, repeat: &str) -> String {
 }
 
 /// The stages that did not pass, each with its last lines.
-fn endings(text: &mut String, run: &RunRecord) {
+fn endings(text: &mut String, run: &RunRecord, width: usize) {
     let bad: Vec<_> = run
         .stages
         .iter()
@@ -103,28 +122,31 @@ fn endings(text: &mut String, run: &RunRecord) {
         let time = human(Duration::from_millis(stage.duration_ms));
         let _ = writeln!(
             text,
-            "{BOLD}{}{BOLD:#} in {}: {BAD}{}{BAD:#} {DIM}after {time}{DIM:#}",
+            "{BOLD}{}{BOLD:#} in {}: {BAD}{}{BAD:#} {DIM}after {time}{DIM:#}{}",
             stage.machine,
-            stage_title(stage),
-            ending(stage)
+            stage_title(run, stage),
+            stage.outcome,
+            details(stage)
         );
-        output_tail(text, run, stage);
+        output_tail(text, run, stage, width);
         text.push('\n');
     }
     if bad.len() > SHOWN {
-        let rest: Vec<_> =
-            bad[SHOWN..].iter().map(|stage| format!("{} in {}", stage.machine, stage_title(stage))).collect();
+        let rest: Vec<_> = bad[SHOWN..]
+            .iter()
+            .map(|stage| format!("{} in {}", stage.machine, stage_title(run, stage)))
+            .collect();
         let _ = writeln!(text, "and {}: {}\n", plural(rest.len(), "more ending"), rest.join(", "));
     }
 }
 
-fn output_tail(text: &mut String, run: &RunRecord, stage: &StageRecord) {
+fn output_tail(text: &mut String, run: &RunRecord, stage: &StageRecord, width: usize) {
     let lines: Vec<_> = stage.output.lines().collect();
     for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
-        // Control characters of a script must not move the reader's cursor.
-        let line: String =
-            line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
-        let _ = writeln!(text, "  {DIM}|{DIM:#} {line}");
+        let line = readable(line);
+        let cut = line.char_indices().nth(width.saturating_sub(5)).map_or("", |_| "…");
+        let line: String = line.chars().take(width.saturating_sub(5)).collect();
+        let _ = writeln!(text, "  {DIM}|{DIM:#} {line}{cut}");
     }
     match (lines.is_empty(), &stage.output_file, &run.directory) {
         (true, ..) => {
@@ -135,20 +157,22 @@ fn output_tail(text: &mut String, run: &RunRecord, stage: &StageRecord) {
         }
         _ => {}
     }
-    if !stage.output_complete {
-        let _ = writeln!(text, "  {DIM}(the output is not complete){DIM:#}");
-    }
 }
 
-fn leftovers(text: &mut String, run: &RunRecord) {
-    for stage in run.stages.iter().filter(|stage| !stage.leftovers.is_empty()) {
-        let _ = writeln!(
-            text,
-            "{DIM}note: on {} {} left {} running with its output open{DIM:#}",
-            stage.machine,
-            stage_title(stage),
-            stage.leftovers.join(", ")
-        );
+fn notes(text: &mut String, run: &RunRecord) {
+    for stage in &run.stages {
+        let (machine, title) = (&stage.machine, stage_title(run, stage));
+        if !stage.leftovers.is_empty() {
+            let left = stage.leftovers.join(", ");
+            let _ = writeln!(
+                text,
+                "{DIM}note: on {machine} {title} left {left} running with its output open{DIM:#}"
+            );
+        }
+        if !stage.output_complete && stage.outcome != Outcome::NotRun {
+            let _ =
+                writeln!(text, "{DIM}note: output or logs of {title} on {machine} are not complete{DIM:#}");
+        }
     }
 }
 
@@ -174,7 +198,7 @@ fn table(text: &mut String, run: &RunRecord, width: usize) {
         return;
     }
     let machines = machines(run);
-    let title_width = rows.iter().map(|row| stage_title(&row[0]).chars().count()).max().unwrap_or(0);
+    let title_width = rows.iter().map(|row| stage_title(run, &row[0]).chars().count()).max().unwrap_or(0);
     let columns: Vec<usize> = machines.iter().map(|machine| column_width(run, machine)).collect();
     let wide = title_width + 9 + columns.iter().map(|column| column + 2).sum::<usize>() <= width;
     if wide {
@@ -182,7 +206,7 @@ fn table(text: &mut String, run: &RunRecord, width: usize) {
         line(text, title_width, "", "", names.zip(columns.iter().copied()));
     }
     for row in &rows {
-        let (title, time) = (stage_title(&row[0]), time_of(row));
+        let (title, time) = (stage_title(run, &row[0]), time_of(row));
         if wide {
             let cells = machines.iter().map(|machine| {
                 let stage = row.iter().find(|stage| stage.machine == *machine);
@@ -194,7 +218,7 @@ fn table(text: &mut String, run: &RunRecord, width: usize) {
         }
     }
     for case in run.cases.iter().filter(|case| case.verdict.is_none()) {
-        let _ = writeln!(text, "{:title_width$}  {DIM}not run{DIM:#}", case.name);
+        let _ = writeln!(text, "{:title_width$}  {DIM}not begun{DIM:#}", case_title(run, case.index));
     }
     text.push('\n');
 }
@@ -235,26 +259,26 @@ fn time_of(row: &[StageRecord]) -> String {
     human(Duration::from_millis(end - begin))
 }
 
-/// `31 passed, 1 failed`.
+/// `30 ok, ds2 exit 3, ds4 ds7 lost`: who is not named is well.
 fn counted(row: &[StageRecord]) -> String {
-    const ALL: [Outcome; 7] = [
-        Outcome::Passed,
-        Outcome::Failed,
-        Outcome::Killed,
-        Outcome::TimedOut,
-        Outcome::Lost,
-        Outcome::Cancelled,
-        Outcome::NotRun,
-    ];
-    let count = |outcome: Outcome| (outcome, row.iter().filter(|stage| stage.outcome == outcome).count());
-    let parts: Vec<_> = ALL
-        .map(count)
-        .into_iter()
-        .filter(|(_, number)| *number > 0)
-        .map(|(outcome, number)| {
-            let style = if outcome == Outcome::Passed { GOOD } else { BAD };
-            format!("{style}{number} {outcome}{style:#}")
-        })
-        .collect();
+    let passed = row.iter().filter(|stage| stage.outcome == Outcome::Passed).count();
+    let mut parts = Vec::new();
+    if passed > 0 {
+        parts.push(format!("{GOOD}{passed} ok{GOOD:#}"));
+    }
+    let mut endings: Vec<(String, Style, Vec<&str>)> = Vec::new();
+    for stage in row.iter().filter(|stage| stage.outcome != Outcome::Passed) {
+        let (word, style) = cell(stage);
+        let host = short_name(&stage.machine);
+        match endings.iter_mut().find(|(known, ..)| *known == word) {
+            Some((_, _, hosts)) => hosts.push(host),
+            None => endings.push((word, style, vec![host])),
+        }
+    }
+    parts.extend(endings.iter().map(|(word, style, hosts)| {
+        let (named, rest) = hosts.split_at(hosts.len().min(NAMED));
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        format!("{}{more} {style}{word}{style:#}", named.join(" "))
+    }));
     parts.join(", ")
 }

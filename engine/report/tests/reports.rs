@@ -23,11 +23,14 @@ fn the_summary_fits_the_terminal() {
 }
 
 #[test]
-fn an_output_can_not_move_the_cursor() {
+fn an_output_can_not_move_the_cursor_and_a_case_is_told_from_its_repeat() {
     let mut run = run();
     run.stages[3].output = "\u{1b}[2Jgone\rback\u{8}\ttab\n".to_owned();
-    let text = summary::summary(&run, 100, "");
-    assert!(text.contains("\u{fffd}[2Jgone\u{fffd}back\u{fffd}\ttab"), "{text:?}");
+    run.cases[1].name = "copy_to".to_owned();
+    let text = plain(&summary::summary(&run, 100, ""));
+    assert!(text.contains("| back tab\n"), "{text:?}");
+    assert!(text.contains("copy_to (2)"), "{text}");
+    assert!(junit::junit(&[run]).unwrap().contains("name=\"copy_to (2)\""));
 }
 
 #[test]

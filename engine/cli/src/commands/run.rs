@@ -25,6 +25,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         );
     }
     let Some(plans) = plans(args)? else { return Ok(Exit::CouldNot) };
+    if let Some(file) = &args.junit {
+        // An hour later would be a bad moment to find out.
+        let opened = fs::OpenOptions::new().create(true).append(true).open(file);
+        opened.with_context(|| format!("the JUnit report can't be written to {}", file.display()))?;
+    }
     let local = Local::prepare(args)?;
     let runtime = tokio::runtime::Runtime::new().context("no thread for the engine")?;
     let mut records: Vec<RunRecord> = Vec::new();
@@ -118,7 +123,8 @@ fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
     let failed =
         record.cases.iter().filter(|case| case.verdict.is_some_and(|verdict| verdict.as_str() != "passed"));
     let mut cases: Vec<_> = failed.map(|case| case.name.clone()).collect();
-    if cases.is_empty() {
+    // What was not begun has to be run as well.
+    if cases.is_empty() || record.cases.iter().any(|case| case.verdict.is_none()) {
         cases.clone_from(&args.cases);
     }
     cases.dedup();

@@ -1,5 +1,7 @@
 //! The last line of an output that is still growing, in bounded memory.
 
+use xrdtest_report::text::readable;
+
 /// Characters kept of a line.
 const WIDTH: usize = 200;
 
@@ -18,7 +20,7 @@ impl LastLine {
         for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
             self.open.extend_from_slice(piece);
             self.open.truncate(4 * WIDTH);
-            let line = readable(&self.open);
+            let line = shown(&self.open);
             if !line.is_empty() {
                 self.last = line;
             }
@@ -34,25 +36,8 @@ impl LastLine {
     }
 }
 
-/// Text without what would move the cursor.
-fn readable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let mut plain = String::new();
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            // A terminal's own sequence: ESC [ … letter.
-            '\u{1b}' => {
-                if characters.next() == Some('[') {
-                    characters.by_ref().find(char::is_ascii_alphabetic);
-                }
-            }
-            '\t' => plain.push(' '),
-            _ if character.is_control() => {}
-            _ => plain.push(character),
-        }
-    }
-    plain.trim().chars().take(WIDTH).collect()
+fn shown(bytes: &[u8]) -> String {
+    readable(&String::from_utf8_lossy(bytes)).trim().chars().take(WIDTH).collect()
 }
 
 #[cfg(test)]

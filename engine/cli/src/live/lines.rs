@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
 use xrdtest_model::definition::short_name;
-use xrdtest_model::event::{InstanceState, StageResult};
+use xrdtest_model::event::{InstanceState, Placement, StageResult};
 use xrdtest_model::time::human;
-use xrdtest_model::{Event, EventBody, Outcome, RunPlan, StageId, Timestamp};
+use xrdtest_model::{Event, EventBody, InstanceId, Outcome, RunPlan, StageId, Timestamp};
 use xrdtest_report::findings::plural;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -21,6 +21,7 @@ pub(crate) struct Lines {
     plan: Option<Box<RunPlan>>,
     begin: Option<Timestamp>,
     stages: BTreeMap<StageId, Stage>,
+    clusters: BTreeMap<InstanceId, String>,
 }
 
 #[derive(Debug)]
@@ -57,9 +58,16 @@ impl Lines {
             EventBody::RunWaiting { reason, .. } => vec![format!("waiting: {reason}")],
             EventBody::RunPlaced { instances, .. } => {
                 let clusters: Vec<_> = instances.iter().map(|placed| placed.cluster.as_str()).collect();
-                vec![format!("starting {}", clusters.join(", "))]
+                let words = format!("starting {}", clusters.join(", "));
+                let placed = |placed: &Placement| (placed.instance.clone(), placed.cluster.clone());
+                self.clusters = instances.iter().map(placed).collect();
+                vec![words]
             }
-            EventBody::InstanceChanged { state, detail, .. } => instance(*state, detail),
+            EventBody::InstanceChanged { instance, state, detail } => {
+                let of = self.clusters.get(instance).filter(|_| self.clusters.len() > 1);
+                let of = of.map(|cluster| format!("{cluster}: ")).unwrap_or_default();
+                instance_words(*state, detail).into_iter().map(|words| format!("{of}{words}")).collect()
+            }
             EventBody::StageStarted { stage, machines, .. } => {
                 let total = machines.len();
                 self.stages.insert(*stage, Stage { since: event.at, waiting: total, total, bad: 0 });
@@ -121,16 +129,16 @@ impl Lines {
     }
 }
 
-fn instance(state: InstanceState, detail: &str) -> Vec<String> {
+fn instance_words(state: InstanceState, detail: &str) -> Option<String> {
     let words = match state {
-        InstanceState::Starting => return Vec::new(),
+        InstanceState::Starting => return None,
         InstanceState::WaitingSlaves => "the machines are made, their agents are awaited",
         InstanceState::Active => "all machines are up",
         InstanceState::Stopping => "stopping the machines",
         InstanceState::Stopped => "nothing is left of the machines",
-        InstanceState::Failed => return vec![format!("{BAD}the cluster failed{BAD:#}: {detail}")],
+        InstanceState::Failed => return Some(format!("{BAD}the cluster failed{BAD:#}: {detail}")),
     };
-    vec![words.to_owned()]
+    Some(words.to_owned())
 }
 
 /// `failed (exit code 3)`, `lost (out of contact for 30 s)`.

@@ -7,6 +7,8 @@ mod terminal;
 
 use std::io::{IsTerminal, Write};
 
+use anstream::adapter::strip_str;
+use anstream::{AutoStream, ColorChoice};
 use xrdtest_engine::OutputChunk;
 use xrdtest_model::Event;
 use xrdtest_orchestrator::RunStatus;
@@ -18,13 +20,15 @@ use self::terminal::Terminal;
 pub(crate) struct Live {
     lines: Lines,
     terminal: Option<Terminal>,
+    color: bool,
 }
 
 impl Live {
     /// On standard error: with live lines where that is a terminal.
     pub(crate) fn new() -> Self {
         let terminal = std::io::stderr().is_terminal().then(Terminal::new);
-        Self { lines: Lines::new(terminal.is_none()), terminal }
+        let color = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
+        Self { lines: Lines::new(terminal.is_none()), terminal, color }
     }
 
     /// Something happened.
@@ -51,7 +55,8 @@ impl Live {
     /// A line that stays.
     pub(crate) fn say(&mut self, line: &str) {
         match &mut self.terminal {
-            Some(terminal) => terminal.say(line),
+            Some(terminal) if self.color => terminal.say(line),
+            Some(terminal) => terminal.say(&strip_str(line).to_string()),
             // Where nobody can read it, the run goes on all the same.
             None => drop(writeln!(anstream::stderr(), "{line}")),
         }

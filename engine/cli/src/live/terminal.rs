@@ -30,7 +30,7 @@ pub(crate) struct Terminal {
 impl Terminal {
     pub(crate) fn new() -> Self {
         let area = MultiProgress::new();
-        let title = area.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed:.dim}")));
+        let title = area.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg} ({elapsed})")));
         title.enable_steady_tick(TICK);
         Self { area, title, machines: Vec::new(), stage: None, output: HashMap::new(), busy: Vec::new() }
     }

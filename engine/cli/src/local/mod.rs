@@ -66,10 +66,10 @@ impl Local {
         plan.limits.queue_wait_ms = plan.limits.queue_wait_ms.min(millis(QUEUE_WAIT));
         let run = new_run_id(&plan.suite);
         let files = RunFiles::new(&self.runs, &run);
-        let state = files.folder().join("engine");
         let engine = start(EngineConfig {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            state: state.clone(),
+            state: files.folder().join("engine"),
+            ca: None,
             runs: self.runs.clone(),
             orchestrator: xrdtest_orchestrator::Config::default(),
         })
@@ -83,8 +83,6 @@ impl Local {
         };
         let stopped = hypervisor.stop().await;
         engine.stop().await;
-        // The CA's key served this one run.
-        let _ = std::fs::remove_dir_all(state.join("ca"));
         followed?;
         stopped?;
         let record = follow.record(&files)?;
@@ -179,6 +177,9 @@ impl Follow {
                     let force = self.interrupted;
                     self.interrupted = true;
                     engine.cancel(self.run.clone(), "the user", format!("signal {signal}"), force).await;
+                    if !force {
+                        self.live.say("a second signal ends everything at once, without finalize stages");
+                    }
                 }
             }
         };
