@@ -169,6 +169,29 @@ fn file_systems_below_the_root_are_there_with_layers_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_takes_too_much_memory_is_killed_and_the_machine_lives() {
+    let mut lab = Lab::new().await;
+    let id = instance("memory");
+    lab.start(&id, &cluster(1)).await.unwrap();
+    let m1 = "m1.xrd.test";
+    let full = "dd if=/dev/zero bs=1M of=";
+    for place in ["/run/x", "/dev/shm/x"] {
+        let said = lab.bad(&id, m1, &format!("{full}{place}"));
+        assert!(said.contains("No space left"), "{place}: {said}");
+    }
+    // As a script is started by its supervisor, with all that memory may hold besides programs full.
+    let eat = "python3 -c 'x = bytearray(1 << 30); print(len(x))'";
+    let said = lab.good(&id, m1, &format!("(echo 300 > /proc/self/oom_score_adj; exec {eat}); echo $?"));
+    assert_eq!(said, "137");
+    let breed = "echo 300 > /proc/self/oom_score_adj; x=$(head -c 1M /dev/zero | tr '\\0' x); \
+                 for _ in {1..400}; do (sleep 1; y=$x$x$x; sleep 1; :) & done; wait";
+    lab.sh(&id, m1, breed);
+    assert_eq!(lab.good(&id, m1, "echo alive"), "alive");
+    assert!(lab.gone.try_recv().is_err());
+    lab.sandbox.stop(&id).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn disks_are_mounted_fresh_with_user_attributes() {
     let lab = Lab::new().await;
     let mut cluster = cluster(1);

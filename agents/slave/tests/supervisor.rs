@@ -198,6 +198,19 @@ fn passing(name: &'static str, script: &'static str) -> Case {
 }
 
 #[test]
+fn where_memory_runs_out_the_script_goes_first() {
+    let base = tempfile::tempdir().unwrap();
+    let script = "#!/bin/bash\ncat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj\n";
+    let case = passing("expendable", script);
+    let supervised = start(base.path(), &case);
+    assert_eq!(supervised.outcome(&case).outcome, Outcome::Passed);
+    let own: i32 = fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim().parse().unwrap();
+    let output = fs::read_to_string(supervised.folder.output()).unwrap();
+    assert_eq!(output, format!("{}\n{own}\n", own.max(300)));
+    supervised.join();
+}
+
+#[test]
 fn of_two_supervisors_one_starts_the_script() {
     let base = tempfile::tempdir().unwrap();
     let case = passing("two_supervisors", "#!/bin/bash\necho run >> ran\n");

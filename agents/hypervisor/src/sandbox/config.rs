@@ -18,6 +18,10 @@ use super::seccomp;
 /// Files that a process of a machine may open when it asks for more.
 const OPEN_FILES: u64 = 524_288;
 
+/// The score by which a machine's init, agent and supervisors are spared where memory runs out. Scripts are not: a
+/// supervisor raises the score of the one that it starts.
+const SPARED: i32 = -900;
+
 /// The kernel's number of the right to raise limits.
 const CAP_SYS_RESOURCE: u32 = 24;
 
@@ -57,6 +61,8 @@ pub(crate) struct Kernel {
     pub(crate) open_files: u64,
     /// The limit of a core dump's size, likewise.
     pub(crate) core_size: u64,
+    /// The score of a machine's init when memory runs out; only a right that containers lack makes it negative.
+    pub(crate) oom_score: i32,
 }
 
 impl Kernel {
@@ -70,17 +76,22 @@ impl Kernel {
             pipes_cores: pattern.starts_with(['|', '@']),
             open_files: allowed(Resource::RLIMIT_NOFILE).min(OPEN_FILES),
             core_size: allowed(Resource::RLIMIT_CORE),
+            oom_score: if may_set_limits() { SPARED } else { 0 },
         }
     }
 }
 
 /// What this process may set a limit to: root anything, unless somebody took that right away, as containers do.
 fn allowed(resource: Resource) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    if has_capability(&status, CAP_SYS_RESOURCE) {
+    if may_set_limits() {
         return RLIM_INFINITY;
     }
     getrlimit(resource).map_or(RLIM_INFINITY, |(_, hard)| hard)
+}
+
+fn may_set_limits() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    has_capability(&status, CAP_SYS_RESOURCE)
 }
 
 /// Whether the text of /proc/PID/status shows an effective capability.
@@ -116,7 +127,7 @@ fn process(machine: &Machine<'_>) -> Result<Process, OciSpecError> {
         .rlimits(rlimits(machine.kernel)?)
         // `su`, `sudo` and `ping` are programs that gain rights.
         .no_new_privileges(false)
-        .oom_score_adj(0)
+        .oom_score_adj(machine.kernel.oom_score)
         .build()
 }
 
@@ -170,16 +181,16 @@ fn rlimits(kernel: Kernel) -> Result<Vec<PosixRlimit>, OciSpecError> {
 }
 
 fn mounts(machine: &Machine<'_>) -> Result<Vec<Mount>, OciSpecError> {
-    let memory = machine.ram_kib;
-    let half = format!("size={}k", memory / 2);
+    // Both count as memory of the machine: full, they must leave the programs room.
+    let quarter = format!("size={}k", machine.ram_kib / 4);
     let special = [
         ("/proc", "proc", "nosuid,noexec,nodev"),
         ("/dev", "tmpfs", "nosuid,strictatime,mode=755,size=64k"),
         ("/dev/pts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"),
-        ("/dev/shm", "tmpfs", &format!("nosuid,nodev,mode=1777,{half}")),
+        ("/dev/shm", "tmpfs", &format!("nosuid,nodev,mode=1777,{quarter}")),
         ("/dev/mqueue", "mqueue", "nosuid,noexec,nodev"),
         ("/sys", "sysfs", "nosuid,noexec,nodev,ro"),
-        ("/run", "tmpfs", &format!("nosuid,nodev,mode=755,{half}")),
+        ("/run", "tmpfs", &format!("nosuid,nodev,mode=755,{quarter}")),
         ("/run/lock", "tmpfs", "nosuid,noexec,nodev,mode=1777,size=5120k"),
     ];
     let mut mounts = special
@@ -265,11 +276,17 @@ mod tests {
 
     #[test]
     fn a_machine_is_confined() {
-        let spec =
-            json(Kernel { limits_swap: true, pipes_cores: true, open_files: 524_288, core_size: u64::MAX });
+        let spec = json(Kernel {
+            limits_swap: true,
+            pipes_cores: true,
+            open_files: 524_288,
+            core_size: u64::MAX,
+            oom_score: SPARED,
+        });
         let process = &spec["process"];
         assert_eq!(process["args"], serde_json::json!(["/usr/lib/xrdtest/xrdtest-slave", "init"]));
         assert_eq!(process["rlimits"][1], serde_json::json!({"type": "RLIMIT_CORE", "hard": 1, "soft": 1}));
+        assert_eq!(process["oomScoreAdj"], -900);
         let bounding = process["capabilities"]["bounding"].to_string();
         for never in [
             "SYS_ADMIN",
@@ -313,9 +330,21 @@ mod tests {
 
     #[test]
     fn disks_and_slave_are_bound() {
-        let spec = json(Kernel { limits_swap: false, pipes_cores: false, open_files: 4096, core_size: 7 });
+        let spec = json(Kernel {
+            limits_swap: false,
+            pipes_cores: false,
+            open_files: 4096,
+            core_size: 7,
+            oom_score: 0,
+        });
         let mounts = spec["mounts"].as_array().unwrap();
         let of = |at: &str| mounts.iter().find(|mount| mount["destination"] == at).unwrap();
+        for memory in ["/run", "/dev/shm"] {
+            assert!(
+                of(memory)["options"].to_string().contains("size=262144k"),
+                "a quarter of ramSize: {memory}"
+            );
+        }
         assert_eq!(of("/data")["source"], "/state/disks/disk1");
         assert_eq!(of("/usr/lib/xrdtest/xrdtest-slave")["source"], "/tmp/xrdtest-slave");
         assert!(of("/usr/lib/xrdtest/xrdtest-slave")["options"].to_string().contains("\"ro\""));

@@ -21,6 +21,11 @@ const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
 
+/// The score that makes a script and what it starts go first where memory runs out: as if each process used this many
+/// thousandths of all memory more than it does.
+const EXPENDABLE: i32 = 300;
+const OWN_SCORE: &str = "/proc/self/oom_score_adj";
+
 /// A script that runs.
 #[derive(Debug)]
 pub struct Launched {
@@ -137,10 +142,25 @@ fn spawn_in(work: &Path, command: &mut Command) -> Result<io::Result<std::proces
             .map_err(|error| Refusal::machine(&format!("cannot go to {}", to.display()), error))
     };
     go(work)?;
-    let started = spawn(command);
+    let started = as_expendable(|| spawn(command));
     // From here on this process stands in nobody's way.
     go(Path::new("/"))?;
     Ok(started)
+}
+
+/// Does something with a raised score, which a child inherits. Raising it and going back need no rights. Where the
+/// system has no scores, or they are high enough already, nothing changes.
+fn as_expendable<T>(start: impl FnOnce() -> T) -> T {
+    let own = fs::read_to_string(OWN_SCORE).ok().and_then(|score| score.trim().parse::<i32>().ok());
+    let own = own.filter(|score| *score < EXPENDABLE);
+    let set = |score: i32| fs::write(OWN_SCORE, score.to_string());
+    let raised = own.filter(|_| set(EXPENDABLE).is_ok());
+    let result = start();
+    if let Some(own) = raised {
+        // The worst that comes of a failure is that this process is no more spared than the script.
+        let _ = set(own);
+    }
+    result
 }
 
 /// Starts the process. "Text file busy" can't happen by what this program does, but a backup or a scanner may have
