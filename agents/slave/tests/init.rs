@@ -9,14 +9,12 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Init with a configuration whose log is a pipe, so that each start of an agent is an event to wait for.
+/// Init with a configuration whose log is standard error, a pipe, so that each start of an agent is an event to wait for.
 fn start(folder: &Path) -> (Child, impl Iterator<Item = String> + use<>) {
-    let log = folder.join("log/agent.log");
     let config = format!(
-        "engine = '127.0.0.1:9'\nstate = '{0}/state'\nlog = '{1}'\nfunctions = '{0}/utils/functions.sh'\n\
+        "engine = '127.0.0.1:9'\nstate = '{0}/state'\nlog = '/dev/stderr'\nfunctions = '{0}/utils/functions.sh'\n\
          join_token_file = '{0}/token'\n",
         folder.display(),
-        log.display()
     );
     fs::write(folder.join("slave.toml"), config).unwrap();
     let mut init = Command::new(env!("CARGO_BIN_EXE_xrdtest-slave"))

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::fs::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::filter::{FilterExt, LevelFilter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
@@ -97,7 +98,7 @@ fn install_functions(path: &Path) {
     }
 }
 
-/// Begins the agent's log: to its file, where suites can collect it, and to standard error.
+/// Begins the agent's log: to its file, where suites can collect it, and from warnings on to standard error.
 ///
 /// # Errors
 /// Where the file can't be opened or the level means nothing.
@@ -112,7 +113,10 @@ pub fn start_log(config: &Config) -> io::Result<()> {
     let file = fs::OpenOptions::new().create(true).append(true).open(&config.log)?;
     let to_file =
         fmt::layer().with_ansi(false).with_target(false).with_writer(Arc::new(file)).with_filter(filter()?);
-    let to_stderr =
-        fmt::layer().with_ansi(false).with_target(false).with_writer(io::stderr).with_filter(filter()?);
+    let to_stderr = fmt::layer()
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(io::stderr)
+        .with_filter(filter()?.and(LevelFilter::WARN));
     tracing_subscriber::registry().with(to_file).with(to_stderr).try_init().map_err(io::Error::other)
 }
