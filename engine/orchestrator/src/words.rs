@@ -2,17 +2,9 @@
 
 use std::time::Duration;
 
-use xrdtest_model::time::human;
+pub(crate) use xrdtest_model::time::limit;
 
-/// A limit as it was written: `30 s`, where a measured time is `30.0 s`.
-pub(crate) fn limit(duration: Duration) -> String {
-    match (duration.as_secs(), duration.subsec_nanos()) {
-        (seconds @ 1..60, 0) => format!("{seconds} s"),
-        _ => human(duration),
-    }
-}
-
-/// The same of milliseconds.
+/// The limit of so many milliseconds.
 pub(crate) fn limit_ms(millis: u64) -> String {
     limit(Duration::from_millis(millis))
 }

@@ -117,12 +117,11 @@ impl View<'_> {
         if attempt.report.is_some() {
             return self.output_until(run, barrier, attempt);
         }
-        let end = self.end_at(run, barrier, &attempt.id);
-        // Once due, the end goes out at once or, to a machine out of contact, when that is back.
-        match end > self.now {
-            true => Some(end),
-            false => Some(self.silent_at(run, barrier, &attempt.id)),
-        }
+        let silent = self.silent_at(run, barrier, &attempt.id);
+        // Once due, the end goes out at once or, to a machine out of contact, when that is back. After a cut-off the
+        // machine may be given up long before its stage's limit.
+        let end = Some(self.end_at(run, barrier, &attempt.id)).filter(|end| *end > self.now);
+        Some(end.map_or(silent, |end| end.min(silent)))
     }
 
     /// Whether the run's own limit still matters.

@@ -262,7 +262,7 @@ impl Lab {
         panic!("no stage {title}");
     }
 
-    /// Time passes, with ticks when they are due.
+    /// Time passes, with ticks when they are due and at no other time: the core must say when it is to be woken.
     pub(crate) fn wait(&mut self, seconds: u64) {
         let until = self.now.after(Duration::from_secs(seconds));
         while let Some(due) = self.core.next_wakeup().filter(|due| *due <= until) {
@@ -272,7 +272,6 @@ impl Lab {
             assert!(next.is_none_or(|next| next > self.now), "the core does not come to rest");
         }
         self.now = until;
-        self.input(Input::Tick);
     }
 
     /// A hypervisor with plenty of room makes the run's clusters, and all slaves connect.

@@ -19,5 +19,6 @@ mod outcomes;
 mod placement;
 mod reports;
 mod restarts;
+mod silence;
 mod torn;
 mod trace;

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use xrdtest_model::{Event, EventBody, RunId};
+use xrdtest_model::{Event, EventBody, RunId, Timestamp};
 use xrdtest_orchestrator::{Config, Effect, Input, Orchestrator};
 
 use crate::world::{Happening, Peer, World};
+
+/// In milliseconds; longer than anything that the core waits for.
+const A_DAY: u64 = 24 * 60 * 60 * 1000;
 
 pub(crate) struct Engine {
     core: Option<Orchestrator>,
@@ -131,13 +134,17 @@ impl World {
         self.perform(effects);
     }
 
-    /// What came in concerned some machines only: a look at everything finds nothing that was overlooked.
+    /// What came in concerned some machines only: a look at everything finds nothing that was overlooked, neither now
+    /// nor until the core wants to be woken.
     fn check_rest(&mut self) {
         let time = self.time();
         let due = self.engine.core().next_wakeup();
         if due.is_none_or(|due| due > time) && self.rng.chance(40) {
-            let effects = self.engine.core().clone().handle(time, Input::Tick);
-            assert!(effects.is_empty(), "overlooked: {effects:#?}");
+            let last = due.map_or(time.as_millis() + A_DAY, |due| due.as_millis() - 1);
+            for at in [time, Timestamp::from_millis(last)] {
+                let effects = self.engine.core().clone().handle(at, Input::Tick);
+                assert!(effects.is_empty(), "overlooked at {time:?}, due by {at:?}: {effects:#?}");
+            }
         }
     }
 
