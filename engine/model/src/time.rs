@@ -60,6 +60,14 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A limit as it was written: `30 s`, where a measured time is `30.0 s`.
+pub fn limit(duration: Duration) -> String {
+    match (duration.as_secs(), duration.subsec_nanos()) {
+        (seconds @ 1..60, 0) => format!("{seconds} s"),
+        _ => human(duration),
+    }
+}
+
 /// A duration as people read it: `350 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn human(duration: Duration) -> String {
     let ms = millis(duration);

@@ -227,7 +227,7 @@ impl Supervisor {
         };
         let limit = Duration::from_millis(self.timeout_ms);
         self.course.step(Instant::now(), facts, || {
-            format!("the stage's limit of {} was over", xrdtest_model::time::human(limit))
+            format!("the stage's limit of {} was over", xrdtest_model::time::limit(limit))
         })
     }
 

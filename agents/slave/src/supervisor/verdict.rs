@@ -80,7 +80,7 @@ fn end_in_words(words: &str, killed: bool) -> String {
     if killed {
         words.push_str(&format!(
             "; TERM was not enough, so what was left was killed after {}",
-            xrdtest_model::time::human(xrdtest_model::limits::KILL_GRACE)
+            xrdtest_model::time::limit(xrdtest_model::limits::KILL_GRACE)
         ));
     }
     words

@@ -178,7 +178,7 @@ impl Case {
     }
 
     const fn but_killed(self) -> Self {
-        Self { reason: "TERM was not enough, so what was left was killed after 5.0 s", ..self }
+        Self { reason: "TERM was not enough, so what was left was killed after 5 s", ..self }
     }
 
     const fn cancelled_at(self, text: &'static str, signal: i32) -> Self {
