@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use xrdtest_model::Diagnostic;
 
+use crate::known;
 use crate::load::{LoadOptions, load};
 use crate::root::{RootError, find_root};
 
@@ -15,7 +16,7 @@ pub struct Checked {
     pub root: PathBuf,
     /// Those about the paths that were asked for, sorted by file and place.
     pub diagnostics: Vec<Diagnostic>,
-    /// Number of suites and clusters at these paths that could be evaluated.
+    /// Number of suites and clusters at these paths, those included that could not be evaluated.
     pub definitions: usize,
 }
 
@@ -40,10 +41,9 @@ pub fn check(paths: &[PathBuf], options: &LoadOptions) -> Result<Vec<Checked>, R
 fn check_root(root: PathBuf, paths: &[String], options: &LoadOptions) -> Checked {
     let catalogue = load(&root, options);
     let is_wanted = |file: &str| paths.iter().any(|path| is_at_or_below(file, path));
-    let suites = catalogue.suites.values().map(|suite| &suite.source);
-    let clusters = catalogue.clusters.values().map(|cluster| &cluster.source);
+    let (suites, clusters) = (known::suites(&catalogue), known::clusters(&catalogue));
     Checked {
-        definitions: suites.chain(clusters).filter(|source| is_wanted(&source.file)).count(),
+        definitions: suites.values().chain(clusters.values()).filter(|file| is_wanted(file)).count(),
         diagnostics: catalogue.diagnostics.into_iter().filter(|finding| is_wanted(&finding.file)).collect(),
         root,
     }

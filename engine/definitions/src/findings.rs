@@ -62,6 +62,11 @@ impl Findings {
         }
     }
 
+    /// What was found, in order of discovery.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.found.iter()
+    }
+
     /// Errors so far; when it grows while a definition is looked at, that definition is broken.
     pub(crate) fn errors(&self) -> usize {
         self.errors

@@ -1,5 +1,5 @@
 //! Which files of a repository are what: `suites/NAME/NAME.rhai` or flat `suites/NAME.rhai`, the same for clusters;
-//! helpers in `lib/` and in the folders of definitions; nothing else.
+//! helpers in `lib/` and in the folders of definitions; nothing else, and none in the root.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -41,6 +41,7 @@ pub(crate) fn discover(files: &Files, findings: &mut Findings) -> Layout {
     layout.suites = walk.definitions("suites", Subject::Suite);
     layout.clusters = walk.definitions("clusters", Subject::Cluster);
     walk.helpers_below("lib", None, DEPTH);
+    walk.strays_in_root();
     layout.helpers = walk.helpers;
     layout
 }
@@ -114,6 +115,15 @@ impl Walk<'_> {
         }
     }
 
+    /// Definitions that were put beside the folders where they belong. Other folders are not looked into.
+    fn strays_in_root(&mut self) {
+        for name in self.files.names("") {
+            if name.ends_with(".rhai") && !name.starts_with('.') && !self.files.is_folder(&name) {
+                stray_file::report(self.findings, &name);
+            }
+        }
+    }
+
     /// What is directly in a folder; `None` where there is no such folder. Hidden files are nobody's business.
     fn list(&mut self, folder: &str) -> Option<Listing> {
         let path = self.files.root().join(folder);
@@ -159,4 +169,13 @@ impl Walk<'_> {
 
 fn definition(name: &str, file: String, folder: String) -> DefinitionFile {
     DefinitionFile { stem: name.to_owned(), file: Arc::from(file), folder }
+}
+
+/// The definition that a file in `suites` or `clusters` holds, by its place alone: `NAME.rhai` or `NAME/NAME.rhai`.
+pub(crate) fn name_of<'a>(folder: &str, file: &'a str) -> Option<&'a str> {
+    let stem = file.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".rhai")?;
+    match stem.split_once('/') {
+        Some((above, name)) => (above == name).then_some(name),
+        None => Some(stem),
+    }
 }

@@ -15,6 +15,7 @@ mod draft;
 mod duration;
 mod evaluate;
 mod findings;
+mod known;
 mod language;
 mod layout;
 mod load;

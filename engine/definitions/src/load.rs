@@ -12,6 +12,7 @@ use crate::draft::cluster::Cluster;
 use crate::draft::suite::Suite;
 use crate::evaluate::bounds::STACK_BYTES;
 use crate::evaluate::files::Files;
+use crate::evaluate::imports::Imports;
 use crate::evaluate::{Evaluator, Subject};
 use crate::findings::Findings;
 use crate::layout::{self, Layout};
@@ -73,8 +74,24 @@ fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
     loading.catalogue(&repository, options, clusters, suites)
 }
 
-/// A definition, and whether an error was found in it. `None` where it could not be evaluated.
-type Draft<T> = (DefinitionFile, Option<T>, bool);
+/// A definition on its way into the catalogue.
+struct Draft<T> {
+    file: DefinitionFile,
+    /// `None` where it could not be evaluated.
+    value: Option<T>,
+    imports: Imports,
+    /// Whether an error was found in it or in what it imports.
+    broken: bool,
+}
+
+impl<T> Draft<T> {
+    /// Takes over what was found about this definition. Errors in other files are reported at their imports as well.
+    fn absorb(&mut self, own: Findings, findings: &mut Findings) {
+        self.broken |= own.errors() > 0;
+        findings.absorb(self.imports.report(&self.file.file, own.iter()));
+        findings.absorb(own);
+    }
+}
 
 struct Loading {
     evaluator: Evaluator,
@@ -97,10 +114,12 @@ impl Loading {
         subject: Subject,
         draft: impl FnOnce(DefinitionFile, crate::evaluate::Evaluated) -> T,
     ) -> Draft<T> {
-        let before = self.findings.errors();
-        let evaluated = self.evaluator.evaluate(&file.file, subject, &mut self.findings);
-        let draft = evaluated.map(|evaluated| draft(file.clone(), evaluated));
-        (file.clone(), draft, self.findings.errors() > before)
+        let mut own = Findings::default();
+        let (evaluated, imports) = self.evaluator.evaluate(&file.file, subject, &mut own);
+        let value = evaluated.map(|evaluated| draft(file.clone(), evaluated));
+        let mut draft = Draft { file: file.clone(), value, imports, broken: false };
+        draft.absorb(own, &mut self.findings);
+        draft
     }
 
     fn catalogue(
@@ -112,31 +131,29 @@ impl Loading {
     ) -> Catalogue {
         let findings = &mut self.findings;
         let mut taken = rules::cluster::network_conflict::Taken::default();
-        for (_, cluster, broken) in &mut clusters {
-            if let Some(cluster) = &*cluster {
-                *broken |= finds_errors(findings, &cluster.place, |findings| {
-                    rules::cluster::check(cluster, &mut taken, findings);
-                });
+        for draft in &mut clusters {
+            if let Some(cluster) = &draft.value {
+                let own = judge(&cluster.place, |own| rules::cluster::check(cluster, &mut taken, own));
+                draft.absorb(own, findings);
             }
         }
         let known: BTreeMap<&str, Option<&Cluster>> =
-            clusters.iter().map(|(file, cluster, _)| (file.stem.as_str(), cluster.as_ref())).collect();
+            clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_ref())).collect();
         let context = Context { files: &self.files, clusters: &known, scripts: &options.scripts };
-        for (_, suite, broken) in &mut suites {
-            if let Some(suite) = &*suite {
-                *broken |= finds_errors(findings, &suite.place, |findings| {
-                    rules::check_suite(suite, &context, findings);
-                });
+        for draft in &mut suites {
+            if let Some(suite) = &draft.value {
+                let own = judge(&suite.place, |own| rules::check_suite(suite, &context, own));
+                draft.absorb(own, findings);
             }
         }
-        let suites = suites.iter().filter_map(|(file, suite, broken)| {
-            let suite = suite.as_ref()?.to_model(&self.files, repository, *broken);
-            Some((file.stem.clone(), Arc::new(suite)))
+        let suites = suites.iter().filter_map(|draft| {
+            let suite = draft.value.as_ref()?.to_model(&self.files, repository, draft.broken);
+            Some((draft.file.stem.clone(), Arc::new(suite)))
         });
         let suites = suites.collect();
-        let clusters = clusters.iter().filter_map(|(file, cluster, broken)| {
-            let cluster = cluster.as_ref()?.to_model(repository, *broken);
-            Some((file.stem.clone(), Arc::new(cluster)))
+        let clusters = clusters.iter().filter_map(|draft| {
+            let cluster = draft.value.as_ref()?.to_model(repository, draft.broken);
+            Some((draft.file.stem.clone(), Arc::new(cluster)))
         });
         let clusters = clusters.collect();
         Catalogue {
@@ -148,11 +165,11 @@ impl Loading {
     }
 }
 
-/// Whether rules find errors in one definition. A rule that panics must not keep the other definitions from loading.
-fn finds_errors(findings: &mut Findings, place: &Place, rules: impl FnOnce(&mut Findings)) -> bool {
-    let before = findings.errors();
-    if catch_unwind(AssertUnwindSafe(|| rules(findings))).is_err() {
-        internal_error::report(findings, place);
+/// What rules find in one definition. A rule that panics must not keep the other definitions from loading.
+fn judge(place: &Place, rules: impl FnOnce(&mut Findings)) -> Findings {
+    let mut own = Findings::default();
+    if catch_unwind(AssertUnwindSafe(|| rules(&mut own))).is_err() {
+        internal_error::report(&mut own, place);
     }
-    findings.errors() > before
+    own
 }

@@ -64,6 +64,17 @@ pub(crate) fn list(names: &[&str]) -> String {
     if names.len() > MOST { format!("{shown} and {} more", names.len() - MOST) } else { shown }
 }
 
+/// As they are said: "`a`, `b` and `c`"; the first dozen where there are many.
+pub(crate) fn enumerate(names: &[&str]) -> String {
+    const MOST: usize = 12;
+    match names {
+        [some @ .., last] if !some.is_empty() && names.len() <= MOST => {
+            format!("{} and `{last}`", list(some))
+        }
+        _ => list(names),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -325,6 +325,12 @@ fn getTestSuite() {
 }
 
 #[test]
+fn what_help_lines_advise_instead_is_valid() {
+    suite("    let names = [\"a\"];\n    let copy = names;\n    names.map(|name| copy.len());\n");
+    suite("    let f = |x, y| x + y;\n    let g = |x| f.call(1, x);\n    if g.call(2) != 3 { throw; }\n");
+}
+
+#[test]
 fn a_mistake_in_a_helper_breaks_each_definition_that_uses_it() {
     let repository = Repository::base();
     repository.write("lib/helper.rhai", "fn fill(ts) {\n    ts.colour = 1;\n}");
@@ -342,8 +348,10 @@ fn a_mistake_in_a_helper_breaks_each_definition_that_uses_it() {
     let found: Vec<_> = catalogue
         .diagnostics
         .iter()
-        .map(|finding| (&*finding.file, finding.span.line, finding.span.column))
+        .map(|finding| (&*finding.file, finding.span.line, finding.span.column, finding.code.as_str()))
         .collect();
-    assert_eq!(found, [("lib/helper.rhai", 2, 8)], "once, where it stands");
+    let where_it_stands = ("lib/helper.rhai", 2, 8, "XT0010");
+    let imports = [("suites/ts_a.rhai", 1, 8, "XT0007"), ("suites/ts_b.rhai", 1, 8, "XT0007")];
+    assert_eq!(found, [where_it_stands, imports[0], imports[1]]);
     assert!(catalogue.suites["ts_a"].source.broken && catalogue.suites["ts_b"].source.broken);
 }

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::PathBuf;
 
-use support::{CLUSTER, Repository, SUITE};
+use support::{CLUSTER, Repository, SUITE, fixtures};
 use xrdtest_definitions::{
     LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, check, find_root, snapshot,
 };
@@ -113,6 +113,75 @@ fn a_suite_or_cluster_that_can_not_be_evaluated_is_broken_not_unknown() {
     }
 }
 
+/// A repository with a suite whose helpers import each other, and nothing else.
+fn cycle() -> Repository {
+    let repository = Repository::empty();
+    repository
+        .write(
+            "suites/cycle/cycle.rhai",
+            "import \"./h1\" as h1;\nfn getTestSuite() { TestSuite(\"cycle\") }\n",
+        )
+        .write("suites/cycle/h1.rhai", "import \"./h2\" as h2;\n")
+        .write("suites/cycle/h2.rhai", "import \"./h1\" as h1;\n");
+    repository
+}
+
+#[test]
+fn what_is_wrong_in_helpers_is_said_about_the_suite() {
+    let repository = cycle();
+    repository.write("lib/other.rhai", "fn (");
+    let suite = repository.path().join("suites/cycle/cycle.rhai");
+    let checked = check(&[suite], &LoadOptions::default()).expect("checked");
+    assert_eq!(checked[0].definitions, 1);
+    let codes: Vec<_> = checked[0].diagnostics.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes, ["XT0007"]);
+
+    let catalogue = repository.load();
+    let take = |name| {
+        snapshot(&catalogue, name, &Selection::default(), &SnapshotOptions::default()).expect_err("no plan")
+    };
+    let error = take("cycle");
+    assert_eq!(
+        error.to_string(),
+        "suite `cycle` can't be run: 2 errors in `suites/cycle/cycle.rhai` and `suites/cycle/h2.rhai`"
+    );
+    assert_eq!(error.help().as_deref(), Some("`xrdtest rule XT0007` explains it"));
+    let error = take("cycel");
+    assert_eq!(error.to_string(), "there is no suite `cycel`");
+    assert_eq!(error.help().as_deref(), Some("did you mean `cycle`?"));
+}
+
+#[test]
+fn errors_in_imported_files_of_lib_are_among_those_of_the_suite() {
+    let repository = Repository::base();
+    repository.write("lib/bad.rhai", "throw \"not ready\";").write("lib/good.rhai", "");
+    let import = |name: &str| {
+        let text = fs::read_to_string(fixtures().join("base").join(SUITE)).expect("the suite");
+        repository.write(SUITE, format!("import \"/lib/{name}\" as {name};\n{text}"));
+    };
+    import("bad");
+    let error = plan(&repository).expect_err("a broken helper");
+    let files: Vec<_> = error.diagnostics().iter().map(|finding| &*finding.file).collect();
+    assert_eq!(files, ["lib/bad.rhai", SUITE]);
+    import("good");
+    assert!(plan(&repository).is_ok(), "nobody imports the broken helper");
+}
+
+#[test]
+fn a_cluster_is_no_suite() {
+    let repository = Repository::base();
+    repository.write("clusters/broken.rhai", "fn (");
+    let catalogue = repository.load();
+    for (name, help) in
+        [("cluster_base", "the suite that uses it is `ts_base`"), ("broken", "no suite uses it")]
+    {
+        let error = snapshot(&catalogue, name, &Selection::default(), &SnapshotOptions::default())
+            .expect_err("no suite");
+        assert_eq!(error.to_string(), format!("`{name}` is a cluster, not a suite"));
+        assert_eq!(error.help().as_deref(), Some(help));
+    }
+}
+
 #[test]
 fn scripts_are_copied_within_limits() {
     let repository = Repository::base();
@@ -191,5 +260,7 @@ fn check_is_about_the_paths_asked_for() {
     assert_eq!(count(&["suites"]), (1, 1));
     assert_eq!(count(&["suites/ts_base/ts_base.rhai", "clusters"]), (2, 2));
     assert_eq!(count(&["suites/ts_base/tc"]), (0, 0));
+    repository.write(SUITE, "fn (");
+    assert_eq!(count(&["suites"]), (1, 1), "it is there, although nothing can be read");
     assert!(check(&[PathBuf::from("/no/such")], &LoadOptions::default()).is_err());
 }

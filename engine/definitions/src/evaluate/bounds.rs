@@ -9,21 +9,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nix::time::{ClockId, clock_gettime};
 use rhai::{Dynamic, Engine, LexError, ParseErrorType, Token};
 
+use super::limit::Limit;
+
 /// Stack of the evaluating thread, in bytes. Only what is used takes memory. Values may be nested about as deep as
 /// there are operations, and are dropped by recursion.
 pub(crate) const STACK_BYTES: usize = 256 << 20;
 /// Largest file that is read as a definition or a helper.
 pub(crate) const FILE_BYTES: u64 = 256 << 10;
+/// Expressions inside expressions.
+pub(crate) const EXPRESSION_DEPTH: usize = 256;
 /// Imports inside imports.
 pub(crate) const IMPORT_DEPTH: usize = 16;
 
-const OPERATIONS: u64 = 500_000;
+pub(crate) const OPERATIONS: u64 = 500_000;
 /// A definition of a thousand hosts takes a tenth of it.
-const CPU_NANOSECONDS: u64 = 500_000_000;
+pub(crate) const CPU_NANOSECONDS: u64 = 500_000_000;
 /// Growth of the whole process: there is no way to tell whose memory it is.
-const MEMORY_BYTES: u64 = 64 << 20;
-const STRING_BYTES: usize = 256 << 10;
-const ELEMENTS: usize = 10_000;
+pub(crate) const MEMORY_BYTES: u64 = 64 << 20;
+pub(crate) const STRING_BYTES: usize = 256 << 10;
+pub(crate) const ELEMENTS: usize = 10_000;
 /// Between two looks at clock and memory. One operation may take a millisecond or a megabyte.
 const OPERATIONS_PER_LOOK: u64 = 64;
 
@@ -62,7 +66,7 @@ impl Meter {
     }
 
     /// Counts one token of a file that is being compiled; says which limit is exceeded, if one is.
-    fn count_token(&self) -> Option<String> {
+    fn count_token(&self) -> Option<Limit> {
         let tokens = self.tokens.fetch_add(1, Ordering::Relaxed) + 1;
         if tokens.is_multiple_of(OPERATIONS_PER_LOOK) {
             return self.look();
@@ -71,10 +75,10 @@ impl Meter {
     }
 
     /// Counts one operation; says which limit is exceeded, if one is.
-    fn count(&self) -> Option<String> {
+    fn count(&self) -> Option<Limit> {
         let operations = self.operations.fetch_add(1, Ordering::Relaxed) + 1;
         if operations > OPERATIONS {
-            return Some(format!("it takes more than {OPERATIONS} operations"));
+            return Some(Limit::Operations);
         }
         if operations.is_multiple_of(OPERATIONS_PER_LOOK) {
             return self.look();
@@ -83,16 +87,15 @@ impl Meter {
     }
 
     /// Says which limit of time or memory is exceeded, if one is.
-    pub(crate) fn look(&self) -> Option<String> {
+    pub(crate) fn look(&self) -> Option<Limit> {
         let cpu = cpu_nanoseconds().saturating_sub(self.cpu_start.load(Ordering::Relaxed));
         if cpu > CPU_NANOSECONDS {
-            let milliseconds = CPU_NANOSECONDS / 1_000_000;
-            return Some(format!("it takes more than {milliseconds} ms of processor time"));
+            return Some(Limit::Time);
         }
         let memory = self.memory_bytes().saturating_sub(self.memory_start.load(Ordering::Relaxed));
         if memory > MEMORY_BYTES {
             self.out_of_memory.store(true, Ordering::Relaxed);
-            return Some(format!("it takes more than {} MiB of memory", MEMORY_BYTES >> 20));
+            return Some(Limit::Memory);
         }
         None
     }
@@ -129,7 +132,7 @@ pub(crate) fn apply(engine: &mut Engine, meter: &Arc<Meter>) {
     engine
         .set_max_operations(0)
         .set_max_call_levels(64)
-        .set_max_expr_depths(256, 256)
+        .set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH)
         .set_max_string_size(STRING_BYTES)
         .set_max_array_size(ELEMENTS)
         .set_max_map_size(ELEMENTS)
@@ -144,7 +147,7 @@ pub(crate) fn apply(engine: &mut Engine, meter: &Arc<Meter>) {
     let counting = Arc::clone(meter);
     #[expect(deprecated, reason = "marked so because it may change, not because it is going away")]
     engine.on_parse_token(move |token, _, _| match counting.count_token() {
-        Some(problem) => Token::LexError(Box::new(LexError::Runtime(problem))),
+        Some(limit) => Token::LexError(Box::new(LexError::Runtime(limit.problem()))),
         None => token,
     });
 }
@@ -154,32 +157,5 @@ pub(crate) fn exceeded_by_parser(error: &ParseErrorType) -> Option<&str> {
     match error {
         ParseErrorType::BadInput(LexError::Runtime(problem)) => Some(problem),
         _ => None,
-    }
-}
-
-/// Whether an error is one of Rhai's limits, and which.
-pub(crate) fn exceeded(error: &rhai::EvalAltResult) -> Option<String> {
-    use rhai::EvalAltResult as E;
-    match error {
-        E::ErrorTerminated(reason, _) => Some(reason.to_string()),
-        E::ErrorStackOverflow(_) => Some("its functions call each other too deeply".to_owned()),
-        E::ErrorTooManyOperations(_) => Some("it takes too many operations".to_owned()),
-        E::ErrorTooManyVariables(_) => Some("it has too many variables".to_owned()),
-        E::ErrorTooManyModules(_) => Some("it imports too many modules".to_owned()),
-        E::ErrorDataTooLarge(what, _) => Some(format!("{} too large", describe_size(what))),
-        _ => None,
-    }
-}
-
-fn describe_size(what: &str) -> String {
-    let lower = what.to_lowercase();
-    if lower.contains("string") {
-        format!("a string of more than {} KiB is", STRING_BYTES >> 10)
-    } else if lower.contains("array") || lower.contains("blob") {
-        format!("an array of more than {ELEMENTS} elements is")
-    } else if lower.contains("map") {
-        format!("an object map of more than {ELEMENTS} entries is")
-    } else {
-        format!("{what} is")
     }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use super::bounds::exceeded;
+use super::limit::Limit;
 use crate::language::class::CLASSES;
 use crate::language::session::{STANDARD, Session};
 use crate::place::Place;
+use crate::rules::evaluation::evaluation_failed::Undefined;
 use crate::rules::evaluation::{evaluation_failed, limit_exceeded};
 use crate::suggest::nearest;
 
@@ -20,8 +21,8 @@ pub(crate) fn reported() -> Box<EvalAltResult> {
 }
 
 /// An error that says that a limit is exceeded; a definition can't catch it.
-pub(crate) fn limit(problem: String, position: Position) -> Box<EvalAltResult> {
-    EvalAltResult::ErrorTerminated(problem.into(), position).into()
+pub(crate) fn limit(limit: Limit, position: Position) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(Dynamic::from(limit), position).into()
 }
 
 /// Reports why an evaluation ended.
@@ -59,8 +60,8 @@ pub(crate) fn report(session: &mut Session, error: Box<EvalAltResult>, main: &Ar
     {
         return;
     }
-    if let Some(problem) = exceeded(&error) {
-        return limit_exceeded::report(&mut session.findings, &place, &problem);
+    if let Some(limit) = Limit::of(&error) {
+        return limit_exceeded::report(&mut session.findings, &place, &limit.problem(), limit.help());
     }
     let (message, help) = explain(*error);
     let help = help.or_else(|| {
@@ -83,11 +84,9 @@ fn explain(mut error: EvalAltResult) -> (String, Option<String>) {
     error.set_position(Position::NONE);
     match &error {
         EvalAltResult::ErrorFunctionNotFound(signature, _) => function_not_found(signature),
-        EvalAltResult::ErrorVariableNotFound(name, _) => (format!("there is no variable `{name}`"), None),
-        EvalAltResult::ErrorModuleNotFound(name, _) => (
-            format!("there is no module `{name}`"),
-            Some(format!("bring it in with `import \"…\" as {name};`")),
-        ),
+        EvalAltResult::ErrorVariableNotFound(name, _) => Undefined::Variable(name).explain(),
+        EvalAltResult::ErrorModuleNotFound(name, _) => Undefined::Module(name).explain(),
+        EvalAltResult::ErrorDataRace(what, _) => data_race(what),
         EvalAltResult::ErrorRuntime(value, _) if value.is_string() => (value.to_string(), None),
         EvalAltResult::ErrorRuntime(..) => ("the definition ended with `throw`".to_owned(), None),
         EvalAltResult::ErrorDotExpr(_, _) | EvalAltResult::ErrorIndexingType(_, _) => (
@@ -96,6 +95,17 @@ fn explain(mut error: EvalAltResult) -> (String, Option<String>) {
         ),
         other => (other.to_string(), None),
     }
+}
+
+/// A closure that uses the array which the function that calls it works on: `argument #1 of function 'map'`.
+fn data_race(what: &str) -> (String, Option<String>) {
+    let message = match what.rsplit_once(' ').map(|(_, name)| name.trim_matches('\'')) {
+        Some(name) if what.contains("function") => {
+            format!("a closure uses the value that `{name}` works on")
+        }
+        _ => "a value is used while it is being worked on".to_owned(),
+    };
+    (message, Some("give the closure a copy of its own: `let copy = value;` before the call".to_owned()))
 }
 
 fn function_not_found(signature: &str) -> (String, Option<String>) {

@@ -3,6 +3,8 @@
 pub(crate) mod bounds;
 mod failure;
 pub(crate) mod files;
+pub(crate) mod imports;
+mod limit;
 mod resolver;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +14,7 @@ use rhai::{CallFnOptions, Dynamic, Engine, Scope};
 
 use self::bounds::{FILE_BYTES, Meter};
 use self::files::Files;
+use self::imports::Imports;
 use self::resolver::{Compiled, Loaded, Resolver, SharedLoaded, lock_loaded};
 use crate::findings::Findings;
 use crate::language::admit::describe;
@@ -20,8 +23,10 @@ use crate::language::object::Handle;
 use crate::language::register::register;
 use crate::language::session::{SharedSession, lock};
 use crate::place::{Located, Place};
+use crate::rules::evaluation::evaluation_failed::Undefined;
 use crate::rules::evaluation::{
-    internal_error, limit_exceeded, missing_function, syntax_error, unreadable_file, wrong_return,
+    evaluation_failed, internal_error, limit_exceeded, missing_function, syntax_error, unreadable_file,
+    wrong_return,
 };
 
 /// What a definition file defines.
@@ -84,13 +89,19 @@ impl Evaluator {
         Self { engine, files: files.clone(), session, loaded, meter }
     }
 
-    /// Evaluates a definition file. `None` where that was not possible; why is among the findings.
+    /// Evaluates a definition file. `None` where that was not possible; why is among the findings. The imports are
+    /// those that were met.
     pub(crate) fn evaluate(
         &self,
         file: &Arc<str>,
         subject: Subject,
         findings: &mut Findings,
-    ) -> Option<Evaluated> {
+    ) -> (Option<Evaluated>, Imports) {
+        let evaluated = self.attempts(file, subject, findings);
+        (evaluated, lock_loaded(&self.loaded).take_imports())
+    }
+
+    fn attempts(&self, file: &Arc<str>, subject: Subject, findings: &mut Findings) -> Option<Evaluated> {
         for _ in 1..ATTEMPTS {
             let mut own = Findings::default();
             let evaluated = self.attempt(file, subject, &mut own);
@@ -149,8 +160,11 @@ impl Evaluator {
                 .token_at(error.position())
                 .map_or_else(|| Place::start_of(file), |span| at(file, span));
             match bounds::exceeded_by_parser(error.err_type()) {
-                Some(problem) => limit_exceeded::report(findings, &place, problem),
-                None => syntax_error::report(findings, &place, error.err_type()),
+                Some(problem) => limit_exceeded::report(findings, &place, problem, limit::WHILE_COMPILING),
+                None => match Undefined::of(error.err_type()) {
+                    Some(undefined) => evaluation_failed::undefined(findings, &place, &undefined),
+                    None => syntax_error::report(findings, &place, error.err_type()),
+                },
             }
             return None;
         }

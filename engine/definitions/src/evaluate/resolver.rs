@@ -9,8 +9,11 @@ use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 use super::bounds::{FILE_BYTES, IMPORT_DEPTH, Meter, exceeded_by_parser};
 use super::failure::{limit, reported};
 use super::files::{Files, within};
+use super::imports::Imports;
+use super::limit::Limit;
 use crate::language::session::{STANDARD, SharedSession, lock};
 use crate::place::Place;
+use crate::rules::evaluation::evaluation_failed::Undefined;
 use crate::rules::evaluation::{import_cycle, import_failed};
 use crate::source::Source;
 
@@ -27,6 +30,8 @@ pub(crate) struct Loaded {
     compiled: HashMap<String, Compiled>,
     /// Modules of the current definition. They may hold objects, so two definitions never share one.
     modules: HashMap<String, Arc<Module>>,
+    /// Imports of the current definition.
+    imports: Imports,
     /// Files that are being evaluated, the definition first.
     stack: Vec<String>,
 }
@@ -42,7 +47,13 @@ impl Loaded {
     /// Begins a definition.
     pub(crate) fn begin(&mut self, file: &str) {
         self.modules.clear();
+        self.imports = Imports::default();
         self.stack = vec![file.to_owned()];
+    }
+
+    /// Hands over the imports of the definition that was evaluated last.
+    pub(crate) fn take_imports(&mut self) -> Imports {
+        std::mem::take(&mut self.imports)
     }
 
     /// A file's syntax tree, compiled once per load.
@@ -171,12 +182,13 @@ impl ModuleResolver for Resolver {
             let site = session.source(importer).map(|_| (Arc::from(importer), position));
             session.token(site.as_ref())
         };
-        if let Some(problem) = self.meter.look() {
-            return Err(limit(problem, position));
+        if let Some(exceeded) = self.meter.look() {
+            return Err(limit(exceeded, position));
         }
         let file = Self::file(importer, path).map_err(|refusal| self.refuse(&place, path, refusal))?;
         {
-            let loaded = lock_loaded(&self.loaded);
+            let mut loaded = lock_loaded(&self.loaded);
+            loaded.imports.add(&file, path, &place);
             if let Some(start) = loaded.stack.iter().position(|loading| *loading == file) {
                 let mut chain: Vec<&str> = loaded.stack[start..].iter().map(String::as_str).collect();
                 chain.push(&file);
@@ -184,7 +196,7 @@ impl ModuleResolver for Resolver {
                 return Err(reported());
             }
             if loaded.stack.len() > IMPORT_DEPTH {
-                return Err(limit("its files import each other too deeply".to_owned(), position));
+                return Err(limit(Limit::ImportDepth, position));
             }
             if let Some(module) = loaded.modules.get(&file) {
                 return Ok(Arc::clone(module));
@@ -195,8 +207,10 @@ impl ModuleResolver for Resolver {
         match &compiled.ast {
             Ok(ast) => self.evaluate(engine, &file, ast, position),
             Err(error) => {
-                let problem =
-                    format!("{file} has a syntax error in line {}", error.position().line().unwrap_or(1));
+                let what =
+                    if Undefined::of(error.err_type()).is_some() { "an error" } else { "a syntax error" };
+                let line = error.position().line().unwrap_or(1);
+                let problem = format!("{file} has {what} in line {line}");
                 Err(self.refuse(&place, path, Refusal { problem, help: None }))
             }
         }

@@ -14,6 +14,9 @@ use super::session::{SharedSession, lock};
 /// are reported in our words.
 const MOST_ARGUMENTS: usize = 14;
 
+/// Keywords of Rhai that definitions must not use.
+pub(crate) const DISABLED: [&str; 2] = ["eval", "curry"];
+
 /// Registers classes, field access and methods, and takes away what definitions must not do.
 pub(crate) fn register(engine: &mut Engine, session: &SharedSession) {
     engine.register_type_with_name::<Handle>("object");
@@ -26,8 +29,9 @@ pub(crate) fn register(engine: &mut Engine, session: &SharedSession) {
         }
     }
     register_fields(engine, session);
-    engine.disable_symbol("eval");
-    engine.disable_symbol("curry");
+    for name in DISABLED {
+        engine.disable_symbol(name);
+    }
     engine.on_print(|_| {});
     engine.on_debug(|_, _, _| {});
     forbid(engine);

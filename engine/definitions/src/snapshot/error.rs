@@ -2,7 +2,7 @@
 
 use xrdtest_model::Diagnostic;
 
-use crate::suggest::{did_you_mean, list};
+use crate::suggest::{did_you_mean, enumerate, list};
 
 /// What keeps a suite from being run. The text says what is wrong; [`SnapshotError::help`] says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,14 @@ pub enum SnapshotError {
         name: String,
         /// All that there are.
         known: Vec<String>,
+    },
+    /// It is a cluster's name.
+    #[error("`{name}` is a cluster, not a suite")]
+    Cluster {
+        /// As asked for.
+        name: String,
+        /// Suites that need this cluster.
+        suites: Vec<String>,
     },
     /// The suite has no case of that name.
     #[error("suite `{suite}` has no case `{name}`")]
@@ -66,6 +74,14 @@ impl SnapshotError {
                 Some("this repository has no suites: they are `suites/NAME/NAME.rhai`".to_owned())
             }
             Self::UnknownSuite { name, known } => suggest(name, known, "the suites are"),
+            Self::Cluster { suites, .. } => {
+                let suites: Vec<_> = suites.iter().map(String::as_str).collect();
+                Some(match suites.len() {
+                    0 => "no suite uses it".to_owned(),
+                    1 => format!("the suite that uses it is {}", enumerate(&suites)),
+                    _ => format!("the suites that use it are {}", enumerate(&suites)),
+                })
+            }
             Self::UnknownCase { name, known, .. } => {
                 let all: Vec<_> = known.iter().map(String::as_str).collect();
                 let cases = format!("its cases are {}", list(&all));
@@ -74,9 +90,8 @@ impl SnapshotError {
                     None => Some(cases),
                 }
             }
-            Self::Broken { definitions, .. } => {
-                let files: Vec<_> = definitions.iter().map(String::as_str).collect();
-                Some(format!("correct the errors in {}", list(&files)))
+            Self::Broken { diagnostics, .. } => {
+                diagnostics.first().map(|first| format!("`xrdtest rule {}` explains it", first.code))
             }
             Self::Script { .. } | Self::Inconsistent { .. } => {
                 Some("`xrdtest check` says more about this definition".to_owned())
@@ -94,10 +109,14 @@ impl SnapshotError {
 }
 
 fn broken_message(suite: &str, definitions: &[String], diagnostics: &[Diagnostic]) -> String {
-    let files: Vec<_> = definitions.iter().map(String::as_str).collect();
+    let mut files: Vec<_> = diagnostics.iter().map(|finding| &*finding.file).collect();
+    files.dedup();
+    if files.is_empty() {
+        files = definitions.iter().map(String::as_str).collect();
+    }
     let count = match diagnostics.len() {
         1 => "1 error".to_owned(),
         count => format!("{count} errors"),
     };
-    format!("suite `{suite}` can't be run: {count} in {}", list(&files))
+    format!("suite `{suite}` can't be run: {count} in {}", enumerate(&files))
 }

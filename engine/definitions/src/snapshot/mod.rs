@@ -18,6 +18,8 @@ pub use self::error::SnapshotError;
 use self::network::{hexadecimal, plan_cluster};
 use crate::draft::script::describe_script;
 use crate::evaluate::files::Files;
+use crate::known;
+use crate::rules::evaluation::import_failed;
 use crate::script::ScriptPolicy;
 
 /// Which part of a suite to run.
@@ -92,20 +94,27 @@ fn find_suite<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a SuiteDefin
     if let Some(suite) = catalogue.suites.get(name) {
         return Ok(suite);
     }
+    let known = known::suites(catalogue);
     // It may be there, but so broken that nothing could be read.
-    let files = [format!("suites/{name}/{name}.rhai"), format!("suites/{name}.rhai")];
-    let file =
-        files.into_iter().find(|file| catalogue.diagnostics.iter().any(|finding| *finding.file == **file));
-    match file {
-        Some(file) => Err(SnapshotError::Broken {
-            suite: name.to_owned(),
-            diagnostics: errors_about(catalogue, std::slice::from_ref(&file)),
-            definitions: vec![file],
-        }),
-        None => Err(SnapshotError::UnknownSuite {
+    if let Some(file) = known.get(name) {
+        return Err(broken(catalogue, name, vec![file.to_string()]));
+    }
+    if known::clusters(catalogue).contains_key(name) {
+        let users =
+            catalogue.suites.iter().filter(|(_, suite)| suite.clusters.iter().any(|used| used == name));
+        return Err(SnapshotError::Cluster {
             name: name.to_owned(),
-            known: catalogue.suites.keys().cloned().collect(),
-        }),
+            suites: users.map(|(suite, _)| suite.clone()).collect(),
+        });
+    }
+    Err(SnapshotError::UnknownSuite { name: name.to_owned(), known: known.into_keys().collect() })
+}
+
+fn broken(catalogue: &Catalogue, suite: &str, definitions: Vec<String>) -> SnapshotError {
+    SnapshotError::Broken {
+        suite: suite.to_owned(),
+        diagnostics: errors_about(catalogue, &definitions),
+        definitions,
     }
 }
 
@@ -115,27 +124,18 @@ fn find_clusters<'a>(
     suite: &SuiteDefinition,
 ) -> Result<Vec<&'a ClusterDefinition>, SnapshotError> {
     let mut clusters: Vec<&ClusterDefinition> = Vec::new();
-    let mut broken = Vec::new();
+    let mut faulty = Vec::new();
     if suite.source.broken {
-        broken.push(suite.source.file.to_string());
+        faulty.push(suite.source.file.to_string());
     }
+    let known = known::clusters(catalogue);
     for name in suite.clusters.iter().collect::<BTreeSet<_>>() {
-        match catalogue.clusters.get(name) {
-            Some(cluster) if cluster.source.broken => broken.push(cluster.source.file.to_string()),
-            Some(_) => {}
-            None => {
-                let files = [format!("clusters/{name}/{name}.rhai"), format!("clusters/{name}.rhai")];
-                let about = |file: &String| catalogue.diagnostics.iter().any(|d| *d.file == **file);
-                broken.extend(files.into_iter().filter(about));
-            }
+        if catalogue.clusters.get(name).is_none_or(|cluster| cluster.source.broken) {
+            faulty.extend(known.get(name).map(ToString::to_string));
         }
     }
-    if !broken.is_empty() {
-        return Err(SnapshotError::Broken {
-            suite: suite.name.clone(),
-            diagnostics: errors_about(catalogue, &broken),
-            definitions: broken,
-        });
+    if !faulty.is_empty() {
+        return Err(broken(catalogue, &suite.name, faulty));
     }
     for name in &suite.clusters {
         let cluster = catalogue.clusters.get(name).ok_or_else(|| SnapshotError::Inconsistent {
@@ -149,9 +149,9 @@ fn find_clusters<'a>(
     Ok(clusters)
 }
 
-/// Errors in these definitions, in other files of their folders, and in `lib`, from which they may import.
+/// Errors in these definitions, in other files of their folders, and in files that findings about imports name.
 fn errors_about(catalogue: &Catalogue, definitions: &[String]) -> Vec<Diagnostic> {
-    let concerns = |finding: &Diagnostic| {
+    let concerns = |finding: &&Diagnostic| {
         definitions.iter().any(|definition| {
             let folder = definition.trim_end_matches(".rhai");
             let folder = match folder.rsplit_once('/') {
@@ -160,9 +160,14 @@ fn errors_about(catalogue: &Catalogue, definitions: &[String]) -> Vec<Diagnostic
             };
             *finding.file == **definition
                 || finding.file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-        }) || finding.file.starts_with("lib/")
+        })
     };
-    catalogue.diagnostics.iter().filter(|finding| finding.is_error() && concerns(finding)).cloned().collect()
+    let errors = catalogue.diagnostics.iter().filter(|finding| finding.is_error());
+    let is_import = |finding: &&Diagnostic| finding.code == import_failed::RULE.code;
+    let imports: Vec<_> = errors.clone().filter(concerns).filter(is_import).collect();
+    let is_imported =
+        |file: &str| file.ends_with(".rhai") && imports.iter().any(|import| import.message.contains(file));
+    errors.filter(|finding| concerns(finding) || is_imported(&finding.file)).cloned().collect()
 }
 
 struct Snapshot<'a> {

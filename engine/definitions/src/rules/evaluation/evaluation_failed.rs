@@ -1,6 +1,6 @@
 //! ## What it does
-//! Reports where the evaluation of a definition ended with an error: an unknown function, an operation that its
-//! values do not have, a `throw`.
+//! Reports where the evaluation of a definition ended with an error: an unknown variable, module or function, an
+//! operation that its values do not have, a `throw`.
 //!
 //! ## Why is this bad?
 //! What the definition says behind that place is not known, so it can't be used.
@@ -14,6 +14,7 @@
 //! Correct the place named. The help line shows the name that was probably meant, or where a function of another
 //! file was called.
 
+use rhai::ParseErrorType;
 use xrdtest_model::Severity;
 
 use crate::findings::Findings;
@@ -25,4 +26,44 @@ pub(crate) const RULE: Rule =
 
 pub(crate) fn report(findings: &mut Findings, place: &Place, message: String, help: Option<String>) {
     findings.push(&RULE, place, message, help);
+}
+
+/// A name that stands for nothing. Rhai finds most of them before it evaluates anything.
+pub(crate) enum Undefined<'a> {
+    Variable(&'a str),
+    Module(&'a str),
+}
+
+impl<'a> Undefined<'a> {
+    pub(crate) fn of(problem: &'a ParseErrorType) -> Option<Self> {
+        match problem {
+            ParseErrorType::VariableUndefined(name) => Some(Self::Variable(name)),
+            ParseErrorType::ModuleUndefined(name) => Some(Self::Module(name)),
+            _ => None,
+        }
+    }
+
+    /// What is wrong, and what to do about it. Many come from Python, in which the manual's definitions are written.
+    pub(crate) fn explain(&self) -> (String, Option<String>) {
+        match *self {
+            Self::Variable(name) => {
+                let help = match name {
+                    "True" => "write `true`",
+                    "False" => "write `false`",
+                    "None" => "write `()`",
+                    _ => "a function sees its own variables only; constants of the file are `global::NAME`",
+                };
+                (format!("there is no variable `{name}`"), Some(help.to_owned()))
+            }
+            Self::Module(name) => (
+                format!("there is no module `{name}`"),
+                Some(format!("bring it in with `import \"…\" as {name};`")),
+            ),
+        }
+    }
+}
+
+pub(crate) fn undefined(findings: &mut Findings, place: &Place, undefined: &Undefined<'_>) {
+    let (message, help) = undefined.explain();
+    report(findings, place, message, help);
 }

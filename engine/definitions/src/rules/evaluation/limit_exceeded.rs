@@ -12,7 +12,7 @@
 //! ```
 //!
 //! ## How to fix
-//! Look for a loop or a recursion that does not end. The bounds leave room for thousands of hosts, and a script that
+//! Do as the help line says; usually a loop or a recursion does not end. The bounds leave room for thousands of hosts, and a script that
 //! is too long for a string can stand in a file of its own.
 
 use xrdtest_model::Severity;
@@ -24,11 +24,6 @@ use crate::rules::Rule;
 pub(crate) const RULE: Rule =
     Rule::new("XT0006", "limit-exceeded", Severity::Error, include_str!("limit_exceeded.rs"));
 
-pub(crate) fn report(findings: &mut Findings, place: &Place, problem: &str) {
-    findings.add_with_help(
-        &RULE,
-        place,
-        format!("evaluation was stopped: {problem}"),
-        "look for a loop or a recursion that does not end",
-    );
+pub(crate) fn report(findings: &mut Findings, place: &Place, problem: &str, help: &str) {
+    findings.add_with_help(&RULE, place, format!("evaluation was stopped: {problem}"), help);
 }

@@ -17,7 +17,9 @@
 use rhai::{LexError, ParseErrorType};
 use xrdtest_model::Severity;
 
+use crate::evaluate::bounds::EXPRESSION_DEPTH;
 use crate::findings::Findings;
+use crate::language::register::DISABLED;
 use crate::place::Place;
 use crate::rules::Rule;
 
@@ -25,25 +27,35 @@ pub(crate) const RULE: Rule =
     Rule::new("XT0001", "syntax-error", Severity::Error, include_str!("syntax_error.rs"));
 
 pub(crate) fn report(findings: &mut Findings, place: &Place, problem: &ParseErrorType) {
-    findings.push(&RULE, place, problem.to_string(), help(problem));
+    findings.push(&RULE, place, message(problem), help(problem));
 }
 
-/// What to do about it. Many come from Python, in which the manual's definitions are written.
+/// What is wrong, in our words where Rhai's explain nothing.
+fn message(problem: &ParseErrorType) -> String {
+    match problem {
+        ParseErrorType::ExprTooDeep => {
+            format!("expressions are nested more than {EXPRESSION_DEPTH} deep")
+        }
+        ParseErrorType::BadInput(LexError::ImproperSymbol(name, _)) if DISABLED.contains(&name.as_str()) => {
+            format!("`{name}` is not available in definitions")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What to do about it.
 fn help(problem: &ParseErrorType) -> Option<String> {
     let text = match problem {
-        ParseErrorType::VariableUndefined(name) => match name.as_str() {
-            "True" => "write `true`",
-            "False" => "write `false`",
-            "None" => "write `()`",
-            _ => "a function sees its own variables only; constants of the file are `global::NAME`",
-        },
         ParseErrorType::BadInput(LexError::MalformedChar(_)) => {
             "strings are written with double quotes; single quotes hold one character"
         }
         ParseErrorType::MissingToken(token, _) if token == ";" => "a statement ends with `;`",
-        ParseErrorType::ExprTooDeep => {
-            "build the value in several steps: expressions nest to a bounded depth"
-        }
+        ParseErrorType::ExprTooDeep => "build the value in several steps, with variables in between",
+        ParseErrorType::BadInput(LexError::ImproperSymbol(name, _)) => match name.as_str() {
+            "eval" => "write the code itself, or a function for what varies",
+            "curry" => "write a closure that calls the other: `|x| f.call(1, x)`",
+            _ => return None,
+        },
         _ => return None,
     };
     Some(text.to_owned())

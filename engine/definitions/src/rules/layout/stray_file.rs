@@ -1,6 +1,6 @@
 //! ## What it does
-//! Reports a `.rhai` file that nothing can use: it lies below `suites/` or `clusters/`, but not in the folder of a
-//! definition.
+//! Reports a `.rhai` file that nothing can use: it lies in the root of the repository, or below `suites/` or
+//! `clusters/` but not in the folder of a definition.
 //!
 //! ## Why is this bad?
 //! The file looks like a definition or a helper and is neither: nothing in it is ever evaluated.
