@@ -261,3 +261,29 @@ async fn a_running_stage_is_ended_on_request() {
     assert_eq!((report.outcome, report.signal), (Outcome::Cancelled, Some(15)));
     assert_eq!(report.reason, "by ann: wrong branch");
 }
+
+#[tokio::test]
+async fn a_stopped_supervisor_is_made_to_answer() {
+    let lab = Lab::new();
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let stops = "#!/bin/bash\nkill -STOP $PPID\nsleep 100\n";
+    let first = StageOrder { timeout_ms: 1000, ..order(&lab, 1, stops) };
+    contact.order(&first).await;
+    assert_eq!(contact.finished(&first.attempt).await.outcome, Outcome::TimedOut);
+    // Stopped over and over it never gets to its work.
+    let deaf = "#!/bin/bash\necho $$ > @ran@\nwhile :; do kill -STOP $PPID; done\n";
+    let second = StageOrder { timeout_ms: 500, ..order(&lab, 2, deaf) };
+    contact.order(&second).await;
+    let report = contact.finished(&second.attempt).await;
+    assert_eq!(report.outcome, Outcome::Lost);
+    assert_eq!(report.reason, "its supervisor did not answer and was killed");
+    let script: i32 = ran(&lab).trim().parse().unwrap();
+    let lives = || xrdtest_slave::process::tree::read(script).is_some_and(|process| !process.is_dead());
+    within("the end of the script", async {
+        while lives() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}

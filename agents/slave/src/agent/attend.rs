@@ -15,6 +15,7 @@ use xrdtest_model::order::FinishedReport;
 use xrdtest_model::{Outcome, Timestamp};
 
 use super::Place;
+use super::patience::Patience;
 use crate::logs::Update;
 use crate::stage::wire::{Command, News};
 use crate::stage::{Assignment, StageFolder};
@@ -113,7 +114,12 @@ async fn outcome(
         } else {
             return Ok(lost(folder, format!("no supervisor could be started{}", complaints(folder))));
         };
-        if let Some(outcome) = listen(stream, grown, commands).await? {
+        let supervisor = match &child {
+            Some(child) => child.id(),
+            None => folder.accepted()?.map(|accepted| accepted.pid),
+        };
+        let patience = Patience::new(supervisor, Duration::from_millis(assignment.order.timeout_ms));
+        if let Some(outcome) = listen(stream, folder, patience, grown, commands).await? {
             return Ok(outcome);
         }
         if let Some(mut child) = child {
@@ -140,9 +146,12 @@ fn start_supervisor(place: &Place, folder: &StageFolder) -> io::Result<(StdStrea
     Ok((ours, child))
 }
 
-/// Listens to a supervisor, and passes commands on, until the outcome comes; `None` where the connection ends first.
+/// Listens to a supervisor, and passes commands on, until the outcome comes or patience is over; `None` where the
+/// connection ends first.
 async fn listen(
     stream: StdStream,
+    folder: &StageFolder,
+    mut patience: Patience,
     grown: &watch::Sender<Grown>,
     commands: &mut mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<Option<FinishedReport>> {
@@ -167,9 +176,17 @@ async fn listen(
                     line.push(b'\n');
                     // A supervisor that is gone is noticed by reading.
                     let _ = write.write_all(&line).await;
+                    patience.outcome_is_due();
                 }
                 None => more_commands = false,
             },
+            () = patience.over() => {
+                patience.end_supervisor().await;
+                let stated = folder.outcome()?;
+                return Ok(Some(
+                    stated.unwrap_or_else(|| lost(folder, "its supervisor did not answer and was killed")),
+                ));
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod attend;
 pub mod desk;
 pub mod join;
 mod orders;
+mod patience;
 pub mod setup;
 pub mod upload;
 

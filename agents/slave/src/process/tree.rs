@@ -50,7 +50,8 @@ pub fn parse_stat(line: &str) -> Option<Process> {
     Some(Process { pid: pid.trim().parse().ok()?, name: name.to_owned(), state, parent, started })
 }
 
-fn read(pid: i32) -> Option<Process> {
+/// The process of this id.
+pub fn read(pid: i32) -> Option<Process> {
     let bytes = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     parse_stat(&String::from_utf8_lossy(&bytes))
 }
@@ -126,6 +127,21 @@ pub fn kill(root: i32) {
     }
     for process in descendants(root) {
         signal(&process, &[Signal::KILL]);
+    }
+}
+
+/// Lets a process go on where it was stopped.
+pub fn wake(process: &Process) {
+    signal(process, &[Signal::CONT]);
+}
+
+/// Kills a process and everything below it.
+pub fn kill_with(process: &Process) {
+    if read(process.pid).is_some_and(|now| now.started == process.started) {
+        // Stopped, it neither starts others nor ends, so what is below it stays there.
+        signal(process, &[Signal::STOP]);
+        kill(process.pid);
+        signal(process, &[Signal::KILL]);
     }
 }
 

@@ -12,7 +12,7 @@ pub const LEFTOVER_GRACE: Duration = Duration::from_millis(200);
 /// Between two rounds of killing: the system needs a moment to carry out the first.
 const KILL_AGAIN: Duration = Duration::from_millis(50);
 /// After this long processes count as unkillable (stuck in the kernel); the outcome is stated without waiting more.
-const KILL_LIMIT: Duration = Duration::from_secs(10);
+pub const KILL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
