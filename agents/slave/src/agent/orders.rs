@@ -63,6 +63,8 @@ impl Desk {
     fn begin_run(&self, run: &str) -> io::Result<PathBuf> {
         let work = self.place.work(run);
         if !work.exists() {
+            // A script may have deleted it.
+            fs::create_dir_all(self.place.runs())?;
             for entry in fs::read_dir(self.place.runs())?.flatten() {
                 let name = entry.file_name();
                 let in_use = |attempt: &AttemptId| name.to_str() == Some(attempt.run.as_str());

@@ -6,13 +6,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Writes the output of one stage.
 #[derive(Debug)]
 pub struct Spool {
     output: File,
+    path: PathBuf,
     tail_path: PathBuf,
     tail: Option<Tail>,
     head_limit: u64,
@@ -52,7 +53,8 @@ impl Spool {
     pub fn create(path: &Path, limit: u64) -> io::Result<Self> {
         let head_limit = limit / 2;
         Ok(Self {
-            output: OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?,
+            output: create_new(path)?,
+            path: path.to_owned(),
             tail_path: path.with_extension("tail"),
             tail: None,
             head_limit,
@@ -105,7 +107,40 @@ impl Spool {
             self.append(format!("\n[… {words} …]\n").as_bytes());
             words
         });
+        self.restore(trouble)
+    }
+
+    /// Sees to it that readers find the output: a script may have deleted it, with everything else that there was.
+    fn restore(mut self, mut trouble: String) -> Spooled {
+        if !self.is_in_place()
+            && let Err(error) = self.write_anew()
+        {
+            add(&mut trouble, &format!("the output was deleted on the machine: {error}"));
+        }
+        let there = std::fs::metadata(&self.path).map_or(0, |there| there.len());
+        if there < self.length {
+            add(
+                &mut trouble,
+                &format!("{} bytes of output were deleted on the machine", self.length - there),
+            );
+            self.length = there;
+        }
         Spooled { length: self.length, trouble }
+    }
+
+    fn is_in_place(&self) -> bool {
+        let own = self.output.metadata();
+        let there = std::fs::metadata(&self.path);
+        matches!((own, there), (Ok(own), Ok(there)) if (own.dev(), own.ino()) == (there.dev(), there.ino()))
+    }
+
+    fn write_anew(&mut self) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut anew = create_new(&self.path)?;
+        self.output.seek(SeekFrom::Start(0))?;
+        io::copy(&mut self.output, &mut anew).map(drop)
     }
 
     fn append(&mut self, bytes: &[u8]) {
@@ -178,6 +213,17 @@ impl Spool {
         let trouble = self.trouble.get_or_insert(Trouble { error, lost: 0 });
         trouble.lost += lost as u64;
     }
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn add(trouble: &mut String, words: &str) {
+    if !trouble.is_empty() {
+        trouble.push_str("; ");
+    }
+    trouble.push_str(words);
 }
 
 impl Tail {

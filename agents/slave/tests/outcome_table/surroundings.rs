@@ -27,4 +27,6 @@ pub(super) const CASES: &[Case] = &[
     )
     .tagged(&[("dataset", "/data/big"), ("slavename", "not this one")])
     .is(b"/data/big|@unknown@|user@host\n"),
+    case("deletes_its_own_record", "#!/bin/bash\necho one\nrm -rf \"${0%/script/*}\"\necho two\n")
+        .is(b"one\ntwo\n"),
 ];
