@@ -85,7 +85,7 @@ pub struct MachineGone {
     pub instance: InstanceId,
     /// Its host's name.
     pub host: String,
-    /// How, with the last lines of its console.
+    /// How, with the last line of its console; one line.
     pub detail: String,
 }
 

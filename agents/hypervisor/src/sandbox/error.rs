@@ -60,7 +60,7 @@ pub enum SandboxError {
         host: String,
         /// Exit code or signal.
         how: String,
-        /// The last lines of its console, with an introduction; empty where there are none.
+        /// The last line of its console, with an introduction; empty where there is none.
         console: String,
     },
     /// A machine is not up in time.

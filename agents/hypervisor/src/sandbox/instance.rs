@@ -23,7 +23,7 @@ use super::claim::{Claim, Claimed};
 use super::config::Kernel;
 use super::error::{OnPath, SandboxError};
 use super::garbage::{self, Record, runc_root};
-use super::machine::{Launched, cgroup, console_tail, how_ended};
+use super::machine::{Launched, cgroup, how_ended, last_words};
 use super::mounts::system_mounts;
 use crate::provider::{MachineGone, StartOrder, Step};
 
@@ -142,13 +142,13 @@ impl Instance {
                 }
                 Some((number, how)) = ended.recv() => {
                     let machine = &self.machines[number];
-                    let console = machine.console_tail().await;
+                    let console = machine.last_words().await;
                     return Err(SandboxError::EndedEarly { host: machine.host.clone(), how, console });
                 }
                 () = cancelled.cancelled() => return Err(SandboxError::Cancelled(self.id.clone())),
                 () = tokio::time::sleep_until(deadline) => {
                     let machine = &self.machines[*number];
-                    let console = machine.console_tail().await;
+                    let console = machine.last_words().await;
                     let seconds = START_LIMIT.as_secs();
                     return Err(SandboxError::TooSlow { host: machine.host.clone(), seconds, console });
                 }
@@ -168,12 +168,12 @@ impl Instance {
                     return;
                 }
                 let (host, console) = machines[number].clone();
-                let tail = blocking(move || console_tail(&console)).await.unwrap_or_default();
+                let words = blocking(move || last_words(&console)).await.unwrap_or_default();
                 // Nobody listens any more only when the agent is going down.
                 let _ = gone.send(MachineGone {
                     instance: instance.clone(),
                     host,
-                    detail: format!("{how}{tail}"),
+                    detail: format!("{how}{words}"),
                 });
             }
         });
@@ -261,9 +261,9 @@ impl Machine {
         Self { host, id, runc: pid, lifeline: Some(lifeline), console, ended }
     }
 
-    async fn console_tail(&self) -> String {
+    async fn last_words(&self) -> String {
         let console = self.console.clone();
-        blocking(move || console_tail(&console)).await.unwrap_or_default()
+        blocking(move || last_words(&console)).await.unwrap_or_default()
     }
 }
 

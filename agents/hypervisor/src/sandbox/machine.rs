@@ -22,10 +22,10 @@ use super::network;
 use super::root::Root;
 use crate::relay::{AGENT_PORT, HTTP_PORT};
 
-/// Bytes of a console that an error shows at most.
+/// Bytes of a console that are looked through for its last words.
 const CONSOLE_TAIL: u64 = 4096;
-/// Lines of a console that an error shows at most.
-const CONSOLE_LINES: usize = 12;
+/// Characters of a console's line that an error shows at most.
+const LONGEST_WORDS: usize = 200;
 
 /// A machine whose container was started.
 #[derive(Debug)]
@@ -177,8 +177,9 @@ pub(crate) fn how_ended(status: &std::io::Result<ExitStatus>) -> String {
     }
 }
 
-/// The last lines of a console with an introduction; empty where there are none.
-pub(crate) fn console_tail(console: &Path) -> String {
+/// The last line of a console that is somebody's last words, shortened, with an introduction; empty where there is
+/// none.
+pub(crate) fn last_words(console: &Path) -> String {
     let read = || {
         let mut file = File::open(console)?;
         let length = file.metadata()?.len();
@@ -187,14 +188,53 @@ pub(crate) fn console_tail(console: &Path) -> String {
         file.take(CONSOLE_TAIL).read_to_end(&mut bytes)?;
         std::io::Result::Ok(bytes)
     };
-    let bytes = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.trim().lines().collect();
-    match lines.len() {
-        0 => "; it wrote nothing to its console".to_owned(),
-        count => format!(
-            "; the last lines of its console:\n{}",
-            lines[count.saturating_sub(CONSOLE_LINES)..].join("\n")
-        ),
+    last_words_of(&String::from_utf8_lossy(&read().unwrap_or_default()))
+}
+
+fn last_words_of(console: &str) -> String {
+    let printable = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>();
+    let mut lines = console.lines().rev().map(printable);
+    let Some(line) = lines.find(|line| !line.trim().is_empty() && !is_log_line(line)) else {
+        return String::new();
+    };
+    let mut words: String = line.trim().chars().take(LONGEST_WORDS).collect();
+    if words.len() < line.trim().len() {
+        words.push('…');
+    }
+    format!("; the last line of its console: {words}")
+}
+
+/// Whether the slave agent's log begins its lines like this: `2026-01-31T12:00:00.000000Z  WARN …`.
+fn is_log_line(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let is_time = |word: &str| word.len() > 19 && word.ends_with('Z') && word.as_bytes()[10] == b'T';
+    words.next().is_some_and(is_time)
+        && words.next().is_some_and(|level| ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&level))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_one_line_and_no_log() {
+        for (console, words) in [
+            ("", ""),
+            ("\n \n", ""),
+            ("starting\ntwo\n\n", "; the last line of its console: two"),
+            (
+                "no room\n2026-01-31T12:00:00.000000Z  WARN no contact\n",
+                "; the last line of its console: no room",
+            ),
+            ("2026-01-31T12:00:00.000000Z ERROR x\n", ""),
+            (
+                "2026-01-31T12:00:00.000000Z is no level\r\n",
+                "; the last line of its console: 2026-01-31T12:00:00.000000Z is no level",
+            ),
+        ] {
+            assert_eq!(last_words_of(console), words, "{console:?}");
+        }
+        let long = last_words_of(&"ü".repeat(300));
+        assert_eq!(long, format!("; the last line of its console: {}…", "ü".repeat(200)));
     }
 }
