@@ -92,6 +92,12 @@ pub(crate) struct RunArgs {
     /// The repository, or a folder in it [default: where you are]
     #[arg(long, value_name = "DIR")]
     pub(crate) definitions: Option<PathBuf>,
+    /// Allow scripts by absolute paths (`file:///…`) below DIR; may be repeated
+    #[arg(long = "script-root", value_name = "DIR")]
+    pub(crate) script_roots: Vec<PathBuf>,
+    /// Allow scripts by http(s) from HOST; may be repeated
+    #[arg(long = "script-host", value_name = "HOST")]
+    pub(crate) script_hosts: Vec<String>,
     /// Write a JUnit report
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,

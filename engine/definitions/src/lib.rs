@@ -8,12 +8,13 @@
 //!
 //! A definition's way through this crate: [`layout`](mod@layout) finds its file, [`evaluate`] runs it, [`language`] is
 //! what it meets there, [`draft`] is what it says with all places, [`rules`] judge that, the model's types are the
-//! result. I/O is confined to `layout`, `evaluate::files` and `script`.
+//! result. I/O is confined to `layout`, `evaluate::files`, `script` and `fetch`.
 
 mod check;
 mod draft;
 mod duration;
 mod evaluate;
+mod fetch;
 mod findings;
 mod known;
 mod language;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use xrdtest_model::definition::ScriptRef;
 
 use crate::evaluate::files::{FileProblem, Files, read_text};
+use crate::fetch::fetch;
 
 /// Largest script, in bytes.
 pub(crate) const SCRIPT_BYTES: u64 = 1 << 20;
@@ -29,10 +30,8 @@ pub(crate) enum ScriptProblem {
     RootNotAllowed,
     #[error("scripts are fetched only from configured hosts, and `{0}` is none")]
     HostNotAllowed(String),
-    #[error(
-        "fetching scripts by http(s) is not supported yet: copy it into the repository and name it by `file://`"
-    )]
-    FetchingUnsupported,
+    #[error("{url} could not be fetched: {why}")]
+    Fetch { url: String, why: String },
 }
 
 impl ScriptPolicy {
@@ -60,7 +59,7 @@ impl ScriptPolicy {
             ScriptRef::Inline(text) => Ok(text.clone()),
             ScriptRef::File(path) => Ok(files.read(path, SCRIPT_BYTES)?),
             ScriptRef::AbsoluteFile(path) => self.read_absolute(Path::new(path)),
-            ScriptRef::Url(_) => Err(ScriptProblem::FetchingUnsupported),
+            ScriptRef::Url(url) => fetch(url),
         }
     }
 

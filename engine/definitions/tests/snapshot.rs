@@ -5,6 +5,8 @@
 mod support;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use support::{CLUSTER, Repository, SUITE, fixtures};
@@ -226,10 +228,58 @@ fn scripts_from_elsewhere_need_permission() {
     let plan = snapshot(&catalogue, "ts_base", &Selection::default(), &options).expect("allowed");
     assert_eq!(plan.initialize.text, "#!/bin/sh\n");
 
-    repository.add_lines(SUITE, "    ts.initialize = \"https://example.org/x.sh\";\n");
-    let error = snapshot(&repository.load(), "ts_base", &Selection::default(), &options)
-        .expect_err("nothing is fetched");
-    assert!(error.to_string().contains("not supported yet"), "{error}");
+    repository.add_lines(SUITE, "    ts.initialize = \"https://example.com/x.sh\";\n");
+    let error =
+        snapshot(&repository.load(), "ts_base", &Selection::default(), &options).expect_err("another host");
+    assert!(error.to_string().contains("`example.com` is none"), "{error}");
+}
+
+/// Answers one request with each of the given answers, in turn.
+fn web_server(answers: Vec<String>) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().expect("a request");
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a whole request");
+                request.push(byte[0]);
+            }
+            // Whoever has enough hangs up.
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn scripts_are_fetched_from_hosts_that_are_allowed() {
+    let answer = |status: &str, more: &str, body: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{more}\r\n{body}",
+            body.len()
+        )
+    };
+    let address = web_server(vec![
+        answer("200 OK", "", "#!/bin/sh\necho hello\n"),
+        answer("404 Not Found", "", "gone"),
+        answer("302 Found", "Location: http://example.org/\r\n", ""),
+        answer("200 OK", "", &"x".repeat(2 << 20)),
+    ]);
+    let repository = Repository::base();
+    repository.add_lines(SUITE, &format!("    ts.initialize = \"http://{address}/x.sh\";\n"));
+    let scripts = ScriptPolicy { roots: Vec::new(), hosts: vec!["127.0.0.1".to_owned()] };
+    let options = SnapshotOptions { scripts, ..SnapshotOptions::default() };
+    let catalogue = repository.load();
+    let take = || snapshot(&catalogue, "ts_base", &Selection::default(), &options);
+    let plan = take().expect("fetched");
+    assert_eq!(plan.initialize.text, "#!/bin/sh\necho hello\n");
+    for problem in ["404", "redirects", "larger than 1024 KiB", "could not be fetched"] {
+        let error = take().expect_err(problem).to_string();
+        assert!(error.contains(problem), "{problem}: {error}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use xrdtest_definitions::{Selection, SnapshotError, SnapshotOptions, snapshot};
+use xrdtest_definitions::{ScriptPolicy, Selection, SnapshotError, SnapshotOptions, snapshot};
 use xrdtest_model::RunPlan;
 use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_report::{findings, junit, summary};
@@ -70,6 +70,8 @@ fn write_reports(args: &RunArgs, records: Vec<RunRecord>) -> anyhow::Result<()> 
 /// shown.
 fn plans(args: &RunArgs) -> anyhow::Result<Option<Vec<(String, RunPlan)>>> {
     let selection = Selection { cases: args.cases.clone() };
+    let scripts = ScriptPolicy { roots: args.script_roots.clone(), hosts: args.script_hosts.clone() };
+    let options = SnapshotOptions { scripts, ..SnapshotOptions::default() };
     let mut repositories: Vec<(PathBuf, Repository)> = Vec::new();
     let mut plans = Vec::new();
     let mut refused = false;
@@ -83,7 +85,7 @@ fn plans(args: &RunArgs) -> anyhow::Result<Option<Vec<(String, RunPlan)>>> {
             }
         };
         let (_, repository) = &repositories[position];
-        match snapshot(&repository.catalogue, &name, &selection, &SnapshotOptions::default()) {
+        match snapshot(&repository.catalogue, &name, &selection, &options) {
             Ok(plan) => plans.push((suite.clone(), plan)),
             Err(error) => {
                 refuse(&repository.root, &error)?;
@@ -130,6 +132,8 @@ fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
     cases.dedup();
     words.extend(cases.iter().map(|case| format!("--case {}", quote(case))));
     let path = |option: &str, path: &Path| format!("{option} {}", quote(&path.to_string_lossy()));
+    words.extend(args.script_roots.iter().map(|folder| path("--script-root", folder)));
+    words.extend(args.script_hosts.iter().map(|host| format!("--script-host {}", quote(host))));
     words.extend(args.definitions.as_deref().map(|folder| path("--definitions", folder)));
     words.extend(args.slave.as_deref().map(|file| path("--slave", file)));
     if args.output != Path::new(RUNS) {

@@ -2,8 +2,8 @@
 //! Reports an absolute `file:///` script and an http(s) script that the configuration does not allow.
 //!
 //! ## Why is this bad?
-//! The suite is refused when it is run. Only folders and hosts that the engine's configuration names may be used, so that
-//! a repository can't read the engine's own files; `xrdtest run --local` allows none.
+//! The suite is refused when it is run. Only folders and hosts that are allowed by name may be used, so that a repository
+//! can't read the engine's own files; for `xrdtest run --local` that is `--script-root DIR` and `--script-host HOST`.
 //!
 //! ## Example
 //! ```rhai
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! ## How to fix
-//! Copy the script into the repository, or have its folder or host added to the configuration.
+//! Copy the script into the repository, or allow its folder or host where the suite is run.
 
 use xrdtest_model::Severity;
 
@@ -28,6 +28,6 @@ pub(crate) fn check(findings: &mut Findings, script: &Located<String>, problem: 
         &RULE,
         &script.place,
         format!("the script `{}` will be refused: {problem}", script.value),
-        "copy it into the repository, or have its folder or host added to the configuration",
+        "copy it into the repository, or allow its folder or host where the suite is run",
     );
 }

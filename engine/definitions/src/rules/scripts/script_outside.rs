@@ -11,7 +11,7 @@
 //!
 //! ## How to fix
 //! Copy the script into the repository; `lib/` is the place for what several suites share. An absolute `file:///` path can
-//! be allowed in the engine's configuration.
+//! be allowed where the suite is run (`--script-root`).
 
 use xrdtest_model::Severity;
 
