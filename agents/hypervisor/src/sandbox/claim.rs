@@ -2,8 +2,9 @@
 //!
 //! A claim is a folder below a base, with a marker in it and a lock on the folder itself that the kernel drops when the
 //! process ends, however it ends. A folder with the marker whose lock is free is left over; one without the marker is
-//! somebody else's and never touched, should a base be configured to be a folder with other things in it. The base's own lock is held only while folders are made,
-//! tried or removed, so that nobody takes a folder that is just being made for a left-over.
+//! somebody else's and never touched, should a base be configured to be a folder with other things in it. The base's
+//! own lock is held only while folders are made, tried or removed, so that nobody takes a folder that is just being made
+//! for a left-over.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
