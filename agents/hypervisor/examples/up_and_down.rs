@@ -53,6 +53,7 @@ fn cluster(machines: u8) -> ClusterPlan {
         disks: Vec::new(),
     };
     ClusterPlan {
+        external: false,
         name: "bench".to_owned(),
         network: NetworkPlan {
             name: "bench_net".to_owned(),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use xrdtest_model::event::InstanceStep;
 use xrdtest_model::order::{EndCause, StageOrder, StageReport};
 use xrdtest_model::plan::ClusterPlan;
 use xrdtest_model::room::Room;
@@ -150,6 +151,9 @@ pub enum HypervisorToEngine {
         instance: InstanceId,
         /// `creating network`, `copying images` …
         detail: String,
+        /// The same for programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<InstanceStep>,
     },
     /// All machines of the instance are made.
     Made {

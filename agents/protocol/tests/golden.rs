@@ -45,6 +45,7 @@ fn finished() -> StageReport {
 
 fn cluster() -> Arc<ClusterPlan> {
     Arc::new(ClusterPlan {
+        external: false,
         name: "c".to_owned(),
         network: NetworkPlan {
             name: "n".to_owned(),
@@ -146,7 +147,7 @@ fn control(lines: &mut Lines) {
     lines.add(&EngineToSlave::EndStage { attempt: attempt(), why: EndCause::TimedOut, reason: text() });
     lines.add(&EngineToSlave::EndStage { attempt: attempt(), why: EndCause::Cancelled, reason: text() });
     lines.add(&EngineToSlave::Forget { attempt: attempt() });
-    lines.add(&HypervisorToEngine::Progress { instance: "i".into(), detail: text() });
+    lines.add(&HypervisorToEngine::Progress { instance: "i".into(), detail: text(), step: None });
     lines.add(&HypervisorToEngine::Made { instance: "i".into() });
     lines.add(&HypervisorToEngine::Failed { instance: "i".into(), detail: text() });
     lines.add(&HypervisorToEngine::MachineGone { instance: "i".into(), host: text(), detail: text() });

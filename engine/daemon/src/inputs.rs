@@ -82,7 +82,9 @@ impl Engine {
 
 fn instance_report(hypervisor: HypervisorName, message: HypervisorToEngine) -> Option<Input> {
     let (instance, report) = match message {
-        HypervisorToEngine::Progress { instance, detail } => (instance, InstanceReport::Progress { detail }),
+        HypervisorToEngine::Progress { instance, detail, .. } => {
+            (instance, InstanceReport::Progress { detail })
+        }
         HypervisorToEngine::Made { instance } => (instance, InstanceReport::Made),
         HypervisorToEngine::Failed { instance, detail } => (instance, InstanceReport::Failed { detail }),
         HypervisorToEngine::MachineGone { instance, host, detail } => {

@@ -133,6 +133,8 @@ pub struct ClusterDefinition {
     pub network: NetworkDefinition,
     /// The hosts in the order added, each with what it lacks taken from `defaultHost`.
     pub hosts: Vec<HostDefinition>,
+    /// `external`: the hosts are physical machines whose slave agents joined by themselves.
+    pub external: bool,
     /// Where it came from.
     pub source: Source,
 }

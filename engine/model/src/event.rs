@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{HypervisorName, InstanceId, MachineId, RunId};
+use crate::ids::{AgentName, HypervisorName, InstanceId, MachineId, RunId};
 use crate::outcome::{Outcome, Verdict};
 use crate::plan::RunPlan;
 use crate::stage::StageId;
@@ -58,6 +58,9 @@ pub enum EventBody {
         state: InstanceState,
         /// What the hypervisor agent says about it; empty where there is nothing to say.
         detail: String,
+        /// What is being done about it, where the hypervisor agent says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<InstanceStep>,
     },
     /// A stage begins on all its machines. A stage without a script has neither this nor results.
     StageStarted {
@@ -112,6 +115,29 @@ pub enum EventBody {
         machine: MachineId,
         /// Why.
         reason: String,
+    },
+    /// A script announced a boot of its machine (`expect_reboot`): its absence is no loss for that long.
+    MachineRebooting {
+        /// The machine.
+        machine: MachineId,
+        /// Limit in milliseconds.
+        within_ms: u64,
+    },
+    /// An agent that has a name of its own is in contact: a hypervisor agent, or the slave of a physical machine.
+    AgentConnected {
+        /// The agent.
+        agent: AgentName,
+        /// Version of its software.
+        software: String,
+        /// What is worth knowing, for people: a hypervisor agent's provider.
+        detail: String,
+    },
+    /// An agent that has a name of its own is out of contact.
+    AgentGone {
+        /// The agent.
+        agent: AgentName,
+        /// It said goodbye.
+        orderly: bool,
     },
     /// Somebody cancelled a run.
     CancelRequested {
@@ -178,6 +204,27 @@ pub enum InstanceState {
     Stopped,
     /// It could not be started, or broke (S_ERROR_START, S_ERROR).
     Failed,
+}
+
+/// What a hypervisor agent is doing about an instance; the manual's cluster states of the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceStep {
+    /// S_STARTING_CLUSTER.
+    StartingCluster,
+    /// S_CREATING_NETWORK.
+    CreatingNetwork,
+    /// S_COPYING_IMAGES.
+    CopyingImages,
+    /// S_CREATING_SLAVES.
+    CreatingSlaves,
+    /// S_ATTACHING_DISKS.
+    AttachingDisks,
+    /// S_DESTROYING_CLUSTER.
+    DestroyingCluster,
+    /// A step that this build does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How one stage ended on one machine.

@@ -68,7 +68,20 @@ pub struct MachineId {
     pub host: String,
 }
 
+/// What stands for the instance, and for the hypervisor agent, of physical machines: nobody makes them.
+pub const EXTERNAL: &str = "external";
+
 impl MachineId {
+    /// A physical machine as its slave agent's certificate names it, whatever instance it works for.
+    pub fn physical(host: impl Into<String>) -> Self {
+        Self::new(InstanceId::new(EXTERNAL), host)
+    }
+
+    /// Whether it is a physical machine outside of any instance.
+    pub fn is_physical(&self) -> bool {
+        self.instance.as_str() == EXTERNAL
+    }
+
     /// The machine `host` of `instance`.
     pub fn new(instance: InstanceId, host: impl Into<String>) -> Self {
         Self { instance, host: host.into() }
@@ -98,6 +111,56 @@ impl FromStr for MachineId {
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a machine id of the form INSTANCE/HOST")]
 pub struct ParseMachineIdError(String);
+
+/// An agent that has a name of its own. Written `hypervisor/NAME` or `slave/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum AgentName {
+    /// A hypervisor agent.
+    Hypervisor(HypervisorName),
+    /// The slave agent of a physical machine, by the machine's host name.
+    Slave(String),
+}
+
+impl fmt::Display for AgentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hypervisor(name) => write!(f, "hypervisor/{name}"),
+            Self::Slave(name) => write!(f, "slave/{name}"),
+        }
+    }
+}
+
+impl From<AgentName> for String {
+    fn from(name: AgentName) -> Self {
+        name.to_string()
+    }
+}
+
+impl TryFrom<String> for AgentName {
+    type Error = ParseAgentNameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl FromStr for AgentName {
+    type Err = ParseAgentNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some(("hypervisor", name)) if !name.is_empty() => Ok(Self::Hypervisor(name.into())),
+            Some(("slave", name)) if !name.is_empty() => Ok(Self::Slave(name.to_owned())),
+            _ => Err(ParseAgentNameError(text.to_owned())),
+        }
+    }
+}
+
+/// The text is neither `hypervisor/NAME` nor `slave/NAME`.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not an agent's name of the form hypervisor/NAME or slave/NAME")]
+pub struct ParseAgentNameError(String);
 
 /// One try to carry out one stage on one machine. It fences late answers: whoever reports an attempt that is not
 /// the current one is not believed.

@@ -3,6 +3,8 @@
 //! This crate knows no other crate of the workspace and does no I/O. Spellings here are the ones of code, JSON,
 //! API and page. What is written to disk or sent to programs is versioned; see [`document`] and [`event`].
 
+pub mod api;
+pub mod chronicle;
 pub mod definition;
 pub mod diagnostic;
 pub mod document;
@@ -19,7 +21,7 @@ pub mod time;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use event::{Event, EventBody};
-pub use ids::{AttemptId, HypervisorName, InstanceId, MachineId, RunId};
+pub use ids::{AgentName, AttemptId, HypervisorName, InstanceId, MachineId, RunId};
 pub use limits::Limits;
 pub use order::{EndCause, FinishedReport, StageOrder, StageReport};
 pub use outcome::{Outcome, Verdict};

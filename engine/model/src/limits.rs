@@ -40,3 +40,5 @@ pub const LATE_AFTER: Duration = Duration::from_secs(5);
 pub const LOST_AFTER: Duration = Duration::from_secs(30);
 /// Between TERM and KILL when a script is ended.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
+/// How long a machine whose boot was announced may stay away.
+pub const REBOOT_WITHIN: Duration = Duration::from_secs(5 * 60);

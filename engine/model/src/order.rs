@@ -47,6 +47,8 @@ pub struct StageOrder {
 pub enum StageReport {
     /// The order is in the machine's journal; the script runs, or is about to.
     Accepted,
+    /// The script has announced a boot of its machine (`expect_reboot`). The record of the stage outlives the boot.
+    Rebooting,
     /// The stage is over on the machine. Its output may still be on its way.
     Finished(Box<FinishedReport>),
     /// The machine has no record of the attempt: under the same boot id, it never accepted it.

@@ -85,6 +85,10 @@ pub struct ClusterPlan {
     pub network: NetworkPlan,
     /// Its hosts, at least one.
     pub hosts: Vec<HostPlan>,
+    /// Its hosts are physical machines whose slave agents joined by themselves: nothing is made, and the network and
+    /// the hosts' addresses may be unset (0.0.0.0).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub external: bool,
 }
 
 /// A cluster's network.
@@ -146,6 +150,10 @@ pub struct DiskPlan {
     pub mount_point: String,
     /// Keep the content between runs where the provider can.
     pub cache: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl RunPlan {

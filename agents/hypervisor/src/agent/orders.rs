@@ -110,7 +110,7 @@ impl Orders {
     fn follow(&self, instance: &InstanceId, cluster: &ClusterPlan, step: Step) {
         match step {
             Step::Progress(detail) => {
-                self.say(HypervisorToEngine::Progress { instance: instance.clone(), detail });
+                self.say(HypervisorToEngine::Progress { instance: instance.clone(), detail, step: None });
             }
             Step::Network(sockets) => {
                 let files = Arc::new(self.link.clone());

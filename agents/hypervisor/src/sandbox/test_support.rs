@@ -6,6 +6,7 @@ use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan};
 
 pub(crate) fn cluster(name: &str, hosts: u8) -> ClusterPlan {
     ClusterPlan {
+        external: false,
         name: name.to_owned(),
         network: NetworkPlan {
             name: format!("{name}_net"),

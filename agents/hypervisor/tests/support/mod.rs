@@ -121,6 +121,7 @@ pub fn instance(name: &str) -> InstanceId {
 
 pub fn cluster(hosts: u8) -> ClusterPlan {
     ClusterPlan {
+        external: false,
         name: "cluster_test".to_owned(),
         network: NetworkPlan {
             name: "test_net".to_owned(),

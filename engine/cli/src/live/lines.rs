@@ -63,7 +63,7 @@ impl Lines {
                 self.clusters = instances.iter().map(placed).collect();
                 vec![words]
             }
-            EventBody::InstanceChanged { instance, state, detail } => {
+            EventBody::InstanceChanged { instance, state, detail, .. } => {
                 let of = self.clusters.get(instance).filter(|_| self.clusters.len() > 1);
                 let of = of.map(|cluster| format!("{cluster}: ")).unwrap_or_default();
                 instance_words(*state, detail).into_iter().map(|words| format!("{of}{words}")).collect()

@@ -130,6 +130,7 @@ impl Cluster {
     pub(crate) fn to_model(&self, repository: &str, broken: bool) -> ClusterDefinition {
         let network = self.network.to_model(self);
         ClusterDefinition {
+            external: false,
             name: self.file.stem.clone(),
             info: self.info.clone(),
             hosts: self.hosts.iter().map(|host| host.to_model(&network.name)).collect(),

@@ -9,6 +9,7 @@ use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan};
 /// The cluster as it will be started; the error says which address can't be read.
 pub(crate) fn plan_cluster(cluster: &ClusterDefinition) -> Result<ClusterPlan, String> {
     Ok(ClusterPlan {
+        external: cluster.external,
         name: cluster.name.clone(),
         network: plan_network(cluster)?,
         hosts: cluster.hosts.iter().map(|host| plan_host(cluster, host)).collect::<Result<_, _>>()?,

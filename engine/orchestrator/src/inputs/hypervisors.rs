@@ -105,7 +105,7 @@ impl Orchestrator {
         if let Some(run) = self.state.run_of(id) {
             self.touched.run(&run.id);
         }
-        self.record(EventBody::InstanceChanged { instance: id.clone(), state, detail });
+        self.record(EventBody::InstanceChanged { instance: id.clone(), state, detail, step: None });
     }
 
     fn machine_gone(&mut self, machine: MachineId, reason: String) {

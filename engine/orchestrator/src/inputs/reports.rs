@@ -38,7 +38,7 @@ impl Orchestrator {
     fn foreign_report(&mut self, attempt: AttemptId, report: &StageReport) {
         let machine = attempt.machine.clone();
         match report {
-            StageReport::Accepted => self.effects.push(Effect::EndStage {
+            StageReport::Accepted | StageReport::Rebooting => self.effects.push(Effect::EndStage {
                 machine,
                 attempt,
                 cause: EndCause::Cancelled,
@@ -52,7 +52,7 @@ impl Orchestrator {
     fn open_report(&mut self, attempt: AttemptId, report: StageReport) {
         self.touched.machine(&attempt.run, &attempt.machine.host);
         match report {
-            StageReport::Accepted => {
+            StageReport::Accepted | StageReport::Rebooting => {
                 if let Some(link) = self.link_of(&attempt) {
                     link.has.entry(attempt).or_default();
                 }

@@ -137,6 +137,7 @@ fn stopping(instance: &InstanceId) -> EventBody {
         instance: instance.clone(),
         state: InstanceState::Stopping,
         detail: String::new(),
+        step: None,
     }
 }
 

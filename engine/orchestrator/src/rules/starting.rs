@@ -108,6 +108,7 @@ fn active(instance: &InstanceId) -> EventBody {
         instance: instance.clone(),
         state: InstanceState::Active,
         detail: String::new(),
+        step: None,
     }
 }
 

@@ -36,7 +36,7 @@ impl State {
             EventBody::RunFinished { run, .. } => {
                 self.runs.remove(run);
             }
-            EventBody::InstanceChanged { instance, state, detail } => {
+            EventBody::InstanceChanged { instance, state, detail, .. } => {
                 self.change_instance(instance, *state, detail);
             }
             EventBody::MachineConnected { machine, boot_id } => {
@@ -48,6 +48,9 @@ impl State {
             EventBody::MachineLost { machine, reason } => {
                 self.change_machine(machine, |known| known.lost = Some(reason.clone()));
             }
+            EventBody::MachineRebooting { .. }
+            | EventBody::AgentConnected { .. }
+            | EventBody::AgentGone { .. } => {}
             EventBody::RunWaiting { run, .. }
             | EventBody::StageStarted { run, .. }
             | EventBody::StageReported { run, .. }

@@ -34,6 +34,7 @@ pub(crate) fn cluster(name: &str, subnet: u8, hosts: &[&str]) -> Arc<ClusterPlan
         disks: Vec::new(),
     };
     Arc::new(ClusterPlan {
+        external: false,
         name: name.to_owned(),
         network: NetworkPlan {
             name: format!("{name}_net"),

@@ -1,0 +1,90 @@
+//! What HTTP needs of a running engine. The daemon implements it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use xrdtest_model::api::{
+    ArchiveRequest, Archived, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry, RunRequest,
+    TokenCreated, TokenRequest,
+};
+use xrdtest_model::definition::Catalogue;
+use xrdtest_model::{MachineId, RunId};
+use xrdtest_store::Store;
+
+/// Why the engine did not do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such thing: 404.
+    Unknown(Problem),
+    /// It can't be done as asked: 422.
+    Invalid(Problem),
+    /// Not in the present state: 409.
+    Conflict(Problem),
+    /// The engine is stopping or broken: 503.
+    Unavailable(Problem),
+}
+
+/// The answer of an engine.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Refusal>>;
+
+/// A running engine. What is over is in its store; what is going on it says itself.
+pub trait Engine: Send + Sync + 'static {
+    /// The store.
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// The folder with one folder per run.
+    fn runs_folder(&self) -> PathBuf;
+
+    /// The number of the last durable event; waking who waits.
+    fn last_event(&self) -> watch::Receiver<u64>;
+
+    /// Counts pieces of output as they arrive, of whatever run: wakes who follows a file.
+    fn output_arrived(&self) -> watch::Receiver<u64>;
+
+    /// The definitions as last loaded.
+    fn catalogue(&self) -> Arc<Catalogue>;
+
+    /// About itself.
+    fn info(&self) -> EngineInfo;
+
+    /// The runs that wait.
+    fn queue(&self) -> Vec<QueueEntry>;
+
+    /// The runs that are not over, in the core's words: what each is doing.
+    fn phases(&self) -> Vec<(RunId, String)>;
+
+    /// The instances of which something may be left.
+    fn instances(&self) -> Vec<InstanceInfo>;
+
+    /// Hypervisor agents that have been in contact since the engine's start.
+    fn hypervisors(&self) -> Vec<HypervisorInfo>;
+
+    /// Slave agents in contact.
+    fn slaves(&self) -> Vec<MachineId>;
+
+    /// Asks for a run. `by`: who asks.
+    fn submit(&self, request: RunRequest, by: String) -> Answer<'_, RunId>;
+
+    /// Gives a run up.
+    fn cancel(&self, run: RunId, by: String, reason: String, force: bool) -> Answer<'_, ()>;
+
+    /// Takes a run out of the queue; a conflict where it has a place already.
+    fn dequeue(&self, run: RunId, by: String, reason: String) -> Answer<'_, ()>;
+
+    /// Makes a join token.
+    fn new_token(&self, request: TokenRequest, by: String) -> Answer<'_, TokenCreated>;
+
+    /// Packs runs into files.
+    fn archive(&self, request: ArchiveRequest) -> Answer<'_, Archived>;
+
+    /// Reads configuration and definitions again.
+    fn reload(&self) -> Answer<'_, ()>;
+
+    /// Ends the engine in an orderly way; machines and scripts go on.
+    fn stop(&self) -> Answer<'_, ()>;
+
+    /// Changes the filter of the log.
+    fn set_log_level(&self, level: String) -> Answer<'_, ()>;
+}
