@@ -12,7 +12,6 @@
 
 mod check;
 mod draft;
-mod duration;
 mod evaluate;
 mod fetch;
 mod findings;

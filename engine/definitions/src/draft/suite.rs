@@ -6,11 +6,11 @@ use xrdtest_model::definition::{AlertPolicy, CaseDefinition, Schedule, ScriptRef
 
 use super::DefinitionFile;
 use super::script::parse_script;
-use crate::duration::parse_duration;
 use crate::evaluate::Evaluated;
 use crate::evaluate::files::Files;
 use crate::language::object::{Handle, Object, text_of};
 use crate::place::{Located, Place};
+use xrdtest_model::time::parse_duration;
 
 /// A suite as written.
 #[derive(Debug)]

@@ -15,9 +15,9 @@
 use xrdtest_model::Severity;
 
 use crate::draft::suite::Suite;
-use crate::duration::parse_duration;
 use crate::findings::Findings;
 use crate::rules::Rule;
+use xrdtest_model::time::parse_duration;
 
 pub(crate) const RULE: Rule =
     Rule::new("XT1008", "bad-duration", Severity::Error, include_str!("bad_duration.rs"));
