@@ -21,7 +21,7 @@ fn where_suite_initialize_fails_no_case_runs() {
     repository.suite("s", initialize, &[("first", NOTHING), ("second", NOTHING)], "");
     let ran = repository.run(&["s"]);
     let run = ran.record();
-    assert_eq!((ran.code, run.verdict), (Some(1), Verdict::Failed));
+    assert_eq!((ran.code, run.verdict), (Some(1), Some(Verdict::Failed)));
     assert!(run.reason.contains("m2.xrd.test") && run.reason.contains("no case was run"), "{}", run.reason);
     let stage = ran.stage(None, "initialize", "m2.xrd.test");
     assert_eq!(
@@ -47,7 +47,7 @@ fn a_case_that_never_ends_is_timed_out_and_gone() {
     let ran = repository.run(&["s"]);
     assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
     let run = ran.record();
-    assert_eq!((ran.code, run.verdict), (Some(1), Verdict::Failed));
+    assert_eq!((ran.code, run.verdict), (Some(1), Some(Verdict::Failed)));
     assert_eq!(run.cases[0].verdict, Some(Verdict::TimedOut));
     assert_eq!(run.cases[1].verdict, Some(Verdict::Passed));
     assert!(ran.stderr.contains("timed out"), "{}", ran.stderr);
@@ -148,7 +148,7 @@ fn a_machine_that_dies_is_an_error_and_the_others_finalize() {
     kill(Pid::from_raw(pid.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap());
     let run = ran.record();
-    assert_eq!((ran.code, run.verdict), (Some(2), Verdict::Error));
+    assert_eq!((ran.code, run.verdict), (Some(2), Some(Verdict::Error)));
     assert!(run.reason.contains("m2.xrd.test"), "{}", run.reason);
     let stage = ran.stage(Some("c"), "run", "m2.xrd.test");
     assert_eq!(stage.outcome, Outcome::Lost, "{stage:?}");

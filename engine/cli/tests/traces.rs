@@ -33,7 +33,7 @@ fn nothing_is_left() {
     send(&child, Signal::SIGINT);
     drop(std::thread::spawn(move || stderr.lines().for_each(drop)));
     let ran = Ran::of(child.wait_with_output().unwrap());
-    assert_eq!((ran.code, ran.record().verdict), (Some(130), Verdict::Cancelled));
+    assert_eq!((ran.code, ran.record().verdict), (Some(130), Some(Verdict::Cancelled)));
     assert_eq!(ran.stage(Some("c"), "run", "m1.xrd.test").outcome, Outcome::Cancelled);
     assert_eq!(ran.stage(None, "finalize", "m1.xrd.test").output, "bye\n");
     same("after Ctrl-C");
@@ -49,7 +49,7 @@ fn nothing_is_left() {
     assert_eq!(repository.run(&[&short]).code, Some(0));
     send(&other, Signal::SIGTERM);
     let ran = Ran::of(other.wait_with_output().unwrap());
-    assert_eq!((ran.code, ran.record().verdict), (Some(130), Verdict::Cancelled));
+    assert_eq!((ran.code, ran.record().verdict), (Some(130), Some(Verdict::Cancelled)));
     assert_eq!(ran.stage(Some("c"), "run", "m2.xrd.test").outcome, Outcome::Cancelled);
     same("after kill -9 and the next runs");
 }

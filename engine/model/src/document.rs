@@ -36,13 +36,16 @@ pub struct RunRecord {
     pub id: String,
     /// The suite's name.
     pub suite: String,
-    /// What it amounts to.
-    pub verdict: Verdict,
+    /// What it amounts to; `null` while it is not over.
+    pub verdict: Option<Verdict>,
     /// Why, where the verdict is not `passed`; else empty.
     pub reason: String,
+    /// What it is doing, in words, while it is not over: `waiting: no hypervisor is in contact`, `copy_to / run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
     /// When its first stage, or where there was none the run, began: RFC 3339, UTC.
     pub started: String,
-    /// From there to the verdict.
+    /// From there to the verdict; while the run is not over, to the time at which this was said.
     pub duration_ms: u64,
     /// Its cases in order.
     pub cases: Vec<CaseRecord>,

@@ -83,7 +83,8 @@ fn document() -> RunsDocument {
     RunsDocument::new(vec![RunRecord {
         id: "20261122-101500-ts_copy-3fa2".to_owned(),
         suite: "ts_copy".to_owned(),
-        verdict: Verdict::Error,
+        verdict: Some(Verdict::Error),
+        phase: None,
         reason: "copy_to: client1.xrd.test is lost".to_owned(),
         started: "2026-11-22T10:15:00.000Z".to_owned(),
         duration_ms: 2500,

@@ -25,7 +25,7 @@ fn suite(run: &RunRecord) -> TestSuite {
     suite.set_time(Duration::from_millis(run.duration_ms));
     suite.extra.insert("id".into(), run.id.as_str().into());
     for (name, value) in
-        [("run", run.id.as_str()), ("verdict", run.verdict.as_str()), ("reason", run.reason.as_str())]
+        [("run", run.id.as_str()), ("verdict", verdict_word(run)), ("reason", run.reason.as_str())]
     {
         suite.add_property((name, value));
     }
@@ -34,13 +34,18 @@ fn suite(run: &RunRecord) -> TestSuite {
     suite.add_test_cases(suite_stage(run, StageKind::Finalize));
     // A run that ended as an error before any stage must not look green.
     if suite.test_cases.iter().all(|case| matches!(case.status, TestCaseStatus::Skipped { .. }))
-        && run.verdict != Verdict::Passed
+        && run.verdict != Some(Verdict::Passed)
     {
-        let mut case = TestCase::new("run", status(Some(run.verdict), &run.reason));
+        let mut case = TestCase::new("run", status(run.verdict, &run.reason));
         case.set_classname(run.suite.as_str());
         suite.add_test_case(case);
     }
     suite
+}
+
+/// The verdict's word; empty while there is none.
+fn verdict_word(run: &RunRecord) -> &'static str {
+    run.verdict.map_or("", Verdict::as_str)
 }
 
 fn suite_stage(run: &RunRecord, kind: StageKind) -> Option<TestCase> {

@@ -26,6 +26,8 @@ pub struct RunRecorder {
     stages: BTreeMap<(usize, usize), StageResult>,
     cases: BTreeMap<u32, (Verdict, String)>,
     finished: Option<(Timestamp, Verdict, String)>,
+    /// The time of the latest event.
+    latest: Timestamp,
 }
 
 impl RunRecorder {
@@ -38,11 +40,13 @@ impl RunRecorder {
             stages: BTreeMap::new(),
             cases: BTreeMap::new(),
             finished: None,
+            latest: Timestamp::default(),
         }
     }
 
     /// Takes the next event; those of other runs are passed over.
     pub fn apply(&mut self, event: &Event) {
+        self.latest = self.latest.max(event.at);
         match &event.body {
             EventBody::RunQueued { run, plan, .. } if *run == self.run => {
                 self.queued = Some((event.at, plan.clone()));
@@ -83,16 +87,25 @@ impl RunRecorder {
         Some((stage, machine))
     }
 
-    /// The record of the run; `None` while it is not over.
+    /// The record of the run as far as the events tell it; `None` while they do not tell its plan.
     pub fn record(&self, evidence: &impl Evidence) -> Option<RunRecord> {
+        self.record_at(self.latest, evidence)
+    }
+
+    /// The same at a time, which says how long a run has taken that is not over.
+    pub fn record_at(&self, now: Timestamp, evidence: &impl Evidence) -> Option<RunRecord> {
         let (queued, plan) = self.queued.as_ref()?;
-        let (ended, verdict, reason) = self.finished.as_ref()?;
         let started = self.began.unwrap_or(*queued);
+        let (ended, verdict, reason) = match &self.finished {
+            Some((ended, verdict, reason)) => (*ended, Some(*verdict), reason.clone()),
+            None => (now, None, String::new()),
+        };
         Some(RunRecord {
             id: self.run.to_string(),
             suite: plan.suite.clone(),
-            verdict: *verdict,
-            reason: reason.clone(),
+            verdict,
+            reason,
+            phase: None,
             started: rfc3339(started),
             duration_ms: millis(ended.since(started)),
             cases: self.case_records(plan),
@@ -111,7 +124,9 @@ impl RunRecorder {
                 CaseRecord { index, name: name.clone(), verdict: Some(*verdict), reason: reason.clone() }
             }
             None => {
-                CaseRecord { index, name: name.clone(), verdict: None, reason: "it was not begun".to_owned() }
+                // Of a run that goes on nobody can say yet that a case will not be begun.
+                let reason = if self.finished.is_some() { "it was not begun" } else { "" };
+                CaseRecord { index, name: name.clone(), verdict: None, reason: reason.to_owned() }
             }
         };
         (0u32..).zip(plan.cases.iter().map(|case| &case.name)).map(record).collect()

@@ -92,23 +92,37 @@ fn cell(stage: &StageRecord) -> (String, Style) {
 /// command that runs it again.
 pub fn summary(run: &RunRecord, width: usize, repeat: &str) -> String {
     let mut text = String::new();
-    let style = if run.verdict == Verdict::Passed { GOOD } else { BAD };
-    let time = human(Duration::from_millis(run.duration_ms));
-    let _ = write!(text, "{BOLD}{}{BOLD:#} {style}{}{style:#} after {time}", run.suite, run.verdict);
-    if !run.reason.is_empty() {
-        let _ = write!(text, ": {}", run.reason);
-    }
-    text.push_str("\n\n");
+    headline(&mut text, run);
     table(&mut text, run, width);
     endings(&mut text, run, width);
     notes(&mut text, run);
     if let Some(directory) = &run.directory {
         let _ = writeln!(text, "{DIM}output and logs{DIM:#}  {directory}");
     }
-    if !repeat.is_empty() && run.verdict != Verdict::Passed {
+    if !repeat.is_empty() && run.verdict.is_some_and(|verdict| verdict != Verdict::Passed) {
         let _ = writeln!(text, "{DIM}run again{DIM:#}        {repeat}");
     }
     text
+}
+
+/// `ts_copy failed after 2.5 s: copy_to failed`, `ts_copy goes on since 2.5 s: copy_to / run`.
+fn headline(text: &mut String, run: &RunRecord) {
+    let time = human(Duration::from_millis(run.duration_ms));
+    let why = match run.verdict {
+        Some(verdict) => {
+            let style = if verdict == Verdict::Passed { GOOD } else { BAD };
+            let _ = write!(text, "{BOLD}{}{BOLD:#} {style}{verdict}{style:#} after {time}", run.suite);
+            run.reason.as_str()
+        }
+        None => {
+            let _ = write!(text, "{BOLD}{}{BOLD:#} goes on since {time}", run.suite);
+            run.phase.as_deref().unwrap_or_default()
+        }
+    };
+    if !why.is_empty() {
+        let _ = write!(text, ": {why}");
+    }
+    text.push_str("\n\n");
 }
 
 /// The stages that did not pass, each with its last lines.
@@ -218,7 +232,10 @@ fn table(text: &mut String, run: &RunRecord, width: usize) {
         }
     }
     for case in run.cases.iter().filter(|case| case.verdict.is_none()) {
-        let _ = writeln!(text, "{:title_width$}  {DIM}not begun{DIM:#}", case_title(run, case.index));
+        // Of a run that goes on, the table shows what has been.
+        if run.verdict.is_some() {
+            let _ = writeln!(text, "{:title_width$}  {DIM}not begun{DIM:#}", case_title(run, case.index));
+        }
     }
     text.push('\n');
 }

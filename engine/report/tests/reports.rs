@@ -34,6 +34,15 @@ fn an_output_can_not_move_the_cursor_and_a_case_is_told_from_its_repeat() {
 }
 
 #[test]
+fn a_run_that_goes_on_has_a_summary_too() {
+    let mut run = run();
+    (run.verdict, run.reason, run.phase) = (None, String::new(), Some("copy_to / finalize".to_owned()));
+    let text = plain(&summary::summary(&run, 100, "xrdtest run ts_copy"));
+    assert!(text.starts_with("ts_copy goes on since 2.5 s: copy_to / finalize\n"), "{text}");
+    assert!(!text.contains("not begun") && !text.contains("run again"), "{text}");
+}
+
+#[test]
 fn junit_tells_failures_from_errors() {
     insta::assert_snapshot!(junit::junit(&[run()]).unwrap());
 }

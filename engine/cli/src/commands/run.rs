@@ -40,7 +40,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
             continue;
         }
         let LocalRun { record, interrupted } = runtime.block_on(local.run(plan))?;
-        exit = exit.max(record.verdict.into());
+        exit = exit.max(record.verdict.map_or(Exit::CouldNot, Exit::from));
         if interrupted {
             exit = Exit::Cancelled;
         }

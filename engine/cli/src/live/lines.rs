@@ -1,11 +1,12 @@
 //! Events as lines for people: one per machine that did not pass a stage, one when the stage is over.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use xrdtest_model::definition::short_name;
 use xrdtest_model::event::{InstanceState, Placement, StageResult};
-use xrdtest_model::time::human;
+use xrdtest_model::time::{human, limit};
 use xrdtest_model::{Event, EventBody, InstanceId, Outcome, RunPlan, StageId, Timestamp};
 use xrdtest_report::findings::plural;
 
@@ -97,7 +98,14 @@ impl Lines {
                 let style = if verdict.as_str() == "passed" { GOOD } else { BAD };
                 vec![format!("{style}{verdict}{style:#}")]
             }
-            EventBody::StageReported { .. }
+            EventBody::MachineRebooting { machine, within_ms } => {
+                let within = limit(Duration::from_millis(*within_ms));
+                vec![format!("{} reboots, as its script announced; it has {within}", machine.host)]
+            }
+            // Who comes and goes besides is no news of this run: what it means for the run is told by other events.
+            EventBody::AgentConnected { .. }
+            | EventBody::AgentGone { .. }
+            | EventBody::StageReported { .. }
             | EventBody::MachineConnected { .. }
             | EventBody::CaseFinished { .. } => vec![],
         }

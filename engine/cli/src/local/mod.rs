@@ -190,7 +190,8 @@ impl Follow {
     /// The record, which is also written beside the evidence.
     fn record(&self, files: &RunFiles) -> anyhow::Result<RunRecord> {
         let evidence = FileEvidence::new(files.clone());
-        let mut record = self.recorder.record(&evidence).context("the run ended without a verdict")?;
+        let record = self.recorder.record(&evidence).filter(|record| record.verdict.is_some());
+        let mut record = record.context("the run ended without a verdict")?;
         record.directory = Some(files.folder().to_string_lossy().into_owned());
         let text = serde_json::to_string_pretty(&RunsDocument::new(vec![record.clone()]))?;
         let path = files.document();
