@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xrdtest_model::limits::{KILL_GRACE, LATE_AFTER, LOST_AFTER};
+use xrdtest_model::limits::{KILL_GRACE, LATE_AFTER, LOST_AFTER, REBOOT_WITHIN};
 
 /// How long the core is patient. The defaults are those of the rules of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Config {
     pub late_after: Duration,
     /// A machine out of contact is given up after this time.
     pub lost_after: Duration,
+    /// How long a machine may stay away after a script on it announced a boot.
+    pub reboot_within: Duration,
     /// What an agent needs to end a script and report it.
     pub kill_grace: Duration,
     /// Output that makes no progress for this long after the report is given up.
@@ -27,6 +29,7 @@ impl Default for Config {
         Self {
             late_after: LATE_AFTER,
             lost_after: LOST_AFTER,
+            reboot_within: REBOOT_WITHIN,
             kill_grace: KILL_GRACE,
             output_grace: Duration::from_secs(30),
             output_at_most: Duration::from_secs(10 * 60),

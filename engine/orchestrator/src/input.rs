@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use xrdtest_model::{
-    AttemptId, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport, Timestamp, room::Room,
+    AttemptId, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport, Timestamp,
+    event::InstanceStep, room::Room,
 };
 
 /// One thing that happened outside. Inputs may come late, doubled and in any order between different senders; those
@@ -32,8 +33,11 @@ pub enum Input {
     },
     /// A hypervisor agent is in contact. Its reports of an earlier connection are not delivered any more.
     HypervisorConnected {
-        /// Its name.
+        /// Its name. [`xrdtest_model::ids::EXTERNAL`] stands for the engine itself, which takes physical machines into
+        /// its service: it is no agent, and never without what it has.
         name: HypervisorName,
+        /// Version of its software.
+        software: String,
         /// What it can do.
         ability: Ability,
         /// Every instance of which it has anything, made, half-made or broken.
@@ -54,6 +58,22 @@ pub enum Input {
         instance: InstanceId,
         /// What it says.
         report: InstanceReport,
+    },
+    /// The slave agent of a physical machine is in contact, whether it works for an instance or not. Where it does,
+    /// [`Self::SlaveConnected`] says so as well, in the instance's words; what it knows of attempts of other instances
+    /// is said by [`Self::StageReport`], and answered to [`MachineId::physical`].
+    PhysicalConnected {
+        /// The machine's host name.
+        host: String,
+        /// Version of its software.
+        software: String,
+    },
+    /// The slave agent of a physical machine is out of contact.
+    PhysicalDisconnected {
+        /// The machine's host name.
+        host: String,
+        /// It said goodbye.
+        orderly: bool,
     },
     /// A slave agent is in contact. Reports and orders of an earlier connection are not delivered any more.
     SlaveConnected {
@@ -111,6 +131,8 @@ pub struct Ability {
 pub enum InstanceReport {
     /// Something is being done about it; shown, nothing more.
     Progress {
+        /// What, where the agent says so.
+        step: Option<InstanceStep>,
         /// In words.
         detail: String,
     },

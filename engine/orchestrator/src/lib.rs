@@ -41,12 +41,14 @@ use xrdtest_model::{Event, EventBody, RunId, Timestamp};
 pub use config::Config;
 pub use effect::Effect;
 pub use input::{Ability, Input, InstanceReport};
-pub use query::{HypervisorStatus, InstanceStatus, MachineStatus, Progress, RunPhase, RunStatus};
+pub use query::{
+    HypervisorStatus, InstanceStatus, MachineStatus, OpenAttempt, Progress, RunPhase, RunStatus, WaitingRun,
+};
 
 use rules::View;
 use scope::{Scope, Touched};
 use state::State;
-use world::{Contact, World};
+use world::{Contact, Seen, World};
 
 /// Owns runs, instances, agents and placement, and decides everything about them.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +64,10 @@ pub struct Orchestrator {
     touched: Touched,
     /// There may be a place for a waiting run, or another reason why there is none.
     placement_due: bool,
+    /// An agent with a name of its own came or went.
+    agents_due: bool,
+    /// When the absence of such an agent is to be recorded.
+    agents_wakeup: Option<Timestamp>,
     /// When what is due about a run, never later than that.
     wakeups: BTreeMap<RunId, Timestamp>,
     wakeup: Option<Timestamp>,
@@ -75,8 +81,8 @@ impl Orchestrator {
 
     /// The core as the journal left it, nobody in contact. Call [`Self::resume`] next.
     ///
-    /// Events must come in the order of their numbers. Those of runs that are over and of instances of which nothing is
-    /// left may be missing, but not the journal's last event: it gives the next number. The journal may end anywhere,
+    /// Events must come in the order of their numbers. Those of runs that are over, of instances of which nothing is left
+    /// and of agents that are gone may be missing, but not the journal's last event: it gives the next number. The journal may end anywhere,
     /// also between the events of one [`Effect::Persist`].
     pub fn restore(config: Config, journal: impl IntoIterator<Item = Event>) -> Self {
         let mut core = Self::new(config);
@@ -89,8 +95,19 @@ impl Orchestrator {
     /// Goes on after [`Self::restore`]. What was on its way to agents is sent again when they connect, and they are not
     /// judged before they had time to do so.
     pub fn resume(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.resume_with(now, [])
+    }
+
+    /// The same, with what the engine knows by itself, without any agent: physical machines can be used
+    /// ([`Input::HypervisorConnected`] of [`xrdtest_model::ids::EXTERNAL`]), and how much evidence of
+    /// [`Self::open_attempts`] is in its files ([`Input::EvidenceArrived`]). Nothing is decided before all of it is taken
+    /// in, so that no stage is recorded as incomplete whose files are complete.
+    pub fn resume_with(&mut self, now: Timestamp, inputs: impl IntoIterator<Item = Input>) -> Vec<Effect> {
         self.world.now = now;
         self.world.awake = now;
+        for input in inputs {
+            self.take(input);
+        }
         for event in rules::orphans(&self.state) {
             self.record(event);
         }
@@ -133,6 +150,11 @@ impl Orchestrator {
         self.world.awake = now;
         self.world.ordered.clear();
         let earliest = earlier(now, late_after);
+        for seen in self.world.agents.values_mut() {
+            if let Seen::Out { since } = seen {
+                *since = now;
+            }
+        }
         for link in self.world.links.values_mut() {
             if let Contact::Out { last, .. } = &mut link.contact {
                 *last = (*last).max(earliest);
@@ -157,10 +179,14 @@ impl Orchestrator {
             self.touched.run(run);
         }
         self.placement_due = true;
+        self.agents_due = true;
     }
 
     /// Asks the rules until nothing follows any more.
     fn settle(&mut self) {
+        if std::mem::take(&mut self.agents_due) {
+            self.note_absent_agents();
+        }
         loop {
             while let Some((run, scope)) = self.touched.next() {
                 self.settle_run(&run, scope);
@@ -203,7 +229,7 @@ impl Orchestrator {
     /// What this call leads to: its events first, everything else behind them.
     fn flush(&mut self) -> Vec<Effect> {
         let runs = self.wakeups.values().copied();
-        self.wakeup = runs.chain(self.view().placement_wakeup()).min();
+        self.wakeup = runs.chain(self.view().placement_wakeup()).chain(self.agents_wakeup).min();
         let events = std::mem::take(&mut self.events);
         let mut effects = std::mem::take(&mut self.effects);
         if !events.is_empty() {

@@ -1,8 +1,10 @@
 //! What is going on right now, for live display. What is over is in the journal, not here.
 
-use xrdtest_model::event::InstanceState;
+use xrdtest_model::event::{InstanceState, StageResult};
 use xrdtest_model::room::Room;
-use xrdtest_model::{HypervisorName, InstanceId, MachineId, Outcome, RunId, StageId, Timestamp, Verdict};
+use xrdtest_model::{
+    AttemptId, HypervisorName, InstanceId, MachineId, Outcome, RunId, StageId, Timestamp, Verdict,
+};
 
 /// A run that is not over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,30 @@ pub struct RunStatus {
     pub ending: Option<String>,
     /// Verdicts of the cases that are over, in order.
     pub cases: Vec<Verdict>,
+}
+
+/// A run in the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingRun {
+    /// The run.
+    pub run: RunId,
+    /// The suite's name.
+    pub suite: String,
+    /// Who or what asked for it.
+    pub trigger: String,
+    /// When.
+    pub queued: Timestamp,
+    /// Why it waits, in words.
+    pub reason: String,
+}
+
+/// An attempt without a final result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAttempt {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// What its machine reported, where it did: the attempt waits for the evidence named in it.
+    pub reported: Option<StageResult>,
 }
 
 /// What a run is doing.

@@ -4,7 +4,9 @@ use xrdtest_model::event::InstanceState;
 use xrdtest_model::{InstanceId, MachineId, RunId};
 
 use crate::placement::free_room;
-use crate::query::{HypervisorStatus, InstanceStatus, MachineStatus, Progress, RunPhase, RunStatus};
+use crate::query::{
+    HypervisorStatus, InstanceStatus, MachineStatus, OpenAttempt, Progress, RunPhase, RunStatus, WaitingRun,
+};
 use crate::state::{Attempt, Barrier, Presence, Run};
 use crate::{Orchestrator, rules::View};
 
@@ -19,6 +21,50 @@ impl Orchestrator {
     /// A run that is not over.
     pub fn run(&self, id: &RunId) -> Option<RunStatus> {
         self.state.runs.get(id).map(|run| self.view().status(run))
+    }
+
+    /// The ids of the runs that are not over, oldest first.
+    pub fn run_ids(&self) -> Vec<RunId> {
+        let mut runs: Vec<&Run> = self.state.runs.values().collect();
+        runs.sort_by_key(|run| run.number);
+        runs.into_iter().map(|run| run.id.clone()).collect()
+    }
+
+    /// The runs that have no place yet, in the order in which they are tried.
+    pub fn queue(&self) -> Vec<WaitingRun> {
+        let runs = self.view().waiting();
+        let runs = runs.into_iter().map(|run| WaitingRun {
+            run: run.id.clone(),
+            suite: run.plan.suite.clone(),
+            trigger: run.trigger.clone(),
+            queued: run.queued,
+            reason: run.waiting.clone().unwrap_or_default(),
+        });
+        runs.collect()
+    }
+
+    /// How many runs have no place yet.
+    pub fn waiting(&self) -> usize {
+        self.state.runs.values().filter(|run| run.placed.is_none()).count()
+    }
+
+    /// The attempts without a final result, of all runs.
+    pub fn open_attempts(&self) -> Vec<OpenAttempt> {
+        let barriers = self.state.runs.values().filter_map(Run::open_barrier);
+        let open = barriers.flat_map(Barrier::open).map(|attempt| OpenAttempt {
+            attempt: attempt.id.clone(),
+            reported: attempt.report.as_ref().map(|(_, result)| result.clone()),
+        });
+        open.collect()
+    }
+
+    /// The machine as which a physical machine is in use, by its host name.
+    pub fn physical(&self, host: &str) -> Option<MachineId> {
+        let instances = self.state.instances.iter();
+        let (id, _) = instances
+            .filter(|(_, instance)| instance.cluster.external)
+            .find(|(_, instance)| instance.machines.contains_key(host))?;
+        Some(MachineId::new(id.clone(), host))
     }
 
     /// All instances of which something may be left.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xrdtest_model::{AttemptId, HypervisorName, InstanceId, MachineId, Timestamp};
+use xrdtest_model::{AgentName, AttemptId, HypervisorName, InstanceId, MachineId, Timestamp};
 
 use crate::input::Ability;
 
@@ -16,10 +16,19 @@ pub(crate) struct World {
     pub(crate) awake: Timestamp,
     pub(crate) links: BTreeMap<MachineId, Link>,
     pub(crate) hypervisors: BTreeMap<HypervisorName, Hypervisor>,
+    /// Those that have been in contact and did not say goodbye.
+    pub(crate) agents: BTreeMap<AgentName, Seen>,
     /// When an attempt was ordered last.
     pub(crate) ordered: BTreeMap<AttemptId, Timestamp>,
     /// Output of open attempts.
     pub(crate) arrived: BTreeMap<AttemptId, Arrived>,
+}
+
+/// Whether an agent that has a name of its own is in contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    In,
+    Out { since: Timestamp },
 }
 
 /// What is known of a slave agent.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use xrdtest_model::event::InstanceState;
-use xrdtest_model::{EventBody, HypervisorName, InstanceId, MachineId};
+use xrdtest_model::event::{InstanceState, InstanceStep};
+use xrdtest_model::{AgentName, EventBody, HypervisorName, InstanceId, MachineId};
 
-use crate::state::Instance;
+use crate::state::{AgentNote, Instance};
+use crate::words::is_external;
 use crate::world::Hypervisor;
 use crate::{Ability, Effect, InstanceReport, Orchestrator};
 
@@ -14,9 +15,14 @@ impl Orchestrator {
     pub(super) fn hypervisor_connected(
         &mut self,
         name: &HypervisorName,
+        software: String,
         ability: Ability,
         has: &BTreeSet<InstanceId>,
     ) {
+        if !is_external(name) {
+            let note = AgentNote { software, detail: ability.provider.clone() };
+            self.agent_connected(AgentName::Hypervisor(name.clone()), note);
+        }
         let ours = |id: &InstanceId| self.state.instances.get(id).is_some_and(|i| i.hypervisor == *name);
         let strays: BTreeSet<InstanceId> = has.iter().filter(|id| !ours(id)).cloned().collect();
         let hypervisor = Hypervisor { connected: true, orderly: false, ability, strays: strays.clone() };
@@ -28,7 +34,8 @@ impl Orchestrator {
         let of_it: Vec<InstanceId> =
             of_it.filter(|(_, instance)| instance.hypervisor == *name).map(|(id, _)| id.clone()).collect();
         for id in of_it {
-            self.reconcile(&id, has.contains(&id));
+            // Physical machines do not vanish because the engine forgot what it did with them.
+            self.reconcile(&id, is_external(name) || has.contains(&id));
         }
         self.placement_due = true;
     }
@@ -59,6 +66,7 @@ impl Orchestrator {
     }
 
     pub(super) fn hypervisor_disconnected(&mut self, name: &HypervisorName, orderly: bool) {
+        self.agent_disconnected(&AgentName::Hypervisor(name.clone()), orderly);
         if let Some(hypervisor) = self.world.hypervisors.get_mut(name) {
             hypervisor.connected = false;
             hypervisor.orderly = orderly;
@@ -85,7 +93,9 @@ impl Orchestrator {
     fn own_instance_report(&mut self, id: &InstanceId, state: InstanceState, report: InstanceReport) {
         use InstanceState::{Failed, Starting, Stopped, Stopping, WaitingSlaves};
         match (report, state) {
-            (InstanceReport::Progress { detail }, _) if state != Failed => self.change(id, state, detail),
+            (InstanceReport::Progress { step, detail }, _) if state != Failed => {
+                self.step(id, state, detail, step);
+            }
             (InstanceReport::Made, Starting) => self.change(id, WaitingSlaves, String::new()),
             // It could not be taken away completely: said, and tried again when the agent connects.
             (InstanceReport::Failed { detail }, Stopping) => self.change(id, Stopping, detail),
@@ -102,10 +112,14 @@ impl Orchestrator {
     }
 
     fn change(&mut self, id: &InstanceId, state: InstanceState, detail: String) {
+        self.step(id, state, detail, None);
+    }
+
+    fn step(&mut self, id: &InstanceId, state: InstanceState, detail: String, step: Option<InstanceStep>) {
         if let Some(run) = self.state.run_of(id) {
             self.touched.run(&run.id);
         }
-        self.record(EventBody::InstanceChanged { instance: id.clone(), state, detail, step: None });
+        self.record(EventBody::InstanceChanged { instance: id.clone(), state, detail, step });
     }
 
     fn machine_gone(&mut self, machine: MachineId, reason: String) {

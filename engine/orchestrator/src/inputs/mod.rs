@@ -1,12 +1,14 @@
 //! What each input changes by itself: facts about the world, and the events that are nothing but the input. What
 //! follows from them is left to the rules.
 
+mod agents;
 mod hypervisors;
 mod reports;
 mod slaves;
 
-use xrdtest_model::{EventBody, RunId, RunPlan, Verdict};
+use xrdtest_model::{AgentName, EventBody, RunId, RunPlan, Verdict};
 
+use crate::state::AgentNote;
 use crate::{Input, Orchestrator};
 
 impl Orchestrator {
@@ -15,10 +17,16 @@ impl Orchestrator {
         match input {
             Input::Submit { run, plan, trigger } => self.submit(run, plan, trigger),
             Input::Cancel { run, by, reason, force } => self.cancel(run, by, reason, force),
-            Input::HypervisorConnected { name, ability, instances } => {
-                self.hypervisor_connected(&name, ability, &instances);
+            Input::HypervisorConnected { name, software, ability, instances } => {
+                self.hypervisor_connected(&name, software, ability, &instances);
             }
             Input::HypervisorDisconnected { name, orderly } => self.hypervisor_disconnected(&name, orderly),
+            Input::PhysicalConnected { host, software } => {
+                self.agent_connected(AgentName::Slave(host), AgentNote { software, detail: String::new() });
+            }
+            Input::PhysicalDisconnected { host, orderly } => {
+                self.agent_disconnected(&AgentName::Slave(host), orderly);
+            }
             Input::InstanceReport { hypervisor, instance, report } => {
                 self.instance_report(hypervisor, instance, report);
             }

@@ -26,7 +26,8 @@ impl Orchestrator {
     /// Places what can be placed and says why the rest waits.
     pub(crate) fn place_runs(&mut self) {
         let mut kept: Option<Kept> = None;
-        for id in self.view().waiting() {
+        let waiting: Vec<RunId> = self.view().waiting().into_iter().map(|run| run.id.clone()).collect();
+        for id in waiting {
             let view = self.view();
             let Some(run) = self.state.runs.get(&id) else {
                 continue;
@@ -46,13 +47,13 @@ impl Orchestrator {
     }
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// The waiting runs, the oldest first.
-    fn waiting(self) -> Vec<RunId> {
+    pub(crate) fn waiting(self) -> Vec<&'a Run> {
         let waiting = self.state.runs.values().filter(|run| run.placed.is_none());
         let mut waiting: Vec<&Run> = waiting.collect();
         waiting.sort_by_key(|run| run.number);
-        waiting.into_iter().map(|run| run.id.clone()).collect()
+        waiting
     }
 
     /// The connected hypervisors as they are now.

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use xrdtest_model::{AttemptId, MachineId, StageKind, Timestamp};
+use xrdtest_model::{AgentName, AttemptId, MachineId, StageKind, Timestamp};
 
 use crate::rules::View;
 use crate::scope::Scope;
 use crate::state::{Attempt, Barrier, Presence, Run};
-use crate::world::Contact;
+use crate::world::{Contact, Seen};
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// When a waiting run is given up.
     pub(super) fn queue_until(self, run: &Run) -> Timestamp {
         run.queued.after(ms(run.plan.limits.queue_wait_ms))
@@ -45,6 +45,16 @@ impl View<'_> {
             Contact::Out { last, orderly: false } => Some(last),
             Contact::Out { .. } | Contact::In { .. } => None,
         }
+    }
+
+    /// The agents with names of their own that are recorded as in contact and are not, with the time when that is to be
+    /// recorded. Those of an earlier life of the engine are given the time to come back.
+    pub(crate) fn absent_agents(self) -> impl Iterator<Item = (&'a AgentName, Timestamp)> {
+        self.state.agents.keys().filter_map(move |agent| match self.world.agents.get(agent) {
+            Some(Seen::In) => None,
+            Some(Seen::Out { since }) => Some((agent, since.after(self.config.late_after))),
+            None => Some((agent, self.world.awake.after(self.config.lost_after))),
+        })
     }
 
     /// When the machine's own supervisor must have ended the stage by its limit. From the last order, as an order that

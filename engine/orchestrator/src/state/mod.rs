@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use xrdtest_model::event::{InstanceState, Placement};
-use xrdtest_model::{Event, EventBody, InstanceId, MachineId, RunId, Timestamp};
+use xrdtest_model::{AgentName, Event, EventBody, InstanceId, MachineId, RunId, Timestamp};
 
 pub(crate) use instance::{Instance, Machine, Presence};
 pub(crate) use run::{Attempt, Barrier, Brief, Cancel, CaseEnd, Run};
@@ -19,6 +19,15 @@ pub(crate) struct State {
     pub(crate) last_number: u64,
     pub(crate) runs: BTreeMap<RunId, Run>,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
+    /// The agents with names of their own that are in contact as far as that is recorded.
+    pub(crate) agents: BTreeMap<AgentName, AgentNote>,
+}
+
+/// What is recorded of an agent in contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AgentNote {
+    pub(crate) software: String,
+    pub(crate) detail: String,
 }
 
 impl State {
@@ -48,9 +57,14 @@ impl State {
             EventBody::MachineLost { machine, reason } => {
                 self.change_machine(machine, |known| known.lost = Some(reason.clone()));
             }
-            EventBody::MachineRebooting { .. }
-            | EventBody::AgentConnected { .. }
-            | EventBody::AgentGone { .. } => {}
+            EventBody::MachineRebooting { .. } => {}
+            EventBody::AgentConnected { agent, software, detail } => {
+                let note = AgentNote { software: software.clone(), detail: detail.clone() };
+                self.agents.insert(agent.clone(), note);
+            }
+            EventBody::AgentGone { agent, .. } => {
+                self.agents.remove(agent);
+            }
             EventBody::RunWaiting { run, .. }
             | EventBody::StageStarted { run, .. }
             | EventBody::StageReported { run, .. }
