@@ -21,9 +21,9 @@ use xrdtest_model::{InstanceId, MachineId};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{self, Receiver, Sender};
 use xrdtest_protocol::message::{EngineToHypervisor, Hello, HypervisorToEngine};
-use xrdtest_protocol::server::{Arrival, Link, Listener, greet};
+use xrdtest_protocol::server::{Arrival, Link, Listener, ListenerConfig, greet};
 use xrdtest_protocol::stream::{FetchReply, StreamHeader};
-use xrdtest_protocol::{Identity, JoinToken};
+use xrdtest_protocol::{Identity, JoinKey, JoinToken};
 
 const M1: &str = "m1.xrd.test";
 const M2: &str = "m2.xrd.test";
@@ -48,7 +48,9 @@ impl Engine {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::open_or_create(folder.path()).unwrap();
         let credentials = authority.issue(&Identity::Engine).unwrap();
-        let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials).unwrap();
+        let listener =
+            Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials, &ListenerConfig::default())
+                .unwrap();
         let address = listener.local_addr().unwrap();
         Self { authority, listener, address, _folder: folder }
     }
@@ -165,8 +167,8 @@ async fn files_reach_scripts(session: &Session, lab: &Lab, id: &InstanceId) {
 async fn joining_slave() {
     let Ok(token) = std::env::var(TOKEN) else { return };
     let token: JoinToken = token.parse().unwrap();
-    let credentials =
-        client::join((Ipv4Addr::new(192, 168, 127, 1), AGENT_PORT).into(), &token).await.unwrap();
+    let engine = (Ipv4Addr::new(192, 168, 127, 1), AGENT_PORT).into();
+    let credentials = client::join(engine, &token, &JoinKey::generate().unwrap()).await.unwrap();
     assert!(matches!(credentials.identity().unwrap(), Identity::Slave(_)));
 }
 

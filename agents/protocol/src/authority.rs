@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::error::ProtocolError;
 use crate::identity::{Credentials, Identity, write_private};
-use crate::token::{JoinToken, fingerprint};
+use crate::token::{JoinToken, fingerprint, hex};
 use crate::transport::{SERVER_NAME, certificate_from_pem};
 
 const CERTIFICATE: &str = "ca.pem";
@@ -143,15 +143,32 @@ impl Authority {
         request.params = params_for(identity)?;
         Ok(request.signed_by(&self.issuer).map_err(failed(WHAT))?.pem())
     }
+
+    /// SHA-256 of the public key in `request` (PEM), in hexadecimal. The request's signature shows that whoever made
+    /// it has the private key. So a token that was used already may be used again by the same applicant, whose answer
+    /// was lost, and by nobody else.
+    ///
+    /// # Errors
+    /// Where the request can't be read or its signature is wrong.
+    pub fn request_key(request: &str) -> Result<String, ProtocolError> {
+        let request = CertificateSigningRequestParams::from_pem(request)
+            .map_err(failed("certificate signing request"))?;
+        let key = rcgen::PublicKeyData::subject_public_key_info(&request.public_key);
+        Ok(hex(&fingerprint(&key)))
+    }
 }
 
-/// A key and a request for it, both as PEM. The names in it do not matter, see [`Authority::sign`].
-pub(crate) fn new_request() -> Result<(String, String), ProtocolError> {
-    let key = KeyPair::generate().map_err(failed("key"))?;
+/// A new private key as PEM.
+pub(crate) fn new_key() -> Result<String, ProtocolError> {
+    Ok(KeyPair::generate().map_err(failed("key"))?.serialize_pem())
+}
+
+/// A request for a certificate of this private key, both as PEM. The names in it do not matter, see
+/// [`Authority::sign`].
+pub(crate) fn request_for(key: &str) -> Result<String, ProtocolError> {
+    let key = KeyPair::from_pem(key).map_err(failed("key"))?;
     let params = CertificateParams::new(Vec::<String>::new()).map_err(failed("request"))?;
-    let request =
-        params.serialize_request(&key).and_then(|request| request.pem()).map_err(failed("request"))?;
-    Ok((key.serialize_pem(), request))
+    params.serialize_request(&key).and_then(|request| request.pem()).map_err(failed("request"))
 }
 
 fn lifetime(params: &mut CertificateParams, length: Duration) {

@@ -8,10 +8,10 @@ use quinn::{Connection, Endpoint, VarInt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::authority::new_request;
+use crate::authority::request_for;
 use crate::error::ProtocolError;
 use crate::frame::{FrameReceiver, FrameSender};
-use crate::identity::Credentials;
+use crate::identity::{Credentials, JoinKey};
 use crate::message::{
     EngineToHypervisor, EngineToSlave, Hello, HelloReply, HypervisorToEngine, SlaveToEngine,
 };
@@ -23,19 +23,26 @@ use crate::version::{NEWEST, OLDEST};
 /// How long a connection may take until the engine has answered the hello.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Gets a certificate for a one-time token. The name in it is the one that the engine bound to the token.
+/// Gets a certificate for a one-time token. The name in it is the one that the engine bound to the token. With the same
+/// key this may be tried again and again: the engine answers the applicant that has used the token before.
 ///
 /// # Errors
 /// Where the engine can't be reached, is not the one that the token names, or refuses the token
 /// ([`ProtocolError::is_final`]).
-pub async fn join(engine: SocketAddr, token: &JoinToken) -> Result<Credentials, ProtocolError> {
-    let (key, request) = new_request()?;
+pub async fn join(
+    engine: SocketAddr,
+    token: &JoinToken,
+    key: &JoinKey,
+) -> Result<Credentials, ProtocolError> {
+    let request = request_for(key.pem())?;
     let hello = Hello::Join { versions: (OLDEST, NEWEST), token: token.to_string(), request };
     let config = joining_config(token.ca_fingerprint)?;
     let (connection, _, _, reply) = greet(engine, config, &hello).await?;
     connection.close(VarInt::from_u32(0), b"joined");
     match reply {
-        HelloReply::Joined { certificate, ca } => Ok(Credentials { certificate, key, ca }),
+        HelloReply::Joined { certificate, ca } => {
+            Ok(Credentials { certificate, key: key.pem().to_owned(), ca })
+        }
         HelloReply::Refused { reason } => Err(ProtocolError::Refused(reason)),
         HelloReply::Accepted { .. } => {
             Err(ProtocolError::Malformed("accepted without certificate".to_owned()))

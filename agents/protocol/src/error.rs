@@ -18,13 +18,29 @@ pub enum ProtocolError {
     /// The other side refused: its words.
     #[error("refused by the engine: {0}")]
     Refused(String),
+    /// The engine has no room for another agent.
+    #[error("this engine serves at most {limit} agents at once (key limits.agents)")]
+    Full {
+        /// How many it serves.
+        limit: usize,
+    },
     /// What arrived is no frame, is too long, or is no message that was expected here.
     #[error("unexpected data from the peer: {0}")]
     Malformed(String),
     /// A message of this side would exceed the frame limit.
-    #[error("message of {length} bytes is longer than the limit of {limit} bytes")]
+    #[error("the {message} of {length} bytes is longer than the limit of {limit} bytes and was not sent")]
     TooLong {
+        /// Which, as `message "order"`.
+        message: String,
         /// Bytes of the message.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The peer is about to send a frame that is too long.
+    #[error("the peer sends a message of {length} bytes, longer than the limit of {limit} bytes")]
+    FrameTooLong {
+        /// Bytes that it announced.
         length: usize,
         /// The limit.
         limit: usize,
@@ -59,6 +75,11 @@ impl ProtocolError {
     /// Whether the connection was given up because nothing was heard of the peer.
     pub fn is_idle_timeout(&self) -> bool {
         matches!(self, Self::Connection(quinn::ConnectionError::TimedOut))
+    }
+
+    /// Whether the peer said that it knows nothing of the connection: it was started anew, and is there.
+    pub fn is_reset(&self) -> bool {
+        matches!(self, Self::Connection(quinn::ConnectionError::Reset))
     }
 
     /// Whether trying again later is pointless: the other side looked at what we are and refused.

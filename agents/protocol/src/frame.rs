@@ -1,11 +1,11 @@
 //! Frames: four bytes of length (big-endian), then as many bytes. A longer frame than the limit is refused before
 //! its content is read.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use futures::{SinkExt, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
+use tokio_util::codec::{Decoder, FramedRead, FramedWrite, LengthDelimitedCodec};
 
 use crate::error::ProtocolError;
 
@@ -15,8 +15,41 @@ pub const MAX_FRAME: usize = 16 << 20;
 /// Longest first frame of a connection whose peer is not known yet, in bytes.
 pub const MAX_HELLO: usize = 64 << 10;
 
-fn codec(limit: usize) -> LengthDelimitedCodec {
-    LengthDelimitedCodec::builder().max_frame_length(limit).new_codec()
+/// Bytes of a frame's length.
+const HEAD: usize = 4;
+
+/// Takes frames apart. The library's own decoder does not say how long the frame is that it refuses.
+#[derive(Debug)]
+struct Frames {
+    limit: usize,
+}
+
+impl Decoder for Frames {
+    type Item = BytesMut;
+    type Error = ProtocolError;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, ProtocolError> {
+        let Some(head) = buffer.first_chunk::<HEAD>() else { return Ok(None) };
+        let length = usize::try_from(u32::from_be_bytes(*head)).unwrap_or(usize::MAX);
+        if length > self.limit {
+            return Err(ProtocolError::FrameTooLong { length, limit: self.limit });
+        }
+        if buffer.len() < HEAD + length {
+            buffer.reserve(HEAD + length - buffer.len());
+            return Ok(None);
+        }
+        buffer.advance(HEAD);
+        Ok(Some(buffer.split_to(length)))
+    }
+}
+
+/// What a message is, from its text: the tag that stands first, as `message "order"`.
+fn kind(text: &[u8]) -> String {
+    let mut words = text.split(|byte| *byte == b'"').map(String::from_utf8_lossy);
+    match (words.nth(1), words.nth(1)) {
+        (Some(tag), Some(value)) if tag.len() + value.len() < 100 => format!("{tag} \"{value}\""),
+        _ => "message".to_owned(),
+    }
 }
 
 /// The sending half of a stream.
@@ -28,7 +61,8 @@ pub struct FrameSender {
 impl FrameSender {
     /// Frames on `stream`.
     pub fn new(stream: quinn::SendStream) -> Self {
-        Self { inner: FramedWrite::new(stream, codec(MAX_FRAME)) }
+        let codec = LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME).new_codec();
+        Self { inner: FramedWrite::new(stream, codec) }
     }
 
     /// Sends a message as JSON.
@@ -47,7 +81,8 @@ impl FrameSender {
     /// As [`FrameSender::send`].
     pub async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), ProtocolError> {
         if bytes.len() > MAX_FRAME {
-            return Err(ProtocolError::TooLong { length: bytes.len(), limit: MAX_FRAME });
+            let (message, length) = (kind(&bytes), bytes.len());
+            return Err(ProtocolError::TooLong { message, length, limit: MAX_FRAME });
         }
         Ok(self.inner.send(bytes).await?)
     }
@@ -67,7 +102,7 @@ impl FrameSender {
 /// The receiving half of a stream.
 #[derive(Debug)]
 pub struct FrameReceiver {
-    inner: FramedRead<quinn::RecvStream, LengthDelimitedCodec>,
+    inner: FramedRead<quinn::RecvStream, Frames>,
 }
 
 impl FrameReceiver {
@@ -78,12 +113,12 @@ impl FrameReceiver {
 
     /// Frames from `stream`, none longer than `limit` bytes.
     pub fn with_limit(stream: quinn::RecvStream, limit: usize) -> Self {
-        Self { inner: FramedRead::new(stream, codec(limit)) }
+        Self { inner: FramedRead::new(stream, Frames { limit }) }
     }
 
     /// Allows frames of `limit` bytes from now on.
     pub fn set_limit(&mut self, limit: usize) {
-        self.inner.decoder_mut().set_max_frame_length(limit);
+        self.inner.decoder_mut().limit = limit;
     }
 
     /// The next message; `None` when the peer has ended its direction of the stream. Cancel-safe.
@@ -104,6 +139,48 @@ impl FrameReceiver {
     /// # Errors
     /// Where the stream breaks or the frame is too long.
     pub async fn recv_bytes(&mut self) -> Result<Option<BytesMut>, ProtocolError> {
-        Ok(self.inner.next().await.transpose()?)
+        self.inner.next().await.transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_taken_apart_wherever_they_are_torn() {
+        let wire = b"\0\0\0\x03one\0\0\0\0\0\0\0\x03two";
+        for step in 1..=wire.len() {
+            let mut frames = Frames { limit: 3 };
+            let (mut buffer, mut taken) = (BytesMut::new(), Vec::new());
+            for piece in wire.chunks(step) {
+                buffer.extend_from_slice(piece);
+                while let Some(frame) = frames.decode(&mut buffer).unwrap() {
+                    taken.push(frame.to_vec());
+                }
+            }
+            assert_eq!(taken, [b"one".to_vec(), Vec::new(), b"two".to_vec()], "in pieces of {step}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_too_long_is_refused_by_its_head() {
+        let mut buffer = BytesMut::from(&b"\0\x01\0\0"[..]);
+        let error = Frames { limit: 65_535 }.decode(&mut buffer).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the peer sends a message of 65536 bytes, longer than the limit of 65535 bytes"
+        );
+    }
+
+    #[test]
+    fn messages_are_named_by_their_tag() {
+        for (text, name) in [
+            (r#"{"message":"order","order":{}}"#, r#"message "order""#),
+            (r#"{"have":5}"#, "message"),
+            ("", "message"),
+        ] {
+            assert_eq!(kind(text.as_bytes()), name);
+        }
     }
 }

@@ -13,6 +13,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use xrdtest_model::{HypervisorName, MachineId};
 
+use crate::authority;
 use crate::error::ProtocolError;
 
 const SCHEME: &str = "xrdtest:";
@@ -95,6 +96,8 @@ impl fmt::Debug for Credentials {
 }
 
 const FILES: [&str; 3] = ["certificate.pem", "key.pem", "ca.pem"];
+/// Where an agent that has not joined yet keeps its key.
+const JOINING_KEY: &str = "joining-key.pem";
 
 impl Credentials {
     /// Reads what [`Credentials::save`] wrote; `None` where there is nothing yet.
@@ -115,7 +118,8 @@ impl Credentials {
         Ok(Some(Self { certificate, key, ca }))
     }
 
-    /// Writes the three files into `folder`, readable for the owner only.
+    /// Writes the three files into `folder`, readable for the owner only. A key that was kept there for joining is
+    /// removed.
     ///
     /// # Errors
     /// Where a file can't be written.
@@ -125,7 +129,13 @@ impl Credentials {
         for (file, text) in FILES.iter().zip([&self.certificate, &self.key, &self.ca]) {
             write_private(&folder.join(file), text)?;
         }
-        Ok(())
+        let key = folder.join(JOINING_KEY);
+        match fs::remove_file(&key) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(ProtocolError::File { path: key, source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whom the certificate is for.
@@ -134,6 +144,54 @@ impl Credentials {
     /// Where it is no certificate of xrdtest.
     pub fn identity(&self) -> Result<Identity, ProtocolError> {
         identity_of(&crate::transport::certificate_from_pem(&self.certificate)?)
+    }
+}
+
+/// The private key of an agent that is about to join. It is kept before the engine hears of it, so that an agent that
+/// is killed in between, or whose answer is lost, joins again as the same applicant and its token still counts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JoinKey {
+    pem: String,
+}
+
+impl fmt::Debug for JoinKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinKey").finish_non_exhaustive()
+    }
+}
+
+impl JoinKey {
+    /// A new key that is kept nowhere.
+    ///
+    /// # Errors
+    /// Where the system has no random numbers.
+    pub fn generate() -> Result<Self, ProtocolError> {
+        Ok(Self { pem: authority::new_key()? })
+    }
+
+    /// The key kept in the folder of credentials (`joining-key.pem`, for the owner only), made there where there is
+    /// none. [`Credentials::save`] removes it.
+    ///
+    /// # Errors
+    /// Where the file can't be read or written, or holds something else.
+    pub fn open_or_create(folder: &Path) -> Result<Self, ProtocolError> {
+        let path = folder.join(JOINING_KEY);
+        match fs::read_to_string(&path) {
+            Ok(pem) => Ok(Self { pem }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let key = Self::generate()?;
+                fs::create_dir_all(folder)
+                    .map_err(|source| ProtocolError::File { path: folder.to_owned(), source })?;
+                write_private(&path, &key.pem)?;
+                Ok(key)
+            }
+            Err(source) => Err(ProtocolError::File { path, source }),
+        }
+    }
+
+    /// The key as PEM.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
     }
 }
 

@@ -7,7 +7,10 @@
 //!
 //! Versions are described at [`version`]; a golden file per version keeps the wire format honest.
 
+mod address;
+mod admission;
 pub mod authority;
+pub mod backoff;
 pub mod client;
 pub mod error;
 pub mod frame;
@@ -19,7 +22,8 @@ pub mod token;
 mod transport;
 pub mod version;
 
+pub use address::{EngineAddress, ParseAddressError};
 pub use error::ProtocolError;
-pub use identity::{Credentials, Identity};
+pub use identity::{Credentials, Identity, JoinKey};
 pub use token::JoinToken;
 pub use transport::IDLE_TIMEOUT;

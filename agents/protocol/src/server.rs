@@ -1,29 +1,71 @@
 //! The engine's side: a listener for agents.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Connection, Endpoint, VarInt};
+use quinn::udp::UdpSocketState;
+use quinn::{Connection, Endpoint, TokioRuntime, VarInt};
 use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::admission::{Admission, ConnectionSlot, Door, GreetingSlot};
 use crate::client::{Receiver, Sender};
 use crate::error::ProtocolError;
 use crate::frame::{FrameReceiver, FrameSender, MAX_FRAME, MAX_HELLO};
 use crate::identity::{Credentials, Identity, identity_of};
 use crate::message::{Hello, HelloReply};
 use crate::stream::IncomingStream;
-use crate::transport::server_config;
+use crate::transport::{endpoint_config, server_config};
 use crate::version::{NEWEST, OLDEST, negotiate};
 
 /// How long a new connection may take until its hello is there.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Bytes that the system shall keep for a listener that is busy: hundreds of agents come back at the same moment. The
+/// system's own limit may be lower.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// How a listener is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// 32 bytes that nobody else knows. With the same ones a listener tells the agents of an earlier process at the same
+    /// address that their connections are over, so that they come back at once. Without, they notice it when
+    /// [`IDLE_TIMEOUT`](crate::IDLE_TIMEOUT) is over.
+    pub secret: Option<[u8; 32]>,
+    /// Agents that are served at once; more are refused in words. Key `limits.agents`.
+    pub max_connections: usize,
+    /// Connections that have not said hello yet. More are turned away, and their agents try again; one address has at
+    /// most half of them.
+    pub max_greeting: usize,
+}
+
+impl Default for ListenerConfig {
+    fn default() -> Self {
+        Self { secret: None, max_connections: 2000, max_greeting: 200 }
+    }
+}
+
 /// Listens for agents.
 #[derive(Debug)]
 pub struct Listener {
     endpoint: Endpoint,
+    door: Arc<Door>,
+}
+
+/// A connection attempt.
+#[derive(Debug)]
+pub struct Incoming {
+    incoming: quinn::Incoming,
+    slot: GreetingSlot,
+}
+
+impl Incoming {
+    /// Where it comes from.
+    pub fn remote_address(&self) -> SocketAddr {
+        self.incoming.remote_address()
+    }
 }
 
 /// An agent that has connected and said hello; it waits for the answer.
@@ -38,12 +80,15 @@ pub struct Arrival {
     connection: Connection,
     sender: FrameSender,
     receiver: FrameReceiver,
+    door: Arc<Door>,
 }
 
 /// An agent's connection after both hellos, on the engine's side.
 #[derive(Clone, Debug)]
 pub struct Link {
     connection: Connection,
+    /// Held until the last copy is gone.
+    _slot: Arc<ConnectionSlot>,
 }
 
 impl Listener {
@@ -51,9 +96,21 @@ impl Listener {
     ///
     /// # Errors
     /// Where the address is taken or the credentials can't be used.
-    pub fn bind(address: SocketAddr, credentials: &Credentials) -> Result<Self, ProtocolError> {
-        let endpoint = Endpoint::server(server_config(credentials)?, address)?;
-        Ok(Self { endpoint })
+    pub fn bind(
+        address: SocketAddr,
+        credentials: &Credentials,
+        config: &ListenerConfig,
+    ) -> Result<Self, ProtocolError> {
+        let socket = UdpSocket::bind(address)?;
+        // More room is only better: where the system gives less, packets are lost and sent again.
+        let _ = UdpSocketState::new((&socket).into())?.set_recv_buffer_size((&socket).into(), RECEIVE_BUFFER);
+        let endpoint = Endpoint::new(
+            endpoint_config(config.secret.as_ref()),
+            Some(server_config(credentials)?),
+            socket,
+            Arc::new(TokioRuntime),
+        )?;
+        Ok(Self { endpoint, door: Door::new(config.max_connections, config.max_greeting) })
     }
 
     /// The address that it listens on.
@@ -64,10 +121,19 @@ impl Listener {
         Ok(self.endpoint.local_addr()?)
     }
 
-    /// The next connection attempt; `None` when the listener was closed. The handshake and the hello are left to
-    /// [`greet`], so that a slow peer holds up nobody.
-    pub async fn accept(&self) -> Option<quinn::Incoming> {
-        self.endpoint.accept().await
+    /// The next connection attempt for which there is room; `None` when the listener was closed. The handshake and the
+    /// hello are left to [`greet`], so that a slow peer holds up nobody.
+    pub async fn accept(&self) -> Option<Incoming> {
+        loop {
+            let incoming = self.endpoint.accept().await?;
+            let address = incoming.remote_address().ip();
+            match self.door.knock(address, incoming.remote_address_validated()) {
+                Admission::Welcome(slot) => return Some(Incoming { incoming, slot }),
+                // Where a retry is not possible, dropping the error refuses.
+                Admission::Prove => drop(incoming.retry()),
+                Admission::Refused => incoming.refuse(),
+            }
+        }
     }
 
     /// Ends all connections and waits, for a second at most, until the peers know.
@@ -81,7 +147,9 @@ impl Listener {
 ///
 /// # Errors
 /// Where the handshake fails (wrong certificate), the hello does not come in 10 s, or is none.
-pub async fn greet(incoming: quinn::Incoming) -> Result<Arrival, ProtocolError> {
+pub async fn greet(incoming: Incoming) -> Result<Arrival, ProtocolError> {
+    let Incoming { incoming, slot } = incoming;
+    let door = slot.door().clone();
     let greeting = async {
         let connection = incoming.await?;
         let (send, receive) = connection.accept_bi().await?;
@@ -93,11 +161,14 @@ pub async fn greet(incoming: quinn::Incoming) -> Result<Arrival, ProtocolError> 
         }
         let hello = receiver.recv().await?.ok_or(ProtocolError::Closed("instead of saying hello"))?;
         let address = connection.remote_address();
-        Ok(Arrival { identity, hello, address, connection, sender: FrameSender::new(send), receiver })
+        let sender = FrameSender::new(send);
+        Ok(Arrival { identity, hello, address, connection, sender, receiver, door })
     };
-    tokio::time::timeout(HELLO_TIMEOUT, greeting)
+    let arrival = tokio::time::timeout(HELLO_TIMEOUT, greeting)
         .await
-        .map_err(|_| ProtocolError::Closed("not, but did not say hello within 10 s"))?
+        .map_err(|_| ProtocolError::Closed("not, but did not say hello within 10 s"))?;
+    drop(slot);
+    arrival
 }
 
 fn peer_identity(connection: &Connection) -> Result<Option<Identity>, ProtocolError> {
@@ -140,17 +211,23 @@ impl Arrival {
         Ok(())
     }
 
-    /// Accepts; messages follow.
+    /// Accepts; messages follow. Where as many agents are served as may be, it refuses.
     ///
     /// # Errors
-    /// Where the connection breaks.
+    /// Where the connection breaks, or it was refused: [`ProtocolError::Full`].
     pub async fn accept<S, R>(mut self, version: u32) -> Result<(Link, Sender<S>, Receiver<R>), ProtocolError>
     where
         S: Serialize + Sync,
         R: DeserializeOwned,
     {
+        let Some(slot) = self.door.enter() else {
+            let full = ProtocolError::Full { limit: self.door.max_connections() };
+            self.refuse(full.to_string()).await?;
+            return Err(full);
+        };
         self.sender.send(&HelloReply::Accepted { version }).await?;
-        Ok((Link { connection: self.connection }, Sender::new(self.sender), Receiver::new(self.receiver)))
+        let link = Link { connection: self.connection, _slot: Arc::new(slot) };
+        Ok((link, Sender::new(self.sender), Receiver::new(self.receiver)))
     }
 }
 

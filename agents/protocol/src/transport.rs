@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{IdleTimeout, TransportConfig, VarInt};
+use quinn::{EndpointConfig, IdleTimeout, TransportConfig, VarInt};
+use quinn_proto::HashedConnectionIdGenerator;
+use ring::hmac;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -22,7 +24,13 @@ const ALPN: &[u8] = b"xrdtest";
 
 /// Without a packet for this long a connection is given up; what late and lost mean is decided elsewhere.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// Agents send at least that often. The engine need not: it answers each such packet, which shows both sides that the
+/// other one is there, and an engine that was started anew answers it with a reset, so that its agents come back at
+/// once.
+const KEEP_ALIVE: Duration = Duration::from_millis(500);
+/// Between two resets. Each is smaller than the packet that it answers and only goes to packets whose connection id
+/// this listener's key has made, so there is no need to spare them: hundreds of agents shall come back at once.
+const RESET_INTERVAL: Duration = Duration::from_micros(100);
 /// Streams that a peer may have open at once: one per file on its way, and the control stream.
 const MAX_STREAMS: u32 = 64;
 
@@ -48,10 +56,33 @@ fn roots(ca: &str) -> Result<Arc<RootCertStore>, ProtocolError> {
     Ok(Arc::new(roots))
 }
 
-fn transport() -> Arc<TransportConfig> {
+/// 32 bytes for one purpose out of a secret.
+pub(crate) fn derive(secret: &[u8], purpose: &str) -> [u8; 32] {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let mut derived = [0; 32];
+    derived.copy_from_slice(hmac::sign(&key, purpose.as_bytes()).as_ref());
+    derived
+}
+
+/// The engine's endpoint. From the same secret it makes the same keys: those of its connection ids, by which it knows
+/// that a packet belongs to a connection of an earlier process, and those of the resets that it answers with.
+pub(crate) fn endpoint_config(secret: Option<&[u8; 32]>) -> EndpointConfig {
+    let mut config = EndpointConfig::default();
+    config.min_reset_interval(RESET_INTERVAL);
+    if let Some(secret) = secret {
+        let reset_key = derive(secret, "xrdtest stateless reset");
+        config.reset_key(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &reset_key)));
+        let id_key = derive(secret, "xrdtest connection ids");
+        let id_key = id_key.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(id_key)));
+    }
+    config
+}
+
+fn transport(keep_alive: Option<Duration>) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     config.max_idle_timeout(IdleTimeout::try_from(IDLE_TIMEOUT).ok());
-    config.keep_alive_interval(Some(KEEP_ALIVE));
+    config.keep_alive_interval(keep_alive);
     config.max_concurrent_bidi_streams(VarInt::from_u32(MAX_STREAMS));
     config.max_concurrent_uni_streams(VarInt::from_u32(0));
     Arc::new(config)
@@ -75,7 +106,7 @@ pub(crate) fn server_config(credentials: &Credentials) -> Result<quinn::ServerCo
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let crypto = QuicServerConfig::try_from(tls).map_err(failed(WHAT))?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(transport());
+    config.transport_config(transport(None));
     Ok(config)
 }
 
@@ -84,7 +115,7 @@ fn client_config(tls: rustls::ClientConfig) -> Result<quinn::ClientConfig, Proto
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let crypto = QuicClientConfig::try_from(tls).map_err(failed("TLS configuration"))?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-    config.transport_config(transport());
+    config.transport_config(transport(Some(KEEP_ALIVE)));
     Ok(config)
 }
 

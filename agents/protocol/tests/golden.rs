@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use xrdtest_model::event::CollectedLog;
+use xrdtest_model::event::{CollectedLog, InstanceStep};
 use xrdtest_model::order::{EndCause, FinishedReport, StageOrder, StageReport};
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan, Script};
 use xrdtest_model::room::Room;
@@ -172,12 +172,24 @@ fn streams(lines: &mut Lines) {
     lines.add(&FetchReply::Refused { reason: text() });
 }
 
+/// What came later, in the order in which it came.
+fn additions(lines: &mut Lines) {
+    let text = || "t".to_owned();
+    lines.add(&SlaveToEngine::Report { attempt: attempt(), report: StageReport::Rebooting });
+    lines.add(&HypervisorToEngine::Progress {
+        instance: "i".into(),
+        detail: text(),
+        step: Some(InstanceStep::CopyingImages),
+    });
+}
+
 #[test]
 fn version_1() {
     let mut lines = Lines::default();
     hellos(&mut lines);
     control(&mut lines);
     streams(&mut lines);
+    additions(&mut lines);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/protocol-1.jsonl");
     if std::env::var_os("XRDTEST_WRITE_GOLDEN").is_some() {
         std::fs::write(path, &lines.0).unwrap();

@@ -1,5 +1,5 @@
 //! Engine and agent over real QUIC on the loopback interface.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,10 +9,10 @@ use xrdtest_model::{AttemptId, MachineId, StageId};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{self, HypervisorSession, SlaveSession};
 use xrdtest_protocol::message::{EngineToSlave, Hello, SlaveToEngine};
-use xrdtest_protocol::server::{Arrival, Link, Listener, greet};
+use xrdtest_protocol::server::{Arrival, Link, Listener, ListenerConfig, greet};
 use xrdtest_protocol::stream::{CHUNK, FetchReply, StreamHeader};
 use xrdtest_protocol::version::NEWEST;
-use xrdtest_protocol::{Credentials, Identity, JoinToken, ProtocolError};
+use xrdtest_protocol::{Credentials, Identity, JoinKey, JoinToken, ProtocolError};
 
 fn machine() -> MachineId {
     MachineId::new("r1.0".into(), "ds1.xrd.test")
@@ -37,7 +37,8 @@ fn engine() -> Engine {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::open_or_create(folder.path()).unwrap();
     let credentials = authority.issue(&Identity::Engine).unwrap();
-    let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials).unwrap();
+    let listener =
+        Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials, &ListenerConfig::default()).unwrap();
     let address = listener.local_addr().unwrap();
     Engine { authority, listener, address, _folder: folder }
 }
@@ -67,26 +68,43 @@ async fn pair(
     (session.unwrap(), link, sender, receiver)
 }
 
+async fn sign(engine: &Engine, token: &JoinToken) -> String {
+    let arrival = engine.arrival().await;
+    assert_eq!(arrival.identity, None);
+    let Hello::Join { token: shown, request, .. } = arrival.hello.clone() else {
+        panic!("{:?}", arrival.hello)
+    };
+    assert_eq!(shown.parse::<JoinToken>().unwrap().digest(), token.digest());
+    let certificate = engine.authority.sign(&request, &Identity::Slave(machine())).unwrap();
+    arrival.joined(certificate, engine.authority.certificate().to_owned()).await.unwrap();
+    Authority::request_key(&request).unwrap()
+}
+
 #[tokio::test]
 async fn join_then_connect_as_the_name_that_the_engine_chose() {
     let engine = engine();
     let token = engine.authority.new_token().unwrap();
-    let (credentials, ()) = tokio::join!(client::join(engine.address, &token), async {
-        let arrival = engine.arrival().await;
-        assert_eq!(arrival.identity, None);
-        let Hello::Join { token: shown, request, .. } = arrival.hello.clone() else {
-            panic!("{:?}", arrival.hello)
-        };
-        assert_eq!(shown.parse::<JoinToken>().unwrap().digest(), token.digest());
-        let certificate = engine.authority.sign(&request, &Identity::Slave(machine())).unwrap();
-        arrival.joined(certificate, engine.authority.certificate().to_owned()).await.unwrap();
-    });
+    let folder = tempfile::tempdir().unwrap();
+    let key = JoinKey::open_or_create(folder.path()).unwrap();
+    let (lost, first) = tokio::join!(client::join(engine.address, &token, &key), sign(&engine, &token));
+    drop(lost.unwrap());
+    // The answer was lost, and the agent killed: it comes back as the same applicant.
+    let again = JoinKey::open_or_create(folder.path()).unwrap();
+    assert_eq!(again, key);
+    let (credentials, second) =
+        tokio::join!(client::join(engine.address, &token, &again), sign(&engine, &token));
+    assert_eq!(first, second);
     let credentials = credentials.unwrap();
     assert_eq!(credentials.identity().unwrap(), Identity::Slave(machine()));
-    let folder = tempfile::tempdir().unwrap();
     credentials.save(folder.path()).unwrap();
     assert_eq!(Credentials::load(folder.path()).unwrap(), Some(credentials));
     assert_eq!(Credentials::load(&folder.path().join("none")).unwrap(), None);
+    assert!(!folder.path().join("joining-key.pem").exists());
+    // Another applicant is told from the first.
+    let stranger = JoinKey::generate().unwrap();
+    let (_, third) = tokio::join!(client::join(engine.address, &token, &stranger), sign(&engine, &token));
+    assert_ne!(first, third);
+    assert!(Authority::request_key("no request").is_err());
 }
 
 #[tokio::test]
@@ -196,9 +214,10 @@ async fn strangers_are_refused() {
     // An engine of another CA: the agent refuses, with a certificate as with a token.
     let credentials = other.issue(&Identity::Slave(machine())).unwrap();
     let token = other.new_token().unwrap();
+    let key = JoinKey::generate().unwrap();
     let (session, joined, _, _) = tokio::join!(
         client::connect::<SlaveToEngine, EngineToSlave>(engine.address, &credentials, &hello_1),
-        client::join(engine.address, &token),
+        client::join(engine.address, &token, &key),
         async { greet(engine.listener.accept().await.unwrap()).await.is_err() },
         async { greet(engine.listener.accept().await.unwrap()).await.is_err() },
     );

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use xrdtest_model::MachineId;
-use xrdtest_protocol::{Credentials, Identity, JoinToken, ProtocolError, client};
+use xrdtest_protocol::{Credentials, Identity, JoinKey, JoinToken, ProtocolError, client};
 
 use super::{AgentError, Place};
 use crate::config::Config;
@@ -70,7 +70,7 @@ pub async fn credentials(config: &Config, place: &Place) -> Result<(Credentials,
             let Some(file) = &config.join_token_file else {
                 return Err(AgentError::NoCredentials { credentials: folder });
             };
-            let credentials = join(config, file).await?;
+            let credentials = join(config, place, file).await?;
             credentials.save(&folder).map_err(protocol("cannot keep the credentials in"))?;
             // It is worth nothing any more, but a secret that nobody needs should not lie about.
             if let Err(error) = std::fs::remove_file(file) {
@@ -85,16 +85,18 @@ pub async fn credentials(config: &Config, place: &Place) -> Result<(Credentials,
     }
 }
 
-async fn join(config: &Config, file: &Path) -> Result<Credentials, AgentError> {
+async fn join(config: &Config, place: &Place, file: &Path) -> Result<Credentials, AgentError> {
     let protocol = |what: String| move |source: ProtocolError| AgentError::Protocol { what, source };
     let text = std::fs::read_to_string(file)
         .map_err(super::system(format!("cannot read the join token {}", file.display())))?;
     let token: JoinToken =
         text.parse().map_err(protocol(format!("the join token in {} cannot be used", file.display())))?;
+    let folder = place.credentials();
+    let key = JoinKey::open_or_create(&folder)
+        .map_err(protocol(format!("cannot keep a key in {}", folder.display())))?;
     let mut back_off = BackOff::new();
     loop {
-        // Not cut short: the engine may have taken the token already, and takes it once.
-        match client::join(config.engine, &token).await {
+        match client::join(config.engine, &token, &key).await {
             Ok(credentials) => return Ok(credentials),
             Err(error) if error.is_final() => {
                 return Err(protocol(format!("cannot join the engine at {}", config.engine))(error));

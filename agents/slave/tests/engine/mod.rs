@@ -14,7 +14,7 @@ use xrdtest_model::{AttemptId, Limits, MachineId, StageId, StageKind};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{Receiver, Sender};
 use xrdtest_protocol::message::{EngineToSlave, Hello, SlaveToEngine};
-use xrdtest_protocol::server::{Arrival, Link, Listener, greet};
+use xrdtest_protocol::server::{Arrival, Link, Listener, ListenerConfig, greet};
 use xrdtest_protocol::stream::StreamHeader;
 use xrdtest_protocol::{Identity, ProtocolError};
 
@@ -70,7 +70,9 @@ impl Lab {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::open_or_create(&folder.path().join("ca")).unwrap();
         let credentials = authority.issue(&Identity::Engine).unwrap();
-        let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials).unwrap();
+        let listener =
+            Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials, &ListenerConfig::default())
+                .unwrap();
         let address = listener.local_addr().unwrap();
         let lab = Self { folder, authority, listener, files: Arc::default() };
         std::fs::write(lab.path("token"), lab.authority.new_token().unwrap().to_string()).unwrap();
