@@ -161,8 +161,10 @@ pub struct SuiteInfo {
     pub name: String,
     /// Title for people, where there is one.
     pub title: Option<String>,
-    /// Its definition's file, absolute.
+    /// Its definition's file, absolute; empty where it is not defined any more.
     pub file: String,
+    /// A definition of that name is loaded; `false`: only its history is left.
+    pub defined: bool,
     /// It must not be run: its definition has errors.
     pub broken: bool,
     /// Names of its clusters.
@@ -185,8 +187,10 @@ pub struct SuiteInfo {
 pub struct ClusterInfo {
     /// Its name.
     pub name: String,
-    /// Its definition's file, absolute.
+    /// Its definition's file, absolute; empty where it is not defined any more.
     pub file: String,
+    /// A definition of that name is loaded; `false`: only its history is left.
+    pub defined: bool,
     /// It can't be started: its definition has errors.
     pub broken: bool,
     /// Its hosts are physical machines.

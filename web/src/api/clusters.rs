@@ -1,0 +1,63 @@
+//! Clusters: those of the definitions, and those that have a history without being defined any more.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use xrdtest_model::api::ClusterInfo;
+use xrdtest_model::chronicle::{SubjectKind, Transition};
+use xrdtest_model::definition::ClusterDefinition;
+
+use super::Shared;
+use super::problem::{Answer, Failure};
+use super::states;
+use super::suites::file_of;
+
+pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<ClusterInfo>>> {
+    let catalogue = engine.catalogue();
+    let mut known = states::present(&engine, SubjectKind::Cluster).await?;
+    let defined = catalogue.clusters.iter().map(|(name, definition)| {
+        let state = known.remove(name);
+        info(&engine, name, Some(definition), state.as_ref())
+    });
+    let mut clusters: Vec<_> = defined.collect();
+    clusters.extend(known.iter().map(|(name, state)| info(&engine, name, None, Some(state))));
+    clusters.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Json(clusters))
+}
+
+pub(crate) async fn show(
+    State(engine): State<Shared>,
+    Path(name): Path<String>,
+) -> Answer<Json<ClusterInfo>> {
+    let history = states::history(&engine, SubjectKind::Cluster, &name).await?;
+    let catalogue = engine.catalogue();
+    let definition = catalogue.clusters.get(&name).map(|it| &**it);
+    if definition.is_none() && history.is_empty() {
+        return Err(Failure::not_found(format!("there is no cluster `{name}`")).help(
+            "GET /api/v1/clusters lists clusters; one whose file can't be read is in /api/v1/definitions",
+        ));
+    }
+    let info = info(&engine, &name, definition, history.first());
+    Ok(Json(ClusterInfo { history, ..info }))
+}
+
+fn info(
+    engine: &Shared,
+    name: &str,
+    definition: Option<&ClusterDefinition>,
+    state: Option<&Transition>,
+) -> ClusterInfo {
+    let (state, since) = states::state_of(state, states::cluster_defined());
+    let hosts = definition.map(|it| it.hosts.iter().map(|host| host.name.clone()).collect());
+    ClusterInfo {
+        name: name.to_owned(),
+        file: definition.map(|it| file_of(&it.source)).unwrap_or_default(),
+        defined: definition.is_some(),
+        broken: definition.is_some_and(|it| it.source.broken),
+        external: definition.is_some_and(|it| it.external),
+        hosts: hosts.unwrap_or_default(),
+        state,
+        since,
+        instances: engine.instances().into_iter().filter(|instance| instance.cluster == name).collect(),
+        history: Vec::new(),
+    }
+}

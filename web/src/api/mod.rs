@@ -1,0 +1,88 @@
+//! `/api/v1`: the whole route table. One file per resource; the JSON is [`xrdtest_model::api`]'s.
+//!
+//! Every answer that is not good is a [`xrdtest_model::api::Problem`]: 400 malformed, 404 unknown, 405 wrong method,
+//! 409 not in the present state, 410 removed, 413 too large, 415 not JSON, 422 can't be done as asked, 503 the engine
+//! or its store can't.
+
+mod clusters;
+mod engine;
+mod events;
+mod extract;
+mod files;
+mod follow;
+mod hypervisors;
+mod journal;
+mod outputs;
+mod problem;
+mod queue;
+mod runs;
+mod slaves;
+mod states;
+mod suites;
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode, Uri};
+use axum::routing::{delete, get, post, put};
+
+pub use self::extract::Caller;
+use self::problem::Failure;
+use crate::engine::Engine;
+
+/// What handlers share.
+type Shared = Arc<dyn Engine>;
+
+/// Bytes of a request's body, at most: requests are names and reasons.
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// The API of an engine, under `/api/v1`.
+///
+/// Streams (server-sent events, outputs that are followed) end when the engine drops the senders behind
+/// [`Engine::last_event`] and [`Engine::output_arrived`].
+pub fn api(engine: Arc<dyn Engine>) -> Router {
+    let routes = routes().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
+    Router::new().nest("/api/v1", routes.layer(DefaultBodyLimit::max(BODY_LIMIT))).with_state(engine)
+}
+
+fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/status", get(engine::status))
+        .route("/definitions", get(engine::definitions))
+        .route("/reload", post(engine::reload))
+        .route("/stop", post(engine::stop))
+        .route("/log-level", get(engine::log_level).put(engine::set_log_level))
+        .route("/events", get(events::all))
+        .route("/queue", get(queue::list))
+        .route("/queue/{run}", delete(queue::remove))
+        .route("/runs", get(runs::list).post(runs::create))
+        .route("/runs/archive", post(runs::archive))
+        .route("/runs/{run}", get(runs::show))
+        .route("/runs/{run}/plan", get(runs::plan))
+        .route("/runs/{run}/cancel", post(runs::cancel))
+        .route("/runs/{run}/pin", put(runs::pin))
+        .route("/runs/{run}/events", get(events::of_run))
+        .route("/runs/{run}/outputs", get(outputs::index))
+        .route("/runs/{run}/outputs/{stage}/{machine}", get(outputs::output))
+        .route("/runs/{run}/logs/{stage}/{machine}/{*path}", get(outputs::log))
+        .route("/suites", get(suites::list))
+        .route("/suites/{name}", get(suites::show))
+        .route("/clusters", get(clusters::list))
+        .route("/clusters/{name}", get(clusters::show))
+        .route("/hypervisors", get(hypervisors::list))
+        .route("/hypervisors/{name}", get(hypervisors::show))
+        .route("/slaves", get(slaves::list))
+        .route("/slaves/{*name}", get(slaves::show))
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{id}", delete(tokens::revoke))
+}
+
+async fn unknown_path(uri: Uri) -> Failure {
+    Failure::not_found(format!("there is no {}", uri.path())).help("the API's paths begin with /api/v1/")
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Failure {
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not take {method}", uri.path()))
+}

@@ -1,0 +1,136 @@
+//! What a run left: outputs of its stages and collected logs, as they are.
+
+use std::io::SeekFrom;
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use xrdtest_model::RunId;
+use xrdtest_model::api::{OutputEntry, RunSummary};
+
+use super::Shared;
+use super::extract::Params;
+use super::files::{folder_of, inside};
+use super::follow::{self, Stage};
+use super::problem::{Answer, Failure};
+use super::runs::summary_of;
+
+/// Bytes that are read from a file at once.
+pub(crate) const CHUNK: usize = 64 * 1024;
+
+/// All files, in order of the stages.
+pub(crate) async fn index(
+    State(engine): State<Shared>,
+    Path(run): Path<RunId>,
+) -> Answer<Json<Vec<OutputEntry>>> {
+    summary_of(&engine, &run).await?;
+    Ok(Json(engine.store().outputs(run).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    /// The first byte that is wanted.
+    #[serde(default)]
+    offset: u64,
+    /// Goes on as the output grows, until the stage is over on that machine.
+    #[serde(default)]
+    follow: bool,
+    /// Which attempt; absent: the latest.
+    attempt: Option<u32>,
+}
+
+/// The output of a stage on a machine, while it grows too.
+pub(crate) async fn output(
+    State(engine): State<Shared>,
+    Path((run, stage, machine)): Path<(RunId, String, String)>,
+    Params(part): Params<Part>,
+) -> Answer<Response> {
+    let summary = summary_of(&engine, &run).await?;
+    let folder = folder_of(&engine.runs_folder(), &run);
+    let entries = engine.store().outputs(run.clone()).await?;
+    let entry = entries
+        .iter()
+        .filter(|entry| entry.stage == stage && entry.machine == machine && entry.log.is_none())
+        .filter(|entry| part.attempt.is_none_or(|attempt| attempt == entry.attempt))
+        .max_by_key(|entry| entry.attempt);
+    if let Some(entry) = entry {
+        let path = inside(&folder, &entry.file).ok_or_else(|| removed(&summary, &entry.file))?;
+        return whole(path, part.offset).await.map_err(|error| missing(&summary, &entry.file, &error));
+    }
+    // The index has it only when the stage is over: until then the plan says where it is.
+    let mut stage = Stage::find(&engine, &run, &stage, &machine, part.attempt).await?;
+    stage.catch_up(&engine).await?;
+    if part.follow && !stage.is_over() {
+        return Ok(text(Body::from_stream(follow::stream(&engine, stage, folder, part.offset))));
+    }
+    let path = folder.join(stage.file());
+    whole(path, part.offset).await.map_err(|_| stage.has_no_output(&summary))
+}
+
+/// A log file that was collected after a stage, by its path on the machine.
+pub(crate) async fn log(
+    State(engine): State<Shared>,
+    Path((run, stage, machine, path)): Path<(RunId, String, String, String)>,
+) -> Answer<Response> {
+    let summary = summary_of(&engine, &run).await?;
+    let entries = engine.store().outputs(run.clone()).await?;
+    let wanted = path.trim_start_matches('/');
+    let is_it = |entry: &&OutputEntry| {
+        let log = entry.log.as_deref().map(|log| log.trim_start_matches('/'));
+        entry.stage == stage && entry.machine == machine && log == Some(wanted)
+    };
+    let entry = entries.iter().filter(is_it).max_by_key(|entry| entry.attempt).ok_or_else(|| {
+        Failure::not_found(format!("run {run} has no log /{wanted} of {machine} after {stage}"))
+            .help(format!("GET /api/v1/runs/{run}/outputs lists what it left"))
+    })?;
+    let folder = folder_of(&engine.runs_folder(), &run);
+    let file = inside(&folder, &entry.file).ok_or_else(|| removed(&summary, &entry.file))?;
+    whole(file, 0).await.map_err(|error| missing(&summary, &entry.file, &error))
+}
+
+/// A file as far as it goes now, from an offset on.
+async fn whole(path: PathBuf, offset: u64) -> std::io::Result<Response> {
+    let mut file = File::open(path).await?;
+    let length = file.metadata().await?.len().saturating_sub(offset);
+    file.seek(SeekFrom::Start(offset)).await?;
+    let pieces = futures::stream::try_unfold(file.take(length), |mut rest| async move {
+        let mut piece = Vec::with_capacity(CHUNK.min(usize::try_from(rest.limit()).unwrap_or(CHUNK)));
+        let read = rest.read_buf(&mut piece).await?;
+        Ok::<_, std::io::Error>((read > 0).then_some((piece, rest)))
+    });
+    let mut response = text(Body::from_stream(pieces));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(response)
+}
+
+/// Whatever a script wrote is shown as text, never taken for a page.
+fn text(body: Body) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (HeaderName::from_static("x-content-type-options"), "nosniff"),
+    ];
+    (headers, body).into_response()
+}
+
+fn missing(summary: &RunSummary, file: &str, error: &std::io::Error) -> Failure {
+    if summary.evidence_removed.is_some() || error.kind() == std::io::ErrorKind::NotFound {
+        return removed(summary, file);
+    }
+    let error = format!("{file} of run {} can't be read: {error}", summary.run);
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error)
+}
+
+fn removed(summary: &RunSummary, file: &str) -> Failure {
+    let failure = Failure::new(StatusCode::GONE, format!("{file} of run {} was removed", summary.run));
+    match &summary.archive {
+        Some(archive) => failure.help(format!("it is in {archive}")),
+        None => failure,
+    }
+}

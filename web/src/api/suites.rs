@@ -1,0 +1,74 @@
+//! Suites: those of the definitions, and those that have a history without being defined any more.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use xrdtest_model::api::SuiteInfo;
+use xrdtest_model::chronicle::{SubjectKind, Transition};
+use xrdtest_model::definition::{Source, SuiteDefinition};
+use xrdtest_store::RunFilter;
+
+use super::Shared;
+use super::problem::{Answer, Failure};
+use super::states;
+
+/// Runs told of each suite in the list, and in the answer about one.
+const RUNS: (u32, u32) = (5, 50);
+
+pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<SuiteInfo>>> {
+    let catalogue = engine.catalogue();
+    let mut known = states::present(&engine, SubjectKind::Suite).await?;
+    let mut suites = Vec::new();
+    for (name, definition) in &catalogue.suites {
+        let state = known.remove(name);
+        suites.push(info(&engine, name, Some(definition), state.as_ref(), RUNS.0).await?);
+    }
+    for (name, state) in &known {
+        suites.push(info(&engine, name, None, Some(state), RUNS.0).await?);
+    }
+    suites.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Json(suites))
+}
+
+pub(crate) async fn show(State(engine): State<Shared>, Path(name): Path<String>) -> Answer<Json<SuiteInfo>> {
+    let history = states::history(&engine, SubjectKind::Suite, &name).await?;
+    let catalogue = engine.catalogue();
+    let definition = catalogue.suites.get(&name);
+    if definition.is_none() && history.is_empty() {
+        return Err(Failure::not_found(format!("there is no suite `{name}`")).help(
+            "GET /api/v1/suites lists suites; one whose file can't be read is in /api/v1/definitions",
+        ));
+    }
+    let info = info(&engine, &name, definition.map(|it| &**it), history.first(), RUNS.1).await?;
+    Ok(Json(SuiteInfo { history, ..info }))
+}
+
+async fn info(
+    engine: &Shared,
+    name: &str,
+    definition: Option<&SuiteDefinition>,
+    state: Option<&Transition>,
+    runs: u32,
+) -> Answer<SuiteInfo> {
+    let filter = RunFilter { suite: Some(name.to_owned()), limit: runs, ..RunFilter::default() };
+    let runs = engine.store().runs(filter).await?;
+    let (state, since) = states::state_of(state, states::suite_defined());
+    let of = |list: fn(&SuiteDefinition) -> Vec<String>| definition.map(list).unwrap_or_default();
+    Ok(SuiteInfo {
+        name: name.to_owned(),
+        title: definition.and_then(|it| it.desc_name.clone()),
+        file: definition.map(|it| file_of(&it.source)).unwrap_or_default(),
+        defined: definition.is_some(),
+        broken: definition.is_some_and(|it| it.source.broken),
+        clusters: of(|it| it.clusters.clone()),
+        cases: of(|it| it.tests.iter().map(|case| case.name.clone()).collect()),
+        state,
+        since,
+        runs,
+        history: Vec::new(),
+    })
+}
+
+/// Absolute path of a definition's file.
+pub(crate) fn file_of(source: &Source) -> String {
+    std::path::Path::new(&source.repository).join(&*source.file).to_string_lossy().into_owned()
+}
