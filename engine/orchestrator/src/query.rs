@@ -90,6 +90,8 @@ pub struct MachineStatus {
     pub late: bool,
     /// Out of contact after a goodbye.
     pub away: bool,
+    /// A script has announced a boot that it is not back from.
+    pub rebooting: bool,
 }
 
 /// How far a machine is in its stage.

@@ -21,12 +21,7 @@ impl Scope {
     pub(crate) fn machines<'a>(&'a self, run: &'a Run) -> Box<dyn Iterator<Item = &'a MachineId> + 'a> {
         match self {
             Self::All => Box::new(run.awaited()),
-            Self::Hosts(hosts) => Box::new(
-                hosts
-                    .iter()
-                    .filter(|host| run.plan.machines.contains(host))
-                    .filter_map(|host| run.machines.get(host)),
-            ),
+            Self::Hosts(hosts) => Box::new(hosts.iter().filter_map(|host| run.awaited_on(host))),
         }
     }
 
@@ -52,6 +47,7 @@ impl Scope {
                 | EventBody::MachineAway { .. }
                 | EventBody::MachineBack { .. }
                 | EventBody::MachineLost { .. }
+                | EventBody::MachineRebooting { .. }
         )
     }
 }

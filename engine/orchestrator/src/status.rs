@@ -181,6 +181,7 @@ impl View<'_> {
             progress,
             late: presence == Some(Presence::Late),
             away: presence == Some(Presence::Away),
+            rebooting: attempt.awaited_boot().is_some(),
         }
     }
 }

@@ -108,6 +108,10 @@ impl World {
         self.link_in(machine).is_some()
     }
 
+    pub(crate) fn is_physical_in(&self, host: &str) -> bool {
+        self.agents.get(&AgentName::Slave(host.to_owned())) == Some(&Seen::In)
+    }
+
     pub(crate) fn is_connected(&self, hypervisor: &HypervisorName) -> bool {
         self.hypervisors.get(hypervisor).is_some_and(|known| known.connected)
     }

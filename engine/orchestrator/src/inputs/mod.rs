@@ -6,6 +6,8 @@ mod hypervisors;
 mod reports;
 mod slaves;
 
+use std::collections::BTreeSet;
+
 use xrdtest_model::{AgentName, EventBody, RunId, RunPlan, Verdict};
 
 use crate::state::AgentNote;
@@ -81,6 +83,13 @@ fn defect(plan: &RunPlan) -> Option<String> {
             _ => {
                 return Some(format!("more than one host of the suite's clusters is named {machine}"));
             }
+        }
+    }
+    let mut external = BTreeSet::new();
+    let physical = plan.clusters.iter().filter(|cluster| cluster.external).flat_map(|cluster| &cluster.hosts);
+    for host in physical {
+        if !external.insert(&host.name) {
+            return Some(format!("{} is needed twice at the same time", host.name));
         }
     }
     for case in &plan.cases {

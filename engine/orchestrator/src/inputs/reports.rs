@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use xrdtest_model::event::StageResult;
+use xrdtest_model::time::millis;
 use xrdtest_model::{
     AttemptId, EndCause, EventBody, FinishedReport, MachineId, Outcome, StageReport, Timestamp,
 };
@@ -12,11 +13,16 @@ use crate::world::Link;
 use crate::{Effect, Orchestrator, earlier};
 
 impl Orchestrator {
-    /// A report outside of the contact is not believed; it comes again with the next connection.
+    /// A report outside of the contact is not believed; it comes again with the next connection. A physical machine
+    /// outlives the instances that it worked for, and may still have attempts of those.
     pub(super) fn stage_report(&mut self, attempt: AttemptId, report: StageReport) {
         let machine = attempt.machine.clone();
         if self.world.is_in(&machine) {
             self.stage_report_of(&machine, attempt, report);
+        } else if self.world.is_physical_in(&machine.host)
+            && !self.state.instances.contains_key(&machine.instance)
+        {
+            self.foreign_report(MachineId::physical(machine.host), attempt, &report);
         }
     }
 
@@ -28,15 +34,14 @@ impl Orchestrator {
         let run = self.state.runs.get(&attempt.run);
         let open = run.and_then(|run| run.attempt(&attempt)).filter(|known| !known.done);
         match open.map(|known| known.report.is_some()) {
-            None => self.foreign_report(attempt, &report),
+            None => self.foreign_report(machine.clone(), attempt, &report),
             Some(true) => {}
             Some(false) => self.open_report(attempt, report),
         }
     }
 
     /// Nobody waits for this attempt: it is over, or was never ordered. The agent is to end it and clean up.
-    fn foreign_report(&mut self, attempt: AttemptId, report: &StageReport) {
-        let machine = attempt.machine.clone();
+    fn foreign_report(&mut self, machine: MachineId, attempt: AttemptId, report: &StageReport) {
         match report {
             StageReport::Accepted | StageReport::Rebooting => self.effects.push(Effect::EndStage {
                 machine,
@@ -51,6 +56,9 @@ impl Orchestrator {
 
     fn open_report(&mut self, attempt: AttemptId, report: StageReport) {
         self.touched.machine(&attempt.run, &attempt.machine.host);
+        if report == StageReport::Rebooting {
+            self.boot_announced(&attempt);
+        }
         match report {
             StageReport::Accepted | StageReport::Rebooting => {
                 if let Some(link) = self.link_of(&attempt) {
@@ -70,6 +78,15 @@ impl Orchestrator {
                 }
                 self.finished(&attempt, *report);
             }
+        }
+    }
+
+    /// Recorded once: the script that announces a boot does not outlive it.
+    fn boot_announced(&mut self, id: &AttemptId) {
+        let attempt = self.state.runs.get(&id.run).and_then(|run| run.attempt(id));
+        if attempt.is_some_and(|attempt| attempt.boot.is_none()) && self.state.takes_part(&id.machine) {
+            let within_ms = millis(self.config.reboot_within);
+            self.record(EventBody::MachineRebooting { machine: id.machine.clone(), within_ms });
         }
     }
 

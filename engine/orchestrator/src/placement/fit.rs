@@ -1,6 +1,7 @@
 //! What fits where.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use xrdtest_model::plan::NetworkPlan;
@@ -8,6 +9,7 @@ use xrdtest_model::room::Room;
 use xrdtest_model::{ClusterPlan, HypervisorName, RunId};
 
 use crate::state::{Run, State};
+use crate::words::is_external;
 use crate::world::Hypervisor;
 
 /// Combinations tried before a run with several clusters is said not to fit. Enough for every choice among 8
@@ -23,9 +25,20 @@ pub(super) struct Site<'a> {
     pub(super) exclusive: bool,
     /// It has left-overs that are being removed.
     pub(super) strays: bool,
-    pub(super) kept_for: Option<&'a RunId>,
+    /// Physical machines, which are there already: they take no room, but nobody shares them.
+    pub(super) external: bool,
+    pub(super) kept: Option<&'a Kept>,
     /// What is on it already.
     pub(super) tenants: Vec<Tenant<'a>>,
+}
+
+/// What is kept for a run that has waited for long.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) run: RunId,
+    pub(super) hypervisors: BTreeSet<HypervisorName>,
+    /// Physical machines.
+    pub(super) hosts: BTreeSet<String>,
 }
 
 /// An instance on a hypervisor, or one about to be.
@@ -38,6 +51,10 @@ pub(super) struct Tenant<'a> {
 /// Why a cluster can't be made on a hypervisor.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Obstacle<'a> {
+    /// External clusters are made of physical machines only, and no others are.
+    Unsuited,
+    HostInUse(&'a str, &'a RunId),
+    HostKept(&'a str, &'a RunId),
     KeptFor(&'a RunId),
     Strays,
     ClusterInUse(&'a RunId),
@@ -63,7 +80,8 @@ impl<'a> Site<'a> {
             free: free_room(name, known.ability.room, state),
             exclusive: known.ability.exclusive,
             strays: !known.strays.is_empty(),
-            kept_for: None,
+            external: is_external(name),
+            kept: None,
             tenants: here.map(|instance| Tenant { run: &instance.run, cluster: &instance.cluster }).collect(),
         }
     }
@@ -81,13 +99,40 @@ impl<'a> Site<'a> {
     }
 
     /// Why a cluster can't be made here, where it can't.
-    pub(super) fn obstacle(&self, cluster: &ClusterPlan) -> Option<Obstacle<'a>> {
+    pub(super) fn obstacle<'b>(&self, cluster: &'b ClusterPlan) -> Option<Obstacle<'b>>
+    where
+        'a: 'b,
+    {
+        match (self.external, cluster.external) {
+            (true, true) => self.host_taken(cluster),
+            (false, false) => self.no_room(cluster),
+            (true, false) | (false, true) => Some(Obstacle::Unsuited),
+        }
+    }
+
+    /// Why the physical machines of a cluster can't be had, where they can't.
+    fn host_taken<'b>(&self, cluster: &'b ClusterPlan) -> Option<Obstacle<'b>>
+    where
+        'a: 'b,
+    {
+        let hosts = || cluster.hosts.iter().map(|host| host.name.as_str());
+        let used = |host: &str| self.tenants.iter().find(|tenant| has_host(tenant.cluster, host));
+        if let Some((host, tenant)) = hosts().find_map(|host| Some((host, used(host)?))) {
+            return Some(Obstacle::HostInUse(host, tenant.run));
+        }
+        let kept = self.kept?;
+        let host = hosts().find(|host| kept.hosts.contains(*host))?;
+        Some(Obstacle::HostKept(host, &kept.run))
+    }
+
+    /// Why a cluster can't be made by a hypervisor, where it can't.
+    fn no_room(&self, cluster: &ClusterPlan) -> Option<Obstacle<'a>> {
         let need = cluster.room();
         if !self.all.holds(&need) {
             return Some(Obstacle::TooSmall);
         }
-        if let Some(run) = self.kept_for {
-            return Some(Obstacle::KeptFor(run));
+        if let Some(kept) = self.kept {
+            return Some(Obstacle::KeptFor(&kept.run));
         }
         if self.exclusive {
             if self.strays {
@@ -103,6 +148,10 @@ impl<'a> Site<'a> {
         }
         (!self.free.holds(&need)).then_some(Obstacle::Full)
     }
+}
+
+fn has_host(cluster: &ClusterPlan, name: &str) -> bool {
+    cluster.hosts.iter().any(|host| host.name == name)
 }
 
 /// Whether two networks share addresses.

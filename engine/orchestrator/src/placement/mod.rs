@@ -4,8 +4,6 @@
 mod fit;
 mod reason;
 
-use std::collections::BTreeSet;
-
 use xrdtest_model::event::Placement;
 use xrdtest_model::{EventBody, HypervisorName, InstanceId, RunId, Timestamp};
 
@@ -14,13 +12,7 @@ use crate::rules::View;
 use crate::state::Run;
 
 pub(crate) use fit::free_room;
-use fit::{Site, find};
-
-/// The hypervisors that are kept for a run.
-struct Kept {
-    run: RunId,
-    hypervisors: BTreeSet<HypervisorName>,
-}
+use fit::{Kept, Site, find};
 
 impl Orchestrator {
     /// Places what can be placed and says why the rest waits.
@@ -65,14 +57,14 @@ impl<'a> View<'a> {
         connected
             .map(|(name, known)| {
                 let mut site = Site::of(name, known, self.state);
-                site.kept_for = kept.filter(|kept| kept.hypervisors.contains(name)).map(|kept| &kept.run);
+                site.kept = kept.filter(|kept| kept.hypervisors.contains(name));
                 site
             })
             .collect()
     }
 
-    /// The hypervisors to keep for a run that could not be placed: none before it has waited long enough, and none
-    /// where it could not even be placed if they were empty.
+    /// The hypervisors and physical machines to keep for a run that could not be placed: none before it has waited long
+    /// enough, and none where it could not even be placed if they were free.
     fn keep_for(self, run: &Run) -> Option<Kept> {
         if self.now < self.patient_until(run) {
             return None;
@@ -84,7 +76,13 @@ impl<'a> View<'a> {
             let clusters = &run.plan.clusters;
             clusters.iter().any(|cluster| site.obstacle(cluster).is_none())
         });
-        Some(Kept { run: run.id.clone(), hypervisors: usable.map(|site| site.name.clone()).collect() })
+        let external = run.plan.clusters.iter().filter(|cluster| cluster.external);
+        let hosts = external.flat_map(|cluster| &cluster.hosts).map(|host| host.name.clone());
+        Some(Kept {
+            run: run.id.clone(),
+            hypervisors: usable.map(|site| site.name.clone()).collect(),
+            hosts: hosts.collect(),
+        })
     }
 
     fn patient_until(self, run: &Run) -> Timestamp {
@@ -94,7 +92,9 @@ impl<'a> View<'a> {
     /// Why a run waits, where that is news.
     fn waits(self, run: &Run, sites: &[Site<'_>]) -> Option<EventBody> {
         // After a restart the hypervisors are given the time to come back before it is said that there is none.
-        let too_early = sites.is_empty() && run.waiting.is_some() && self.now < self.hypervisors_back();
+        let nobody = sites.iter().all(|site| site.external)
+            && run.plan.clusters.iter().any(|cluster| !cluster.external);
+        let too_early = nobody && run.waiting.is_some() && self.now < self.hypervisors_back();
         let reason = reason::why(run, sites);
         let news = !too_early && run.waiting.as_ref() != Some(&reason);
         news.then(|| EventBody::RunWaiting { run: run.id.clone(), reason })

@@ -12,9 +12,6 @@ const NAMED: usize = 3;
 
 /// Why a run that fits nowhere waits.
 pub(super) fn why(run: &Run, sites: &[Site<'_>]) -> String {
-    if sites.is_empty() {
-        return "no hypervisor is connected".to_owned();
-    }
     let mut clusters = run.plan.clusters.iter();
     let stuck = clusters.find(|cluster| sites.iter().all(|site| site.obstacle(cluster).is_some()));
     match stuck {
@@ -24,10 +21,13 @@ pub(super) fn why(run: &Run, sites: &[Site<'_>]) -> String {
 }
 
 fn why_cluster(cluster: &ClusterPlan, sites: &[Site<'_>]) -> String {
-    let obstacles = sites.iter().filter_map(|site| {
-        let obstacle = site.obstacle(cluster)?;
-        Some(words(cluster, site, obstacle))
-    });
+    if !sites.iter().any(|site| site.external == cluster.external) {
+        return match cluster.external {
+            true => format!("cluster {} needs physical machines, and this engine takes none", cluster.name),
+            false => "no hypervisor is connected".to_owned(),
+        };
+    }
+    let obstacles = sites.iter().filter_map(|site| words(cluster, site, site.obstacle(cluster)?));
     let all: Vec<String> = obstacles.collect();
     let mut told = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
     if all.len() > NAMED {
@@ -36,9 +36,13 @@ fn why_cluster(cluster: &ClusterPlan, sites: &[Site<'_>]) -> String {
     told
 }
 
-fn words(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> String {
+/// `None` where a hypervisor is not worth a word.
+fn words(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> Option<String> {
     let (name, hypervisor) = (&cluster.name, site.name);
-    match obstacle {
+    Some(match obstacle {
+        Obstacle::Unsuited => return None,
+        Obstacle::HostInUse(host, run) => format!("{host} is used by run {run}"),
+        Obstacle::HostKept(host, run) => format!("{host} is kept for run {run}, which has waited longer"),
         Obstacle::KeptFor(run) => format!("{hypervisor} is kept for run {run}, which has waited longer"),
         Obstacle::Strays => format!("{hypervisor} is still removing left-overs"),
         Obstacle::ClusterInUse(run) => format!("cluster {name} is in use by run {run} on {hypervisor}"),
@@ -54,7 +58,7 @@ fn words(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> Stri
             let (need, has) = short(&cluster.room(), &site.free);
             format!("not enough room: cluster {name} needs {need}, {hypervisor} has {has} free")
         }
-    }
+    })
 }
 
 /// The first amount that does not suffice: what is needed and what there is.

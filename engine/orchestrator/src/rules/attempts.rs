@@ -55,6 +55,12 @@ impl View<'_> {
         if link.has.contains_key(&attempt.id) {
             return None;
         }
+        // Never again, whatever the machine has forgotten: its script did run.
+        if attempt.boot.is_some() {
+            let reason =
+                "after the boot that its script announced, the machine has no record of it".to_owned();
+            return Some(self.without_report(barrier, &attempt.id, Outcome::Lost, reason));
+        }
         let cut = self.unwanted(run, barrier, &attempt.id)?;
         let reason = format!("{}, before the order reached the machine", cut.reason);
         Some(StageResult {

@@ -57,6 +57,19 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Until when the absence of a machine is that of an announced boot. `None` where none is awaited, and where the
+    /// machine went away only after it was to be back: then that is an absence like any other.
+    pub(super) fn boot_until(self, run: &Run, machine: &MachineId) -> Option<Timestamp> {
+        let boot = run.attempt_on(&machine.host)?.awaited_boot()?;
+        let until = boot.announced.after(ms(boot.within_ms));
+        let until = until.max(self.world.awake.after(self.config.lost_after));
+        let relevant = match self.contact(machine) {
+            Contact::In { .. } => self.now < until,
+            Contact::Out { last, .. } => last < until,
+        };
+        relevant.then_some(until)
+    }
+
     /// When the machine's own supervisor must have ended the stage by its limit. From the last order, as an order that
     /// never arrived is repeated; but repeats do not put it off for ever. After a restart nobody knows when the order
     /// went out, so it counts as having gone out then.
@@ -77,7 +90,8 @@ impl<'a> View<'a> {
         let limit = self.limit_at(run, barrier, id);
         let cut = self.cut_off(run, barrier.stage.kind).map(|cut| cut.at);
         let expected = cut.map_or(limit, |cut| cut.min(limit)).max(self.world.awake);
-        expected.after(self.config.kill_grace).after(self.config.lost_after)
+        let silent = expected.after(self.config.kill_grace).after(self.config.lost_after);
+        self.boot_until(run, &id.machine).map_or(silent, |boot| boot.max(silent))
     }
 
     /// When the output of a reported attempt is not waited for any longer; `None` where the machine's contact decides
@@ -105,7 +119,7 @@ impl<'a> View<'a> {
         if run.began.is_none() {
             return Some(self.start_until(run));
         }
-        let contacts = scope.machines(run).filter_map(|machine| self.contact_wakeup(machine));
+        let contacts = scope.machines(run).filter_map(|machine| self.contact_wakeup(run, machine));
         let attempts = run.open_barrier().into_iter().flat_map(|barrier| {
             let open = scope.open(barrier);
             open.filter_map(move |attempt| self.attempt_wakeup(run, barrier, attempt))
@@ -114,8 +128,11 @@ impl<'a> View<'a> {
         contacts.chain(attempts).chain(limit).min()
     }
 
-    fn contact_wakeup(self, machine: &MachineId) -> Option<Timestamp> {
+    fn contact_wakeup(self, run: &Run, machine: &MachineId) -> Option<Timestamp> {
         let known = self.state.machine(machine).filter(|known| known.lost.is_none())?;
+        if let Some(until) = self.boot_until(run, machine) {
+            return Some(until);
+        }
         let since = self.away_since(machine)?;
         Some(match known.presence {
             Presence::Late => since.after(self.config.lost_after),

@@ -8,7 +8,7 @@ use xrdtest_model::{EventBody, MachineId};
 use crate::rules::View;
 use crate::scope::Scope;
 use crate::state::{Machine, Presence, Run};
-use crate::words::limit;
+use crate::words::{limit, limit_ms};
 use crate::world::Contact;
 
 impl View<'_> {
@@ -27,6 +27,7 @@ impl View<'_> {
         }
         let presence = match self.contact(id) {
             Contact::In { .. } => Presence::Here,
+            Contact::Out { .. } if self.boot_until(run, id).is_some() => machine.presence,
             Contact::Out { orderly: true, .. } => Presence::Away,
             Contact::Out { last, .. } if self.now >= last.after(self.config.late_after) => Presence::Late,
             Contact::Out { .. } => machine.presence,
@@ -50,6 +51,9 @@ impl View<'_> {
         if boot.is_some_and(|boot| machine.boot_id.as_ref() != Some(boot)) {
             return Some("it was booted again".to_owned());
         }
+        if let Some(until) = self.boot_until(run, id) {
+            return (self.now >= until).then(|| no_boot(run, id));
+        }
         let away = self.away_since(id);
         if away.is_some_and(|since| self.now >= since.after(self.config.lost_after)) {
             return Some(format!("no contact for {}", limit(self.config.lost_after)));
@@ -71,4 +75,10 @@ impl View<'_> {
             format!("it has not reported the end of {title} after {}", human(waited))
         })
     }
+}
+
+fn no_boot(run: &Run, id: &MachineId) -> String {
+    let boot = run.attempt_on(&id.host).and_then(|attempt| attempt.boot);
+    let within = limit_ms(boot.map_or(0, |boot| boot.within_ms));
+    format!("it did not come back within {within} after the boot that a script announced")
 }

@@ -22,7 +22,7 @@ pub(crate) struct Instance {
 /// One machine of an instance.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Machine {
-    /// That of the last contact before the run began; orders name it.
+    /// That of the last contact before the run began, or after an announced boot; orders name it.
     pub(crate) boot_id: Option<String>,
     /// As last recorded since the run began.
     pub(crate) presence: Presence,

@@ -10,7 +10,7 @@ use xrdtest_model::event::{InstanceState, Placement};
 use xrdtest_model::{AgentName, Event, EventBody, InstanceId, MachineId, RunId, Timestamp};
 
 pub(crate) use instance::{Instance, Machine, Presence};
-pub(crate) use run::{Attempt, Barrier, Brief, Cancel, CaseEnd, Run};
+pub(crate) use run::{Attempt, Barrier, Boot, Brief, Cancel, CaseEnd, Run};
 
 /// Everything durable: the runs that are not over, and the instances of which something may be left.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +50,9 @@ impl State {
             }
             EventBody::MachineConnected { machine, boot_id } => {
                 self.change_machine(machine, |known| known.boot_id = Some(boot_id.clone()));
+                if let Some(boot) = self.last_attempt(machine).and_then(|attempt| attempt.boot.as_mut()) {
+                    boot.done = true;
+                }
             }
             EventBody::MachineLate { machine } => self.set_presence(machine, Presence::Late),
             EventBody::MachineAway { machine } => self.set_presence(machine, Presence::Away),
@@ -57,7 +60,12 @@ impl State {
             EventBody::MachineLost { machine, reason } => {
                 self.change_machine(machine, |known| known.lost = Some(reason.clone()));
             }
-            EventBody::MachineRebooting { .. } => {}
+            EventBody::MachineRebooting { machine, within_ms } => {
+                let boot = Boot { announced: event.at, within_ms: *within_ms, done: false };
+                if let Some(attempt) = self.last_attempt(machine) {
+                    attempt.boot.get_or_insert(boot);
+                }
+            }
             EventBody::AgentConnected { agent, software, detail } => {
                 let note = AgentNote { software: software.clone(), detail: detail.clone() };
                 self.agents.insert(agent.clone(), note);
@@ -115,6 +123,12 @@ impl State {
         if let Some(machine) = instance.and_then(|instance| instance.machines.get_mut(&id.host)) {
             change(machine);
         }
+    }
+
+    /// The machine's part in the stage that was begun last.
+    fn last_attempt(&mut self, machine: &MachineId) -> Option<&mut Attempt> {
+        let run = &self.instances.get(&machine.instance)?.run;
+        self.runs.get_mut(run)?.barrier.as_mut()?.attempts.get_mut(&machine.host)
     }
 
     /// The machine, where its instance is known.

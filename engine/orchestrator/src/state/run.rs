@@ -1,6 +1,6 @@
 //! One run, from the queue to its verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use xrdtest_model::event::StageResult;
@@ -24,6 +24,8 @@ pub(crate) struct Run {
     pub(crate) instances: Vec<InstanceId>,
     /// By the host's name, those without scripts included.
     pub(crate) machines: BTreeMap<String, MachineId>,
+    /// The names of the hosts that run scripts, to be found fast among hundreds.
+    scripted: BTreeSet<String>,
     /// When the first stage began.
     pub(crate) began: Option<Timestamp>,
     /// The stage that was begun last.
@@ -44,6 +46,8 @@ pub(crate) struct Barrier {
     pub(crate) started: Timestamp,
     /// By the host's name.
     pub(crate) attempts: BTreeMap<String, Attempt>,
+    /// How many of them have no final result.
+    pub(crate) left: usize,
 }
 
 /// One machine's part in a stage.
@@ -52,7 +56,19 @@ pub(crate) struct Attempt {
     pub(crate) id: AttemptId,
     /// What the machine reported, and when; its output may still be on its way.
     pub(crate) report: Option<(Timestamp, StageResult)>,
+    /// The boot of the machine that its script announced.
+    pub(crate) boot: Option<Boot>,
     /// Its result is final.
+    pub(crate) done: bool,
+}
+
+/// A boot that a script announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Boot {
+    pub(crate) announced: Timestamp,
+    /// How long the machine may take for it.
+    pub(crate) within_ms: u64,
+    /// The machine is back from it.
     pub(crate) done: bool,
 }
 
@@ -83,6 +99,7 @@ pub(crate) struct Cancel {
 
 impl Run {
     pub(crate) fn new(id: RunId, number: u64, queued: Timestamp, plan: Arc<RunPlan>, trigger: &str) -> Self {
+        let scripted = plan.machines.iter().cloned().collect();
         Self {
             id,
             number,
@@ -93,6 +110,7 @@ impl Run {
             placed: None,
             instances: Vec::new(),
             machines: BTreeMap::new(),
+            scripted,
             began: None,
             barrier: None,
             results: BTreeMap::new(),
@@ -126,15 +144,19 @@ impl Run {
         self.began.get_or_insert(at);
         let attempts = machines.iter().map(|(machine, number)| {
             let id = AttemptId { run: self.id.clone(), stage, machine: machine.clone(), number: *number };
-            let attempt = Attempt { id, report: None, done: false };
+            let attempt = Attempt { id, report: None, boot: None, done: false };
             (machine.host.clone(), attempt)
         });
-        self.barrier = Some(Barrier { stage, started: at, attempts: attempts.collect() });
+        let attempts: BTreeMap<String, Attempt> = attempts.collect();
+        let left = attempts.len();
+        self.barrier = Some(Barrier { stage, started: at, attempts, left });
     }
 
     fn finish_stage(&mut self, result: &StageResult) {
-        if let Some(attempt) = self.attempt_of(result) {
-            attempt.done = true;
+        let attempt = self.attempt_of(result);
+        let news = attempt.is_some_and(|attempt| !std::mem::replace(&mut attempt.done, true));
+        if let Some(barrier) = self.barrier.as_mut().filter(|_| news) {
+            barrier.left -= 1;
         }
         let brief = Brief {
             outcome: result.outcome,
@@ -171,6 +193,11 @@ impl Run {
         self.barrier.as_ref().filter(|barrier| !barrier.is_over())
     }
 
+    /// A machine's part in the last stage begun.
+    pub(crate) fn attempt_on(&self, host: &str) -> Option<&Attempt> {
+        self.barrier.as_ref()?.attempts.get(host)
+    }
+
     /// The attempt with this id, where its stage is the last one begun.
     pub(crate) fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
         let barrier = self.barrier.as_ref()?;
@@ -183,16 +210,30 @@ impl Run {
         self.plan.machines.iter().filter_map(|host| self.machines.get(host))
     }
 
+    /// The machine of this name, where it runs scripts.
+    pub(crate) fn awaited_on(&self, host: &String) -> Option<&MachineId> {
+        self.scripted.get(host).and_then(|host| self.machines.get(host))
+    }
+
     /// Whether a cancel without finalize stages was asked for.
     pub(crate) fn is_forced(&self) -> bool {
         self.cancel.as_ref().is_some_and(|cancel| cancel.force)
     }
 }
 
+impl Attempt {
+    /// The boot that its script announced and that has not been seen yet; the end of the script says that there will be
+    /// none.
+    pub(crate) fn awaited_boot(&self) -> Option<Boot> {
+        let open = !self.done && self.report.is_none();
+        self.boot.filter(|boot| open && !boot.done)
+    }
+}
+
 impl Barrier {
     /// Every machine has an outcome.
     pub(crate) fn is_over(&self) -> bool {
-        self.attempts.values().all(|attempt| attempt.done)
+        self.left == 0
     }
 
     /// The attempts without a final result.

@@ -1,6 +1,7 @@
 //! Instances and their hypervisors.
 
-use xrdtest_model::RunPlan;
+use xrdtest_model::event::InstanceStep;
+use xrdtest_model::{EventBody, RunPlan};
 use xrdtest_orchestrator::{InstanceReport, RunPhase};
 
 use crate::common::{ability, case, cluster, suite};
@@ -20,7 +21,12 @@ fn a_cluster_that_can_not_be_started() {
         lab.submit("r1", &two_clusters());
         lab.made("r1.0");
         let detail = "making the overlay".to_owned();
-        lab.says("r1.1", InstanceReport::Progress { detail });
+        lab.says("r1.1", InstanceReport::Progress { step: Some(InstanceStep::CopyingImages), detail });
+        let step = lab.journal.iter().rev().find_map(|event| match event.body {
+            EventBody::InstanceChanged { step, .. } => Some(step),
+            _ => None,
+        });
+        assert_eq!(step, Some(Some(InstanceStep::CopyingImages)));
         lab.skip();
         let detail = "no such image: debian12.qcow2".to_owned();
         lab.says("r1.1", InstanceReport::Failed { detail });

@@ -8,7 +8,9 @@ use xrdtest_orchestrator::{Effect, RunPhase, RunStatus};
 pub(crate) fn effect(effect: &Effect, lines: &mut Vec<String>) {
     match effect {
         Effect::Persist(events) => {
-            lines.extend(events.iter().map(|event| format!("* {}", event_line(&event.body))));
+            // Who comes and goes is told in `agents.rs`.
+            let told = events.iter().filter(|event| !is_of_agent(&event.body));
+            lines.extend(told.map(|event| format!("* {}", event_line(&event.body))));
         }
         Effect::StartInstance { hypervisor, instance, .. } => {
             lines.push(format!("start {instance} on {hypervisor}"));
@@ -28,6 +30,15 @@ pub(crate) fn effect(effect: &Effect, lines: &mut Vec<String>) {
     }
 }
 
+fn is_of_agent(body: &EventBody) -> bool {
+    matches!(body, EventBody::AgentConnected { .. } | EventBody::AgentGone { .. })
+}
+
+/// Comings and goings of agents with names of their own.
+pub(crate) fn agent(event: &Event) -> Option<String> {
+    is_of_agent(&event.body).then(|| event_line(&event.body))
+}
+
 fn event_line(body: &EventBody) -> String {
     match body {
         EventBody::RunQueued { run, .. } => format!("{run} queued"),
@@ -36,7 +47,7 @@ fn event_line(body: &EventBody) -> String {
             let places: Vec<&str> = instances.iter().map(|placed| placed.hypervisor.as_str()).collect();
             format!("{run} placed on {}", places.join(", "))
         }
-        EventBody::InstanceChanged { instance, state, detail } => match detail.as_str() {
+        EventBody::InstanceChanged { instance, state, detail, .. } => match detail.as_str() {
             "" => format!("{instance} {}", state_word(*state)),
             _ => format!("{instance} {}: {detail}", state_word(*state)),
         },
@@ -60,6 +71,13 @@ fn event_line(body: &EventBody) -> String {
         EventBody::MachineAway { machine } => format!("{} away", machine.host),
         EventBody::MachineBack { machine } => format!("{} back", machine.host),
         EventBody::MachineLost { machine, reason } => format!("{} lost: {reason}", machine.host),
+        EventBody::MachineRebooting { machine, within_ms } => {
+            format!("{} boots within {within_ms} ms", machine.host)
+        }
+        EventBody::AgentConnected { agent, software, detail } => {
+            format!("{agent} connected, version {software}, {detail}")
+        }
+        EventBody::AgentGone { agent, orderly } => format!("{agent} gone, orderly {orderly}"),
         EventBody::CancelRequested { run, by, force, .. } => {
             format!("{run} cancelled by {by}{}", if *force { " with force" } else { "" })
         }

@@ -34,6 +34,7 @@ impl World {
         let known = &self.hypervisors[name];
         Input::HypervisorConnected {
             name: name.clone(),
+            software: "1.0".to_owned(),
             ability: known.ability.clone(),
             instances: known.instances.keys().cloned().collect(),
         }
@@ -103,7 +104,7 @@ impl World {
         };
         if self.rng.chance(300) {
             let detail = "almost there".to_owned();
-            self.report_instance(name, id, InstanceReport::Progress { detail });
+            self.report_instance(name, id, InstanceReport::Progress { step: None, detail });
         }
         self.report_instance(name, id, report);
     }

@@ -37,10 +37,13 @@ fn concerns(run: &RunId, body: &EventBody) -> bool {
         | EventBody::MachineLate { machine }
         | EventBody::MachineAway { machine }
         | EventBody::MachineBack { machine }
+        | EventBody::MachineRebooting { machine, .. }
         | EventBody::MachineConnected { machine, .. } => {
             machine.instance.as_str().starts_with(&format!("{run}."))
         }
-        EventBody::InstanceChanged { .. } => false,
+        EventBody::InstanceChanged { .. }
+        | EventBody::AgentConnected { .. }
+        | EventBody::AgentGone { .. } => false,
         EventBody::RunQueued { run: of, .. }
         | EventBody::RunWaiting { run: of, .. }
         | EventBody::RunPlaced { run: of, .. }

@@ -59,6 +59,7 @@ impl Lab {
         let known = &self.hypervisors[name];
         Input::HypervisorConnected {
             name: name.clone(),
+            software: "1.0".to_owned(),
             ability: known.ability.clone(),
             instances: known.instances.clone(),
         }
