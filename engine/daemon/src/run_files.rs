@@ -7,7 +7,7 @@
 //! RUNS/RUN/engine/journal.jsonl                        the events, where the engine served this run alone
 //! ```
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use xrdtest_model::plan::file_name;
 use xrdtest_model::{RunId, RunPlan, StageId};
@@ -34,25 +34,14 @@ impl RunFiles {
         self.folder.join("run.json")
     }
 
-    /// Output of a stage, relative to the folder. Attempts after the first have their number in the name.
+    /// Output of a stage, relative to the folder; [`RunPlan::output_path`].
     pub fn output(plan: &RunPlan, stage: StageId, host: &str, attempt: u32) -> PathBuf {
-        let host = file_name(host);
-        let file = if attempt <= 1 { format!("{host}.log") } else { format!("{host}.{attempt}.log") };
-        Path::new("outputs").join(plan.stage_folder(stage)).join(file)
+        plan.output_path(stage, host, attempt).into()
     }
 
-    /// A log file that a machine collected after a stage, relative to the folder. `path` is the machine's word and
-    /// can't lead out of the folder.
+    /// A log file that a machine collected after a stage, relative to the folder; [`RunPlan::log_path`].
     pub fn log(plan: &RunPlan, stage: StageId, host: &str, path: &str) -> PathBuf {
-        let mut file = Path::new("logs").join(plan.stage_folder(stage)).join(file_name(host));
-        let mut named = false;
-        for component in Path::new(path).components() {
-            if let Component::Normal(part) = component {
-                file.push(part);
-                named = true;
-            }
-        }
-        if named { file } else { file.join("log") }
+        plan.log_path(stage, host, path).into()
     }
 
     /// The absolute path of one of the above.

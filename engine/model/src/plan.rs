@@ -207,6 +207,33 @@ impl RunPlan {
         format!("{position:02}-{}-{}", file_name(subject), stage.kind)
     }
 
+    /// Where the output of a stage on a machine lies, relative to the run's folder:
+    /// `outputs/03-copy_to-run/ds1.xrd.test.log`. Attempts after the first have their number in the name.
+    pub fn output_path(&self, stage: StageId, host: &str, attempt: u32) -> String {
+        let (folder, host) = (self.stage_folder(stage), file_name(host));
+        match attempt {
+            0 | 1 => format!("outputs/{folder}/{host}.log"),
+            again => format!("outputs/{folder}/{host}.{again}.log"),
+        }
+    }
+
+    /// Where a log file lies that a machine collected after a stage, relative to the run's folder:
+    /// `logs/03-copy_to-run/ds1.xrd.test/var/log/xrootd.log`. `path` is the machine's word and can't lead out of the
+    /// folder.
+    pub fn log_path(&self, stage: StageId, host: &str, path: &str) -> String {
+        let mut file = format!("logs/{}/{}", self.stage_folder(stage), file_name(host));
+        let parts = path.split('/').filter(|part| !matches!(*part, "" | "." | ".."));
+        let folder = file.len();
+        for part in parts {
+            file.push('/');
+            file.push_str(part);
+        }
+        if file.len() == folder {
+            file.push_str("/log");
+        }
+        file
+    }
+
     /// A case in people's words: its name, and where it is not the first of that name, which one it is: `copy_to (2)`.
     pub fn case_title(&self, index: u32) -> String {
         title_of(self.cases.iter().map(|case| case.name.as_str()), index)

@@ -2,6 +2,8 @@
 //!
 //! Source: manual chapter 9, the constants `S_*` of the classes Cluster, Job, Slave, TCPClient and TestSuite.
 
+mod words;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
