@@ -1,0 +1,1 @@
+//! What any back-end has to do.

@@ -1,0 +1,282 @@
+//! Events, and with them records, states and the index of outputs.
+
+use std::collections::BTreeMap;
+
+use sqlx::sqlite::SqliteConnection;
+use xrdtest_model::chronicle::Transition;
+use xrdtest_model::event::{InstanceState, StageResult};
+use xrdtest_model::{AgentName, Event, EventBody, InstanceId, RunId, Verdict};
+
+use super::memory::Memory;
+use super::rows::{insert, int};
+use super::spelling;
+use super::write::{Session, Write, WriteError};
+
+/// Events to append, each with the JSON of its body.
+#[derive(Debug)]
+pub(super) struct Append {
+    pub(super) events: Vec<(Event, String)>,
+}
+
+impl Write for Append {
+    type Answer = ();
+
+    async fn carry_out(self, session: &mut Session<'_>) -> Result<(), WriteError> {
+        let next = session.memory.last + 1;
+        for (expected, (event, _)) in (next..).zip(&self.events) {
+            if event.number != expected {
+                return Err(WriteError::Refused(format!(
+                    "event {} can't be appended: the journal goes on with number {expected}",
+                    event.number
+                )));
+            }
+        }
+        let changes = Changes::from(&mut *session.memory, self.events);
+        session.memory.rows += changes.rows();
+        changes.write(session.connection).await?;
+        Ok(())
+    }
+}
+
+/// What events make of the tables.
+#[derive(Debug, Default)]
+struct Changes {
+    events: Vec<EventRow>,
+    queued: Vec<QueuedRow>,
+    runs: BTreeMap<RunId, RunChange>,
+    placed: Vec<PlacedRow>,
+    instances: BTreeMap<InstanceId, InstanceState>,
+    agents: BTreeMap<AgentName, u64>,
+    outputs: Vec<OutputRow>,
+    transitions: Vec<Transition>,
+}
+
+#[derive(Debug)]
+struct EventRow {
+    number: u64,
+    at: u64,
+    run: Option<RunId>,
+    body: String,
+}
+
+#[derive(Debug)]
+struct QueuedRow {
+    run: RunId,
+    event: u64,
+    suite: String,
+    trigger: String,
+    at: u64,
+}
+
+#[derive(Debug, Default)]
+struct RunChange {
+    started: Option<u64>,
+    finished: Option<(u64, Verdict)>,
+    reason: Option<String>,
+    evidence: u64,
+}
+
+#[derive(Debug)]
+struct PlacedRow {
+    instance: InstanceId,
+    run: RunId,
+    cluster: String,
+    hypervisor: String,
+}
+
+#[derive(Debug)]
+struct OutputRow {
+    run: RunId,
+    position: usize,
+    machine: String,
+    attempt: u32,
+    log: String,
+    stage: String,
+    file: String,
+    length: u64,
+    complete: bool,
+}
+
+impl Changes {
+    /// Applies events to the memory, and notes what they change.
+    fn from(memory: &mut Memory, events: Vec<(Event, String)>) -> Self {
+        let mut changes = Self::default();
+        for (event, body) in events {
+            let run = memory.run_of(&event.body).cloned();
+            changes.note(memory, &event);
+            changes.transitions.extend(memory.chronicle.apply(&event));
+            memory.learn(&event);
+            changes.events.push(EventRow { number: event.number, at: event.at.as_millis(), run, body });
+        }
+        changes
+    }
+
+    fn note(&mut self, memory: &Memory, event: &Event) {
+        let at = event.at.as_millis();
+        match &event.body {
+            EventBody::RunQueued { run, plan, trigger } => self.queued.push(QueuedRow {
+                run: run.clone(),
+                event: event.number,
+                suite: plan.suite.clone(),
+                trigger: trigger.clone(),
+                at,
+            }),
+            EventBody::RunWaiting { run, reason } => self.run(run).reason = Some(reason.clone()),
+            EventBody::RunPlaced { run, instances } => {
+                self.run(run).reason = Some(String::new());
+                self.placed.extend(instances.iter().map(|placement| PlacedRow {
+                    instance: placement.instance.clone(),
+                    run: run.clone(),
+                    cluster: placement.cluster.clone(),
+                    hypervisor: placement.hypervisor.to_string(),
+                }));
+            }
+            EventBody::InstanceChanged { instance, state, .. } => {
+                if memory.state(instance).is_some_and(|known| known != *state) {
+                    self.instances.insert(instance.clone(), *state);
+                }
+            }
+            EventBody::StageStarted { run, .. } => {
+                self.run(run).started.get_or_insert(at);
+            }
+            EventBody::StageFinished { run, result } => self.note_outputs(memory, run, result),
+            EventBody::RunFinished { run, verdict, reason } => {
+                let change = self.run(run);
+                change.finished = Some((at, *verdict));
+                change.reason = Some(reason.clone());
+            }
+            EventBody::AgentConnected { agent, .. } | EventBody::AgentGone { agent, .. } => {
+                self.agents.insert(agent.clone(), event.number);
+            }
+            _ => {}
+        }
+    }
+
+    /// The files of a stage that was tried; one that was not run has left none.
+    fn note_outputs(&mut self, memory: &Memory, run: &RunId, result: &StageResult) {
+        let Some(plan) = memory.plan(run).filter(|_| result.attempt > 0) else {
+            return;
+        };
+        let (stage, host) = (result.stage, &result.machine.host);
+        let position = plan.stages().position(|other| other == stage).unwrap_or(0);
+        let folder = plan.stage_folder(stage);
+        let row = |log: &str, file: String, length: u64| OutputRow {
+            run: run.clone(),
+            position,
+            machine: host.clone(),
+            attempt: result.attempt,
+            log: log.to_owned(),
+            stage: folder.clone(),
+            file,
+            length,
+            complete: result.output_complete,
+        };
+        self.outputs.push(row("", plan.output_path(stage, host, result.attempt), result.output_length));
+        let logs = result.logs.iter();
+        self.outputs
+            .extend(logs.map(|log| row(&log.path, plan.log_path(stage, host, &log.path), log.length)));
+        self.run(run).evidence += result.evidence_length();
+    }
+
+    fn run(&mut self, run: &RunId) -> &mut RunChange {
+        self.runs.entry(run.clone()).or_default()
+    }
+
+    fn rows(&self) -> u64 {
+        let rows = self.events.len() + self.outputs.len() + self.transitions.len();
+        u64::try_from(rows).unwrap_or(u64::MAX)
+    }
+
+    async fn write(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        self.write_events(connection).await?;
+        self.write_runs(connection).await?;
+        self.write_instances(connection).await?;
+        self.write_outputs(connection).await?;
+        self.write_transitions(connection).await
+    }
+
+    async fn write_events(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let events = ("INSERT INTO events (number, at, run, body)", "");
+        insert(connection, events, &self.events, |columns, row| {
+            columns.push_bind(int(row.number)).push_bind(int(row.at));
+            columns.push_bind(row.run.as_ref().map(RunId::to_string)).push_bind(row.body.clone());
+        })
+        .await?;
+        let agents = ("INSERT OR REPLACE INTO agents (agent, event)", "");
+        let latest: Vec<_> = self.agents.iter().collect();
+        insert(connection, agents, &latest, |columns, (agent, number)| {
+            columns.push_bind(agent.to_string()).push_bind(int(**number));
+        })
+        .await
+    }
+
+    async fn write_runs(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let queued = ("INSERT INTO runs (id, event, suite, asked_by, queued)", " ON CONFLICT DO NOTHING");
+        insert(connection, queued, &self.queued, |columns, row| {
+            columns.push_bind(row.run.to_string()).push_bind(int(row.event)).push_bind(row.suite.clone());
+            columns.push_bind(row.trigger.clone()).push_bind(int(row.at));
+        })
+        .await?;
+        for (run, change) in &self.runs {
+            let (finished, verdict) = change.finished.unzip();
+            sqlx::query(
+                "UPDATE runs SET started = coalesce(started, ?2), finished = coalesce(finished, ?3), \
+                 verdict = coalesce(verdict, ?4), reason = coalesce(?5, reason), \
+                 evidence_bytes = evidence_bytes + ?6 WHERE id = ?1",
+            )
+            .bind(run.as_str())
+            .bind(change.started.map(int))
+            .bind(finished.map(int))
+            .bind(verdict.map(Verdict::as_str))
+            .bind(&change.reason)
+            .bind(int(change.evidence))
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn write_instances(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let placed = ("INSERT OR REPLACE INTO instances (id, run, cluster, hypervisor, state)", "");
+        insert(connection, placed, &self.placed, |columns, row| {
+            columns.push_bind(row.instance.to_string()).push_bind(row.run.to_string());
+            columns.push_bind(row.cluster.clone()).push_bind(row.hypervisor.clone());
+            columns.push_bind(spelling::instance_state(InstanceState::Starting));
+        })
+        .await?;
+        for (instance, state) in &self.instances {
+            sqlx::query("UPDATE instances SET state = ?2 WHERE id = ?1")
+                .bind(instance.as_str())
+                .bind(spelling::instance_state(*state))
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn write_outputs(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let outputs = (
+            "INSERT OR REPLACE INTO outputs \
+             (run, position, machine, attempt, log, stage, file, length, complete)",
+            "",
+        );
+        insert(connection, outputs, &self.outputs, |columns, row| {
+            let position = i64::try_from(row.position).unwrap_or(i64::MAX);
+            columns.push_bind(row.run.to_string()).push_bind(position).push_bind(row.machine.clone());
+            columns.push_bind(row.attempt).push_bind(row.log.clone()).push_bind(row.stage.clone());
+            columns.push_bind(row.file.clone()).push_bind(int(row.length)).push_bind(row.complete);
+        })
+        .await
+    }
+
+    async fn write_transitions(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let transitions = ("INSERT INTO transitions (event, at, kind, name, word, detail, run)", "");
+        insert(connection, transitions, &self.transitions, |columns, row| {
+            columns.push_bind(int(row.event)).push_bind(int(row.at.as_millis()));
+            columns.push_bind(spelling::subject_kind(row.subject.kind)).push_bind(row.subject.name.clone());
+            columns.push_bind(row.state.constant.clone()).push_bind(row.detail.clone());
+            columns.push_bind(row.run.as_ref().map(RunId::to_string));
+        })
+        .await
+    }
+}

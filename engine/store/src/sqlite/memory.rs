@@ -1,0 +1,101 @@
+//! What the writer knows without asking: the runs that are not over, and the instances of which something may be left.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use xrdtest_model::chronicle::Chronicle;
+use xrdtest_model::event::InstanceState;
+use xrdtest_model::{Event, EventBody, InstanceId, MachineId, RunId, RunPlan};
+
+/// The writer's memory. It is the same after all live events as after all events.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// The number of the last event.
+    pub(super) last: u64,
+    /// Tells states from events.
+    pub(super) chronicle: Chronicle,
+    /// Rows written since the last checkpoint.
+    pub(super) rows: u64,
+    plans: HashMap<RunId, Arc<RunPlan>>,
+    instances: HashMap<InstanceId, (RunId, InstanceState)>,
+}
+
+impl Memory {
+    /// Takes over events that are in the store already.
+    pub(super) fn restore(events: &[Event]) -> Self {
+        let mut memory = Self::default();
+        for event in events {
+            memory.learn(event);
+            memory.chronicle.apply(event);
+        }
+        memory
+    }
+
+    /// Takes over what an event says, apart from the chronicle.
+    pub(super) fn learn(&mut self, event: &Event) {
+        self.last = event.number;
+        match &event.body {
+            EventBody::RunQueued { run, plan, .. } => {
+                self.plans.insert(run.clone(), Arc::new(plan.as_ref().clone()));
+            }
+            EventBody::RunPlaced { run, instances } => {
+                let placed = instances
+                    .iter()
+                    .map(|placement| (placement.instance.clone(), (run.clone(), InstanceState::Starting)));
+                self.instances.extend(placed);
+            }
+            EventBody::InstanceChanged { instance, state: InstanceState::Stopped, .. } => {
+                self.instances.remove(instance);
+            }
+            EventBody::InstanceChanged { instance, state, .. } => {
+                if let Some((_, known)) = self.instances.get_mut(instance) {
+                    *known = *state;
+                }
+            }
+            EventBody::RunFinished { run, .. } => {
+                self.plans.remove(run);
+            }
+            _ => {}
+        }
+    }
+
+    /// The plan of a run that is not over.
+    pub(super) fn plan(&self, run: &RunId) -> Option<&Arc<RunPlan>> {
+        self.plans.get(run)
+    }
+
+    /// Whether a run is not over, or has instances that are not stopped.
+    pub(super) fn is_live(&self, run: &RunId) -> bool {
+        self.plans.contains_key(run) || self.instances.values().any(|(of, _)| of == run)
+    }
+
+    /// The state of an instance that is not stopped.
+    pub(super) fn state(&self, instance: &InstanceId) -> Option<InstanceState> {
+        self.instances.get(instance).map(|(_, state)| *state)
+    }
+
+    /// The run that an event has to do with, asked before [`Self::learn`].
+    pub(super) fn run_of<'a>(&'a self, body: &'a EventBody) -> Option<&'a RunId> {
+        let machine = |machine: &'a MachineId| self.instances.get(&machine.instance).map(|(run, _)| run);
+        match body {
+            EventBody::RunQueued { run, .. }
+            | EventBody::RunWaiting { run, .. }
+            | EventBody::RunPlaced { run, .. }
+            | EventBody::StageStarted { run, .. }
+            | EventBody::StageReported { run, .. }
+            | EventBody::StageFinished { run, .. }
+            | EventBody::CancelRequested { run, .. }
+            | EventBody::RunTimedOut { run }
+            | EventBody::CaseFinished { run, .. }
+            | EventBody::RunFinished { run, .. } => Some(run),
+            EventBody::InstanceChanged { instance, .. } => self.instances.get(instance).map(|(run, _)| run),
+            EventBody::MachineConnected { machine: of, .. }
+            | EventBody::MachineLate { machine: of }
+            | EventBody::MachineAway { machine: of }
+            | EventBody::MachineBack { machine: of }
+            | EventBody::MachineLost { machine: of, .. }
+            | EventBody::MachineRebooting { machine: of, .. } => machine(of),
+            EventBody::AgentConnected { .. } | EventBody::AgentGone { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The one task that writes. What is pending when it is free becomes one transaction, so one sync to the disk.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::lock::Lock;
+use super::memory::Memory;
+use super::write::{Pending, Session};
+use super::{open, words};
+use crate::StoreError;
+
+/// Requests that may wait, and that one transaction takes; who comes later waits to be let in.
+const QUEUE: usize = 1024;
+
+/// Rows written between two checkpoints.
+const ROWS_PER_CHECKPOINT: u64 = 4096;
+
+/// What the writer is asked.
+pub(super) enum Message {
+    /// To write something.
+    Write(Box<dyn Pending>),
+    /// To finish what was asked before, and to end.
+    Close(oneshot::Sender<()>),
+}
+
+/// What others see of the writer.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    /// Transactions so far.
+    pub(super) commits: AtomicU64,
+    /// A checkpoint is due.
+    pub(super) checkpoint: Notify,
+}
+
+/// The writer's task.
+pub(super) struct Writer {
+    pub(super) path: PathBuf,
+    pub(super) connection: SqliteConnection,
+    pub(super) memory: Memory,
+    pub(super) signs: Arc<Signs>,
+    pub(super) lock: Lock,
+}
+
+impl Writer {
+    /// Starts the task; answers where requests go. It ends when asked to, and when nobody is left who could ask.
+    pub(super) fn start(self) -> mpsc::Sender<Message> {
+        let (requests, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(self.run(queue));
+        requests
+    }
+
+    async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        // After an error nothing is written any more, so that nothing is reported as durable.
+        let mut broken = None;
+        let mut messages = Vec::new();
+        let mut closers = Vec::new();
+        while queue.recv_many(&mut messages, QUEUE).await > 0 {
+            let mut batch = Vec::new();
+            for message in messages.drain(..) {
+                match message {
+                    Message::Write(pending) => batch.push(pending),
+                    Message::Close(tell) => closers.push(tell),
+                }
+            }
+            let committed = match &broken {
+                Some(error) => Err(StoreError::clone(error)),
+                None => self.commit(&mut batch).await,
+            };
+            for pending in batch {
+                pending.tell(&committed);
+            }
+            broken = committed.err();
+            if !closers.is_empty() {
+                // What has come in by now is still taken; nothing new is.
+                queue.close();
+            }
+        }
+        open::shut(self.connection).await;
+        drop(self.lock);
+        for tell in closers {
+            let _ = tell.send(());
+        }
+    }
+
+    async fn commit(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let done = self.transaction(batch).await;
+        self.signs.commits.fetch_add(1, Ordering::Relaxed);
+        if self.memory.rows >= ROWS_PER_CHECKPOINT {
+            self.memory.rows = 0;
+            self.signs.checkpoint.notify_one();
+        }
+        done.map_err(|error| {
+            let error = words::broken("write to", &self.path, &error);
+            tracing::error!("{error}");
+            error
+        })
+    }
+
+    async fn transaction(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), sqlx::Error> {
+        let mut session = Session { connection: &mut self.connection, memory: &mut self.memory };
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *session.connection).await?;
+        for pending in batch {
+            pending.carry_out(&mut session).await?;
+        }
+        sqlx::query("COMMIT").execute(&mut *session.connection).await?;
+        Ok(())
+    }
+}
+
+/// Brings what was written from the log into the file, beside the writer, which does not wait for it.
+pub(super) async fn checkpoints(mut connection: SqliteConnection, signs: Arc<Signs>) {
+    loop {
+        signs.checkpoint.notified().await;
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await {
+            // Nothing is lost: everything is in the log, and the writer meets the same trouble.
+            tracing::warn!("checkpoint of the store: {error}");
+        }
+    }
+}
