@@ -4,6 +4,8 @@
 //! [`sandbox`] so far. The [`relay`] lets the machines of an instance reach the engine and nobody else.
 
 pub mod agent;
+pub mod config;
+pub mod daemon;
 pub mod provider;
 pub mod relay;
 pub mod sandbox;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use xrdtest_model::InstanceId;
+use xrdtest_model::event::InstanceStep;
 use xrdtest_model::plan::ClusterPlan;
 use xrdtest_protocol::message::Abilities;
 
@@ -63,8 +64,13 @@ impl fmt::Debug for StartOrder {
 /// What happens while an instance is made.
 #[derive(Debug)]
 pub enum Step {
-    /// For people: `making the network`.
-    Progress(String),
+    /// What is being done.
+    Progress {
+        /// For programs.
+        step: InstanceStep,
+        /// For people: `making the network`.
+        detail: String,
+    },
     /// The network is there, and no machine runs yet: the sockets at its own address, for the relay.
     Network(RelaySockets),
 }

@@ -4,24 +4,22 @@
 
 mod support;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{Lab, cluster, instance};
+use support::engine::{Engine, Session, soon, start};
+use support::{Lab, instance};
 use tokio_util::sync::CancellationToken;
 use xrdtest_hypervisor::agent::Agent;
 use xrdtest_hypervisor::provider::Provider;
 use xrdtest_hypervisor::relay::AGENT_PORT;
+use xrdtest_model::event::InstanceStep;
 use xrdtest_model::{InstanceId, MachineId};
-use xrdtest_protocol::authority::Authority;
-use xrdtest_protocol::client::{self, Receiver, Sender};
+use xrdtest_protocol::client;
 use xrdtest_protocol::message::{EngineToHypervisor, Hello, HypervisorToEngine};
-use xrdtest_protocol::server::{Arrival, Link, Listener, ListenerConfig, greet};
 use xrdtest_protocol::stream::{FetchReply, StreamHeader};
 use xrdtest_protocol::{Identity, JoinKey, JoinToken};
 
@@ -29,87 +27,11 @@ const M1: &str = "m1.xrd.test";
 const M2: &str = "m2.xrd.test";
 const TOKEN: &str = "XRDTEST_TEST_TOKEN";
 
-struct Engine {
-    authority: Authority,
-    listener: Listener,
-    address: SocketAddr,
-    _folder: tempfile::TempDir,
-}
-
-struct Session {
-    instances: Vec<(InstanceId, bool)>,
-    link: Link,
-    orders: Sender<EngineToHypervisor>,
-    reports: Receiver<HypervisorToEngine>,
-}
-
-impl Engine {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::open_or_create(folder.path()).unwrap();
-        let credentials = authority.issue(&Identity::Engine).unwrap();
-        let listener =
-            Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials, &ListenerConfig::default())
-                .unwrap();
-        let address = listener.local_addr().unwrap();
-        Self { authority, listener, address, _folder: folder }
-    }
-
-    async fn arrival(&self) -> Arrival {
-        soon("an agent arrives", async { greet(self.listener.accept().await.unwrap()).await.unwrap() }).await
-    }
-
-    async fn hypervisor(&self) -> Session {
-        let arrival = self.arrival().await;
-        assert_eq!(arrival.identity, Some(Identity::Hypervisor(xrdtest_model::HypervisorName::new("h1"))));
-        let Hello::Hypervisor { instances, abilities, .. } = arrival.hello.clone() else {
-            panic!("{:?}", arrival.hello)
-        };
-        assert_eq!(abilities.provider, "sandbox");
-        let version = arrival.version().unwrap();
-        let (link, orders, reports) = arrival.accept(version).await.unwrap();
-        Session { instances, link, orders, reports }
-    }
-}
-
-impl Session {
-    /// The next report that is not about progress.
-    async fn report(&mut self) -> HypervisorToEngine {
-        soon("a report", async {
-            loop {
-                match self.reports.recv().await.unwrap().unwrap() {
-                    HypervisorToEngine::Progress { .. } => {}
-                    other => return other,
-                }
-            }
-        })
-        .await
-    }
-
-    /// Answers one request for a file.
-    async fn serve(&self, expected: &StreamHeader, reply: FetchReply, content: &'static [u8]) {
-        let stream =
-            soon("a request", async { self.link.accept_stream().await.unwrap().header().await.unwrap() })
-                .await;
-        assert_eq!(&stream.header, expected);
-        stream.answer(&reply, Bytes::from_static(content)).await.unwrap();
-    }
-}
-
-async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), future).await.unwrap_or_else(|_| panic!("in vain: {what}"))
-}
-
 fn agent(engine: &Engine, lab: &mut Lab) -> Agent {
     let credentials = engine.authority.issue(&Identity::Hypervisor("h1".into())).unwrap();
     let (_, none) = tokio::sync::mpsc::unbounded_channel();
     let gone = std::mem::replace(&mut lab.gone, none);
     Agent::new(engine.address, credentials, Arc::new(lab.sandbox.clone()), gone)
-}
-
-fn start(id: &InstanceId) -> EngineToHypervisor {
-    let order = support::order(id, &cluster(2));
-    EngineToHypervisor::StartInstance { instance: id.clone(), cluster: order.cluster, tokens: order.tokens }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,6 +46,8 @@ async fn orders_are_carried_out_and_machines_reach_the_engine() {
     let id = instance("agent");
     session.orders.send(&start(&id)).await.unwrap();
     assert_eq!(session.report().await, HypervisorToEngine::Made { instance: id.clone() });
+    let steps = [InstanceStep::StartingCluster, InstanceStep::CreatingNetwork, InstanceStep::CreatingSlaves];
+    assert_eq!(session.steps, steps);
     files_reach_scripts(&session, &lab, &id).await;
     a_slave_joins_through_the_relay(&engine, &lab, &id).await;
 
@@ -134,8 +58,10 @@ async fn orders_are_carried_out_and_machines_reach_the_engine() {
     session.orders.send(&EngineToHypervisor::StopInstance { instance: unknown.clone() }).await.unwrap();
     assert_eq!(session.report().await, HypervisorToEngine::Stopped { instance: unknown });
 
+    session.steps.clear();
     shutdown.cancel();
     assert_eq!(session.report().await, HypervisorToEngine::Stopped { instance: id.clone() });
+    assert_eq!(session.steps, [InstanceStep::DestroyingCluster]);
     assert_eq!(session.report().await, HypervisorToEngine::Goodbye);
     soon("the agent ends", running).await.unwrap();
     assert_eq!(lab.left(&id), [""; 0]);

@@ -2,18 +2,24 @@
 //!
 //! Orders are carried out by tasks of their own (`orders`), which go on while the engine is away; what they have to
 //! say waits in a queue. A connection ([`run`]) only carries messages. After each reconnection the hello says which
-//! instances exist, and what the engine may have missed is said again.
+//! instances exist, and what the engine may have missed is said again. Where the engine stays silent for longer than
+//! the lease (`lease`), all instances are stopped.
 
-mod backoff;
+mod address;
+pub mod join;
+mod lease;
 mod link;
 mod orders;
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::client::{self, HypervisorSession};
 use xrdtest_protocol::message::{Hello, HypervisorToEngine};
 use xrdtest_protocol::version::{NEWEST, OLDEST};
@@ -21,12 +27,11 @@ use xrdtest_protocol::{Credentials, ProtocolError};
 
 use crate::provider::{MachineGone, Provider};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
-use backoff::Backoff;
+use lease::Lease;
 use link::Link;
 use orders::Orders;
 
-/// A connection that lived this long was a good one: the next attempt follows soon.
-const HEALTHY: Duration = Duration::from_secs(10);
+pub use address::{EngineAddress, ParseAddressError};
 
 /// What the agent needs.
 #[derive(Clone, Debug)]
@@ -75,7 +80,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
 
 /// A provider and its connection to the engine. [`run`] is this with the provider that the configuration names.
 pub struct Agent {
-    engine: SocketAddr,
+    engine: EngineAddress,
     credentials: Credentials,
     provider: Arc<dyn Provider>,
     orders: Arc<Orders>,
@@ -84,6 +89,9 @@ pub struct Agent {
     /// Taken from the outbox, but not sent.
     unsent: Option<HypervisorToEngine>,
     link: Arc<Link>,
+    /// What the engine's name stood for when it was last looked up: where the relays forward to.
+    found: watch::Sender<Option<SocketAddr>>,
+    lease: Lease,
 }
 
 /// Why a connection ended.
@@ -95,55 +103,102 @@ enum End {
 impl Agent {
     /// An agent that is not connected yet. `gone` is where the provider reports machines that ended by themselves.
     pub fn new(
-        engine: SocketAddr,
+        engine: impl Into<EngineAddress>,
         credentials: Credentials,
         provider: Arc<dyn Provider>,
         gone: mpsc::UnboundedReceiver<MachineGone>,
     ) -> Self {
         let (reports, outbox) = mpsc::unbounded_channel();
         let link = Arc::new(Link::default());
-        let orders = Arc::new(Orders::new(engine, provider.clone(), link.clone(), reports));
-        Self { engine, credentials, provider, orders, gone, outbox, unsent: None, link }
+        let (found, engine_found) = watch::channel(None);
+        let orders = Arc::new(Orders::new(engine_found, provider.clone(), link.clone(), reports));
+        let lease = Lease::new(None, Instant::now());
+        let engine = engine.into();
+        Self { engine, credentials, provider, orders, gone, outbox, unsent: None, link, found, lease }
+    }
+
+    /// Lets the agent stop all instances when the engine was silent for this long. Without it they are kept for ever.
+    #[must_use]
+    pub fn with_lease(mut self, length: Option<Duration>) -> Self {
+        self.lease = Lease::new(length, Instant::now());
+        self
     }
 
     /// Connects and does what the engine orders, until `shutdown`; then all instances are stopped and removed.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut backoff = Backoff::default();
+        let mut back_off = BackOff::new();
+        let mut said = false;
         let session = loop {
-            let Some(connected) = shutdown.run_until_cancelled(self.connect()).await else { break None };
+            let connect = self.connect(back_off.patience());
+            let Some(connected) = self.meanwhile(connect, &shutdown).await else { break None };
             match connected {
                 Ok(mut session) => {
-                    let since = tokio::time::Instant::now();
                     tracing::info!(engine = %self.engine, "connected");
                     self.link.up(session.streams.clone());
                     let end = self.talk(&mut session, &shutdown).await;
                     self.link.down();
+                    self.lease.renew(Instant::now());
                     match end {
                         End::Shutdown => break Some(session),
                         End::Lost(error) => tracing::warn!(engine = %self.engine, %error, "connection lost"),
                     }
-                    if since.elapsed() > HEALTHY {
-                        backoff = Backoff::default();
-                    }
+                    back_off = BackOff::new();
+                    said = false;
                 }
                 Err(error) if error.is_final() => tracing::error!(engine = %self.engine, %error, "refused"),
+                // Once is enough for a log that people read; the tries go on for as long as it takes.
+                Err(error) if !std::mem::replace(&mut said, true) => {
+                    tracing::warn!(engine = %self.engine, %error, "no connection; trying again and again");
+                }
                 Err(error) => tracing::debug!(engine = %self.engine, %error, "no connection"),
             }
-            if shutdown.run_until_cancelled(tokio::time::sleep(backoff.next())).await.is_none() {
+            if self.meanwhile(sleep(back_off.wait(chance())), &shutdown).await.is_none() {
                 break None;
             }
         };
         self.say_goodbye(session).await;
     }
 
-    async fn connect(&self) -> Result<HypervisorSession, ProtocolError> {
+    /// A try to reach the engine.
+    fn connect(
+        &self,
+        patience: Duration,
+    ) -> impl Future<Output = Result<HypervisorSession, ProtocolError>> + use<> {
         let hello = Hello::Hypervisor {
             versions: (OLDEST, NEWEST),
             software: env!("CARGO_PKG_VERSION").to_owned(),
             abilities: self.provider.abilities(),
             instances: self.provider.instances(),
         };
-        client::connect(self.engine, &self.credentials, &hello).await
+        let (engine, credentials, found) =
+            (self.engine.clone(), self.credentials.clone(), self.found.clone());
+        let connect = async move {
+            let address = engine.resolve().await?;
+            found.send_replace(Some(address));
+            client::connect(address, &credentials, &hello).await
+        };
+        async move { timeout(patience, connect).await.unwrap_or(Err(join::NO_ANSWER)) }
+    }
+
+    /// Waits for something without a connection, and stops the instances should the lease lapse; `None` on shutdown.
+    async fn meanwhile<T>(
+        &mut self,
+        what: impl Future<Output = T>,
+        shutdown: &CancellationToken,
+    ) -> Option<T> {
+        let mut what = pin!(what);
+        loop {
+            let end = self.lease.end();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return None,
+                result = &mut what => return Some(result),
+                () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => {
+                    self.lease.lapse();
+                    self.orders.lapse(self.lease.length()).await;
+                }
+            }
+        }
     }
 
     /// Carries messages until the connection breaks or the agent is to end.

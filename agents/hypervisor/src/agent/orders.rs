@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use xrdtest_model::InstanceId;
+use xrdtest_model::event::InstanceStep;
 use xrdtest_model::plan::ClusterPlan;
+use xrdtest_model::time::limit;
 use xrdtest_protocol::message::{EngineToHypervisor, HypervisorToEngine};
 
 use super::link::Link;
@@ -22,7 +25,7 @@ type Work = BoxFuture<'static, Result<(), ProviderError>>;
 
 /// Carries out orders in tasks of their own and queues what they have to say.
 pub(crate) struct Orders {
-    engine: SocketAddr,
+    engine: watch::Receiver<Option<SocketAddr>>,
     provider: Arc<dyn Provider>,
     link: Arc<Link>,
     reports: mpsc::UnboundedSender<HypervisorToEngine>,
@@ -33,7 +36,7 @@ pub(crate) struct Orders {
 
 impl Orders {
     pub(crate) fn new(
-        engine: SocketAddr,
+        engine: watch::Receiver<Option<SocketAddr>>,
         provider: Arc<dyn Provider>,
         link: Arc<Link>,
         reports: mpsc::UnboundedSender<HypervisorToEngine>,
@@ -77,8 +80,31 @@ impl Orders {
 
     /// Stops everything that there is.
     pub(crate) async fn stop_all(&self) {
-        let instances: Vec<_> = self.provider.instances().into_iter().map(|(instance, _)| instance).collect();
+        let instances = self.instances();
         join_all(instances.iter().map(|instance| self.stop(instance, self.provider.stop(instance)))).await;
+    }
+
+    /// Stops everything because the engine was silent for too long; it is told when it comes back.
+    pub(crate) async fn lapse(&self, silence: Duration) {
+        let instances = self.instances();
+        if instances.is_empty() {
+            return;
+        }
+        let silence = limit(silence);
+        tracing::error!(
+            instances = instances.len(),
+            "no word from the engine for {silence}: the lease is over, all instances are stopped"
+        );
+        self.stop_all().await;
+        for instance in instances {
+            let detail =
+                format!("the engine was silent for {silence}, the lease's length; the instance was stopped");
+            self.bad(&instance, HypervisorToEngine::Failed { instance: instance.clone(), detail });
+        }
+    }
+
+    fn instances(&self) -> Vec<InstanceId> {
+        self.provider.instances().into_iter().map(|(instance, _)| instance).collect()
     }
 
     async fn start(
@@ -88,6 +114,7 @@ impl Orders {
         start: Work,
         mut steps: mpsc::UnboundedReceiver<Step>,
     ) {
+        self.progress(&instance, InstanceStep::StartingCluster, "starting the cluster".to_owned());
         let follow = async {
             while let Some(step) = steps.recv().await {
                 self.follow(&instance, cluster, step);
@@ -109,12 +136,10 @@ impl Orders {
 
     fn follow(&self, instance: &InstanceId, cluster: &ClusterPlan, step: Step) {
         match step {
-            Step::Progress(detail) => {
-                self.say(HypervisorToEngine::Progress { instance: instance.clone(), detail, step: None });
-            }
+            Step::Progress { step, detail } => self.progress(instance, step, detail),
             Step::Network(sockets) => {
                 let files = Arc::new(self.link.clone());
-                match Relay::start(instance, cluster, sockets, self.engine, files) {
+                match Relay::start(instance, cluster, sockets, self.engine.clone(), files) {
                     Ok(relay) => {
                         self.relays().insert(instance.clone(), relay);
                     }
@@ -126,6 +151,7 @@ impl Orders {
     }
 
     async fn stop(&self, instance: &InstanceId, stop: Work) {
+        self.progress(instance, InstanceStep::DestroyingCluster, "removing the machines".to_owned());
         let stopped = stop.await;
         self.end_relay(instance).await;
         self.bad_news().remove(instance);
@@ -144,6 +170,10 @@ impl Orders {
         if let Some(relay) = relay {
             relay.stop().await;
         }
+    }
+
+    fn progress(&self, instance: &InstanceId, step: InstanceStep, detail: String) {
+        self.say(HypervisorToEngine::Progress { instance: instance.clone(), detail, step: Some(step) });
     }
 
     fn say(&self, report: HypervisorToEngine) {

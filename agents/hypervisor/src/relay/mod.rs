@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use xrdtest_model::InstanceId;
@@ -74,7 +75,8 @@ struct Served {
 }
 
 impl Relay {
-    /// Starts the relay of an instance.
+    /// Starts the relay of an instance. `engine` says where the engine is at every moment; who connects meanwhile goes
+    /// there, who is connected stays.
     ///
     /// # Errors
     /// Where the system refuses to take over the sockets.
@@ -82,7 +84,7 @@ impl Relay {
         instance: &InstanceId,
         cluster: &ClusterPlan,
         sockets: RelaySockets,
-        engine: SocketAddr,
+        engine: watch::Receiver<Option<SocketAddr>>,
         files: Arc<dyn Files>,
     ) -> io::Result<Self> {
         let RelaySockets { udp, tcp } = sockets;

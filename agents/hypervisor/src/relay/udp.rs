@@ -3,6 +3,10 @@
 //! Each address of a machine that sends gets a socket of its own towards the engine, as a home router does it, until
 //! neither side has used it for a while. What the system hands over as a train of equal datagrams is passed on as such,
 //! so bulk output costs few system calls. Datagrams that can't be sent are lost, as datagrams are.
+//!
+//! That nobody listens at the engine's port right now changes nothing: the way stays, and when the engine is back at the
+//! same port, whatever it answers to the packets of an old connection (QUIC's stateless reset) goes to the agent that
+//! sent them.
 
 use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
@@ -11,10 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,6 +32,9 @@ const WAYS: usize = 1024;
 const LONGEST: usize = 64 << 10;
 /// Datagrams, or trains, that are taken at a time.
 const BATCH: usize = 4;
+/// Bytes that wait in a socket while the relay is busy. The system counts more than the datagrams' own bytes, so that
+/// its default is full after a few trains.
+const BUFFER: usize = 4 << 20;
 
 /// A socket that sends and receives trains of datagrams.
 #[derive(Debug)]
@@ -38,6 +46,7 @@ struct Socket {
 /// The way of one address of a machine.
 #[derive(Debug)]
 struct Way {
+    engine: SocketAddr,
     upstream: Arc<Socket>,
     used: Arc<Used>,
 }
@@ -52,7 +61,7 @@ struct Used {
 /// The forwarder of a network.
 pub(super) struct Forwarder {
     downstream: Arc<Socket>,
-    engine: SocketAddr,
+    engine: watch::Receiver<Option<SocketAddr>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -60,7 +69,7 @@ pub(super) struct Forwarder {
 impl Forwarder {
     pub(super) fn new(
         socket: std::net::UdpSocket,
-        engine: SocketAddr,
+        engine: watch::Receiver<Option<SocketAddr>>,
         stop: CancellationToken,
         tasks: TaskTracker,
     ) -> io::Result<Self> {
@@ -92,7 +101,7 @@ impl Forwarder {
                 let (meta, datagrams) = trains.get(index);
                 let Some(way) = self.way(&mut ways, meta.addr, &expired).await else { continue };
                 way.used.now();
-                way.upstream.send(self.engine, meta, datagrams).await;
+                way.upstream.send(way.engine, meta, datagrams).await;
             }
         }
     }
@@ -112,7 +121,7 @@ impl Forwarder {
             match self.open(machine, expired.clone()).await {
                 Ok(way) => ways.insert(machine, way),
                 Err(error) => {
-                    tracing::warn!(%machine, engine = %self.engine, %error, "no socket towards the engine");
+                    tracing::warn!(%machine, %error, "no socket towards the engine");
                     return None;
                 }
             };
@@ -121,12 +130,14 @@ impl Forwarder {
     }
 
     async fn open(&self, machine: SocketAddr, expired: mpsc::UnboundedSender<SocketAddr>) -> io::Result<Way> {
-        let any: SocketAddr = match self.engine {
+        let engine = *self.engine.borrow();
+        let engine = engine.ok_or_else(|| io::Error::other("the engine's address is not known yet"))?;
+        let any: SocketAddr = match engine {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
         let socket = UdpSocket::bind(any).await?;
-        socket.connect(self.engine).await?;
+        socket.connect(engine).await?;
         let upstream = Arc::new(Socket::new(socket)?);
         let used = Arc::new(Used { opened: Instant::now(), last: AtomicU64::new(0) });
         let back = Back {
@@ -137,7 +148,7 @@ impl Forwarder {
             expired,
         };
         self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(back.run()));
-        Ok(Way { upstream, used })
+        Ok(Way { engine, upstream, used })
     }
 }
 
@@ -195,6 +206,11 @@ impl Used {
 impl Socket {
     fn new(socket: UdpSocket) -> io::Result<Self> {
         let state = UdpSocketState::new((&socket).into())?;
+        // Root may exceed the system's limit. Less room is no reason to give up: then more has to be sent again.
+        if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).is_err() {
+            let _ = state.set_recv_buffer_size((&socket).into(), BUFFER);
+        }
+        let _ = state.set_send_buffer_size((&socket).into(), BUFFER);
         Ok(Self { socket, state })
     }
 
@@ -212,14 +228,20 @@ impl Socket {
         for contents in datagrams.chunks(stride * self.state.max_gso_segments()) {
             let segment_size = (contents.len() > stride).then_some(stride);
             let transmit = Transmit { destination, ecn: meta.ecn, contents, segment_size, src_ip: None };
-            let sent = self
-                .socket
-                .async_io(Interest::WRITABLE, || self.state.try_send((&self.socket).into(), &transmit))
-                .await;
+            let mut sent = self.try_send(&transmit).await;
+            if sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+                // That is about an earlier datagram, and this one was not sent.
+                sent = self.try_send(&transmit).await;
+            }
             if let Err(error) = sent {
                 tracing::trace!(%destination, %error, "datagram lost");
             }
         }
+    }
+
+    async fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let send = || self.state.try_send((&self.socket).into(), transmit);
+        self.socket.async_io(Interest::WRITABLE, send).await
     }
 }
 
@@ -257,6 +279,7 @@ mod tests {
     struct Lab {
         engine: UdpSocket,
         relay: SocketAddr,
+        address: watch::Sender<Option<SocketAddr>>,
         stop: CancellationToken,
         tasks: TaskTracker,
     }
@@ -268,9 +291,11 @@ mod tests {
         let relay = socket.local_addr().unwrap();
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let to = engine.local_addr().unwrap();
-        tasks.spawn(Forwarder::new(socket, to, stop.clone(), tasks.clone()).unwrap().run());
+        let (address, _) = watch::channel(Some(to));
+        let engine_at = address.subscribe();
+        tasks.spawn(Forwarder::new(socket, engine_at, stop.clone(), tasks.clone()).unwrap().run());
         tasks.close();
-        Lab { engine, relay, stop, tasks }
+        Lab { engine, relay, address, stop, tasks }
     }
 
     #[tokio::test]
@@ -311,28 +336,56 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn an_absent_engine_is_waited_for() {
-        let lab = lab().await;
-        let address = lab.engine.local_addr().unwrap();
-        let machine = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        drop(lab.engine);
-        for _ in 0..5 {
-            machine.send_to(b"lost", lab.relay).await.unwrap();
-            tokio::task::yield_now().await;
-        }
-        let engine = UdpSocket::bind(address).await.unwrap();
-        // The relay may still be learning that the earlier datagrams were refused.
-        let arrived = tokio::time::timeout(LIMIT, async {
+    /// Sends until something arrives: what was refused meanwhile is lost, as datagrams are.
+    async fn send_until_received(machine: &UdpSocket, relay: SocketAddr, engine: &UdpSocket) -> SocketAddr {
+        let mut buffer = [0; 16];
+        let arrived = async {
             loop {
-                machine.send_to(b"found", lab.relay).await.unwrap();
+                machine.send_to(b"packet", relay).await.unwrap();
                 let wait = Duration::from_millis(50);
-                let mut buffer = [0; 16];
-                if let Ok(Ok((length, _))) = tokio::time::timeout(wait, engine.recv_from(&mut buffer)).await {
-                    break buffer[..length].to_vec();
+                if let Ok(Ok((_, from))) = tokio::time::timeout(wait, engine.recv_from(&mut buffer)).await {
+                    return from;
                 }
             }
-        });
-        assert!([b"found".to_vec(), b"lost".to_vec()].contains(&arrived.await.unwrap()));
+        };
+        tokio::time::timeout(LIMIT, arrived).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_was_away_finds_the_same_ways_and_resets_the_right_agent() {
+        let lab = lab().await;
+        let address = lab.engine.local_addr().unwrap();
+        let machines =
+            [UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap()];
+        let mut ways = Vec::new();
+        for machine in &machines {
+            ways.push(send_until_received(machine, lab.relay, &lab.engine).await);
+        }
+        drop(lab.engine);
+        for machine in &machines {
+            for _ in 0..5 {
+                machine.send_to(b"lost", lab.relay).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        }
+        let engine = UdpSocket::bind(address).await.unwrap();
+        for (machine, way) in machines.iter().zip(&ways) {
+            // The next packet of a connection that the new engine does not know, and its answer.
+            assert_eq!(send_until_received(machine, lab.relay, &engine).await, *way, "the way is the same");
+            engine.send_to(way.to_string().as_bytes(), way).await.unwrap();
+            assert_eq!(receive(machine).await, (way.to_string().into_bytes(), lab.relay));
+        }
+    }
+
+    #[tokio::test]
+    async fn new_connections_go_where_the_engine_is_now() {
+        let lab = lab().await;
+        let (old, new) =
+            (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        send_until_received(&old, lab.relay, &lab.engine).await;
+        let moved = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        lab.address.send_replace(Some(moved.local_addr().unwrap()));
+        send_until_received(&new, lab.relay, &moved).await;
+        send_until_received(&old, lab.relay, &lab.engine).await;
     }
 }

@@ -11,12 +11,14 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use xrdtest_model::InstanceId;
+use xrdtest_model::event::InstanceStep;
 use xrdtest_model::plan::ClusterPlan;
 
 use super::config::Kernel;
 use super::error::SandboxError;
 use super::machine::{self, Launched};
 use super::network;
+use super::settings::Shared;
 use crate::provider::Step;
 
 /// What all instances of a sandbox have in common.
@@ -32,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) hidden: Vec<PathBuf>,
     /// Limit of processes and threads of a machine.
     pub(crate) processes: u32,
+    /// Folders of this machine that every machine sees.
+    pub(crate) shared: Vec<Shared>,
 }
 
 /// Everything that an instance is made from.
@@ -140,7 +144,8 @@ fn lay_network(
         // Nobody has to listen.
         let _ = steps.send(step);
     };
-    say(Step::Progress("making the network".to_owned()));
+    let progress = |step, detail: &str| say(Step::Progress { step, detail: detail.to_owned() });
+    progress(InstanceStep::CreatingNetwork, "making the network");
     let (network, sockets) = network::create(&blueprint.cluster.network)?;
     say(Step::Network(sockets));
     let mut machines: Vec<_> = namespaces.iter().collect();
@@ -150,6 +155,10 @@ fn lay_network(
     machines.sort_by_key(|(number, _)| *number);
     let machines: Vec<_> = machines.into_iter().map(|(_, namespace)| namespace).collect();
     network::connect(&blueprint.cluster, &machines)?;
-    say(Step::Progress("starting the machines".to_owned()));
+    if blueprint.cluster.hosts.iter().any(|host| !host.disks.is_empty()) {
+        // They are folders, which a machine's start mounts.
+        progress(InstanceStep::AttachingDisks, "attaching the disks");
+    }
+    progress(InstanceStep::CreatingSlaves, "starting the machines");
     Ok(Some(network))
 }

@@ -14,6 +14,7 @@ use oci_spec::runtime::{
 
 use super::files::SLAVE_BINARY;
 use super::seccomp;
+use super::settings::Shared;
 
 /// Files that a process of a machine may open when it asks for more.
 const OPEN_FILES: u64 = 524_288;
@@ -40,6 +41,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) ram_kib: u64,
     /// Limit of processes and threads.
     pub(crate) processes: u32,
+    /// Folders of this machine that every machine sees.
+    pub(crate) shared: &'a [Shared],
     /// Folders of this machine and where the sandbox sees them, writable.
     pub(crate) disks: &'a [(PathBuf, PathBuf)],
     /// The program of PID 1 on this machine.
@@ -197,6 +200,10 @@ fn mounts(machine: &Machine<'_>) -> Result<Vec<Mount>, OciSpecError> {
         .into_iter()
         .map(|(at, kind, options)| mount(Path::new(at), Path::new(kind), kind, options))
         .collect::<Result<Vec<_>, _>>()?;
+    for shared in machine.shared {
+        let options = if shared.writable { "bind,rw,nosuid,nodev" } else { "bind,ro,nosuid,nodev" };
+        mounts.push(mount(&shared.machine, &shared.host, "bind", options)?);
+    }
     mounts.push(mount(Path::new(SLAVE_BINARY), machine.init, "bind", "bind,ro,nosuid,nodev")?);
     for (source, at) in machine.disks {
         mounts.push(mount(at, source, "bind", "bind,rw,nodev")?);
@@ -266,6 +273,7 @@ mod tests {
             cgroup: "xrdtest.i.ds1.xrd.test",
             ram_kib: 1 << 20,
             processes: 4096,
+            shared: &[],
             disks: &disks,
             init: Path::new("/tmp/xrdtest-slave"),
             arguments: &["init".to_owned()],

@@ -45,6 +45,17 @@ pub enum SandboxError {
         /// What is wrong.
         problem: String,
     },
+    /// A folder can't be shared with machines.
+    #[error("{} cannot be shared with machines as {}: {problem}. Correct `shared` in the sandbox's configuration",
+            host.display(), machine.display())]
+    Shared {
+        /// The folder on this machine.
+        host: PathBuf,
+        /// Where machines would see it.
+        machine: PathBuf,
+        /// Why not.
+        problem: String,
+    },
     /// `ip` refused.
     #[error("cannot make the network of {of}: `ip` says: {output}")]
     Network {

@@ -77,6 +77,7 @@ pub(crate) fn launch(
         cgroup: &cgroup(blueprint, host),
         ram_kib: host.ram_kib,
         processes: blueprint.settings.processes,
+        shared: &blueprint.settings.shared,
         disks: &disks,
         init: &blueprint.settings.init,
         arguments: &blueprint.settings.init_arguments,

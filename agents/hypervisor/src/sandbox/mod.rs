@@ -29,6 +29,7 @@ mod room;
 mod root;
 mod seccomp;
 mod settings;
+mod shared;
 #[cfg(test)]
 mod test_support;
 
@@ -45,7 +46,7 @@ use xrdtest_model::InstanceId;
 use xrdtest_protocol::message::Abilities;
 
 pub use error::SandboxError;
-pub use settings::{Overcommit, SandboxConfig};
+pub use settings::{Overcommit, SandboxConfig, Shared};
 
 use crate::provider::{MachineGone, Provider, ProviderError, StartOrder, Step};
 use build::Settings;
@@ -174,6 +175,7 @@ fn prepare(config: &SandboxConfig) -> Result<Settings, SandboxError> {
     let own = ["/var/lib/xrdtest", "/etc/xrdtest", "/var/log/XrdTest"].map(PathBuf::from);
     let mut hidden: Vec<PathBuf> = own.into_iter().chain(config.hidden.iter().cloned()).collect();
     hidden.push(config.state.clone());
+    shared::check(&config.shared, &hidden)?;
     // What lies below a folder that is fresh in each machine, or hidden itself, is hidden with it.
     let fresh = mounts::FRESH.into_iter().chain(["/run", "/dev", "/proc", "/sys"]);
     let mut covers: Vec<PathBuf> = fresh.map(PathBuf::from).collect();
@@ -189,6 +191,7 @@ fn prepare(config: &SandboxConfig) -> Result<Settings, SandboxError> {
         init_arguments: config.init_arguments.clone(),
         hidden,
         processes: config.processes,
+        shared: config.shared.clone(),
     })
 }
 

@@ -24,8 +24,24 @@ pub struct SandboxConfig {
     pub processes: u32,
     /// How much more the machines may have, all in all, than there is: their limits are not reservations.
     pub overcommit: Overcommit,
-    /// Words that definitions may ask for.
+    /// Folders of this machine that every machine sees: fresh builds and data sets for authors.
+    pub shared: Vec<Shared>,
+    /// Words that definitions may ask for. They are the agent's, not the sandbox's own, in a configuration file.
+    #[serde(skip)]
     pub labels: Vec<String>,
+}
+
+/// A folder of this machine that every machine sees as it is at every moment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shared {
+    /// The folder on this machine; absolute.
+    pub host: PathBuf,
+    /// Where machines see it; absolute.
+    pub machine: PathBuf,
+    /// Whether machines may write to it, which all of them then do to the same files, and which outlives them.
+    #[serde(default)]
+    pub writable: bool,
 }
 
 /// By how much the sandbox promises more than there is.
@@ -49,6 +65,7 @@ impl Default for SandboxConfig {
             init_arguments: vec!["init".to_owned()],
             hidden: Vec::new(),
             processes: 4096,
+            shared: Vec::new(),
             overcommit: Overcommit::default(),
             labels: Vec::new(),
         }

@@ -1,6 +1,8 @@
 //! What the tests with real machines share. They need root, `runc` and `ip`, and fail without them.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+pub mod engine;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
