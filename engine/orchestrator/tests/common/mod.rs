@@ -48,6 +48,25 @@ pub(crate) fn cluster(name: &str, subnet: u8, hosts: &[&str]) -> Arc<ClusterPlan
     })
 }
 
+/// A cluster of physical machines; nothing is said about their network.
+pub(crate) fn external(name: &str, hosts: &[&str]) -> Arc<ClusterPlan> {
+    let mut cluster = ClusterPlan::clone(&cluster(name, 0, hosts));
+    cluster.external = true;
+    cluster.network.ip = Ipv4Addr::UNSPECIFIED;
+    cluster.hosts.iter_mut().for_each(|host| host.ip = Ipv4Addr::UNSPECIFIED);
+    Arc::new(cluster)
+}
+
+/// What the engine says of physical machines.
+pub(crate) fn physical() -> Ability {
+    Ability {
+        provider: "external".to_owned(),
+        room: Room { memory_kib: u64::MAX, cores: u32::MAX, disk_bytes: u64::MAX },
+        labels: BTreeSet::new(),
+        exclusive: false,
+    }
+}
+
 /// A suite without cases, all of whose hosts run scripts.
 pub(crate) fn suite(clusters: &[Arc<ClusterPlan>]) -> RunPlan {
     let hosts = clusters.iter().flat_map(|cluster| &cluster.hosts);

@@ -1,5 +1,6 @@
 //! A core, its journal, and agents that do what they are told to say.
 
+mod acts;
 mod machinery;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,10 +32,13 @@ pub(crate) struct Lab {
     trace: Vec<String>,
     hypervisors: BTreeMap<HypervisorName, Hypervisor>,
     agents: BTreeMap<MachineId, Agent>,
+    /// Physical machines in contact.
+    physical: BTreeSet<String>,
 }
 
 struct Hypervisor {
     ability: Ability,
+    software: String,
     connected: bool,
     instances: BTreeSet<InstanceId>,
 }
@@ -43,6 +47,8 @@ struct Hypervisor {
 struct Agent {
     connected: bool,
     boot: u32,
+    /// Attempts whose script announced a boot.
+    announced: BTreeSet<AttemptId>,
     /// What it has on record, with the durable length of each output.
     known: BTreeMap<AttemptId, (StageReport, u64)>,
     /// Attempts whose script it was ordered to run, for ever.
@@ -50,6 +56,12 @@ struct Agent {
     /// The last order to end something.
     ended: Option<(AttemptId, EndCause, String)>,
     order: Option<StageOrder>,
+}
+
+impl Hypervisor {
+    fn new(ability: Ability, instances: BTreeSet<InstanceId>) -> Self {
+        Self { ability, software: "1.0".to_owned(), connected: false, instances }
+    }
 }
 
 impl Lab {
@@ -62,6 +74,7 @@ impl Lab {
             trace: Vec::new(),
             hypervisors: BTreeMap::new(),
             agents: BTreeMap::new(),
+            physical: BTreeSet::new(),
         }
     }
 
@@ -85,11 +98,8 @@ impl Lab {
     }
 
     pub(crate) fn hypervisor(&mut self, name: &str, ability: Ability) {
-        let entry = self.hypervisors.entry(name.into()).or_insert_with(|| Hypervisor {
-            ability: ability.clone(),
-            connected: false,
-            instances: BTreeSet::new(),
-        });
+        let fresh = Hypervisor::new(ability.clone(), BTreeSet::new());
+        let entry = self.hypervisors.entry(name.into()).or_insert(fresh);
         entry.ability = ability;
         entry.connected = true;
         let input = self.hello(&name.into());
@@ -98,11 +108,7 @@ impl Lab {
 
     /// A hypervisor connects that has an instance of which the journal knows nothing.
     pub(crate) fn has_instance(&mut self, name: &str, ability: Ability, instance: &str) {
-        let known = Hypervisor {
-            ability: ability.clone(),
-            connected: true,
-            instances: BTreeSet::from([instance.into()]),
-        };
+        let known = Hypervisor::new(ability.clone(), BTreeSet::from([instance.into()]));
         self.hypervisors.insert(name.into(), known);
         self.hypervisor(name, ability);
     }
@@ -116,14 +122,18 @@ impl Lab {
         machines: Vec<MachineId>,
     ) {
         let instances = BTreeSet::from([instance.into()]);
-        let known = Hypervisor { ability, connected: false, instances };
+        let known = Hypervisor::new(ability, instances);
         self.hypervisors.insert(name.into(), known);
         self.agents.extend(machines.into_iter().map(|machine| (machine, Agent::default())));
     }
 
     pub(crate) fn hypervisor_leaves(&mut self, name: &str) {
+        self.hypervisor_disconnects(name, false);
+    }
+
+    pub(crate) fn hypervisor_disconnects(&mut self, name: &str, orderly: bool) {
         self.hypervisors.get_mut(&name.into()).unwrap().connected = false;
-        self.input(Input::HypervisorDisconnected { name: name.into(), orderly: false });
+        self.input(Input::HypervisorDisconnected { name: name.into(), orderly });
     }
 
     pub(crate) fn hypervisor_back(&mut self, name: &str) {

@@ -10,9 +10,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod agents;
+mod boots;
 mod cancels;
 mod clusters;
 mod contact;
+mod evidence;
+mod external;
 mod lab;
 mod limits;
 mod outcomes;

@@ -75,7 +75,8 @@ fn event_line(body: &EventBody) -> String {
             format!("{} boots within {within_ms} ms", machine.host)
         }
         EventBody::AgentConnected { agent, software, detail } => {
-            format!("{agent} connected, version {software}, {detail}")
+            let detail = if detail.is_empty() { String::new() } else { format!(", {detail}") };
+            format!("{agent} connected, version {software}{detail}")
         }
         EventBody::AgentGone { agent, orderly } => format!("{agent} gone, orderly {orderly}"),
         EventBody::CancelRequested { run, by, force, .. } => {

@@ -31,6 +31,10 @@ impl Lab {
                 self.perform(effects);
             }
         }
+        for host in self.physical.clone() {
+            let effects = self.core.handle(self.now, Self::physical_hello(&host));
+            self.perform(effects);
+        }
         let machines: Vec<MachineId> = self.agents.keys().cloned().collect();
         for machine in machines {
             if self.agents.get(&machine).is_some_and(|agent| agent.connected) {
@@ -46,6 +50,7 @@ impl Lab {
     pub(crate) fn down(&mut self, seconds: u64) {
         self.agents.values_mut().for_each(|agent| agent.connected = false);
         self.hypervisors.values_mut().for_each(|known| known.connected = false);
+        self.physical.clear();
         self.now = self.now.after(Duration::from_secs(seconds));
         self.restart();
     }
@@ -55,11 +60,15 @@ impl Lab {
         self.now = self.now.after(Duration::from_secs(seconds));
     }
 
+    pub(super) fn physical_hello(host: &str) -> Input {
+        Input::PhysicalConnected { host: host.to_owned(), software: "1.0".to_owned() }
+    }
+
     pub(super) fn hello(&self, name: &HypervisorName) -> Input {
         let known = &self.hypervisors[name];
         Input::HypervisorConnected {
             name: name.clone(),
-            software: "1.0".to_owned(),
+            software: known.software.clone(),
             ability: known.ability.clone(),
             instances: known.instances.clone(),
         }
@@ -67,11 +76,14 @@ impl Lab {
 
     pub(super) fn greeting(&self, machine: &MachineId) -> Input {
         let agent = &self.agents[machine];
-        let known = agent.known.iter();
+        // What was announced before the boot is said again, as the engine may not have heard it.
+        let announced = agent.announced.iter().filter(|attempt| agent.known.contains_key(*attempt));
+        let announced = announced.map(|attempt| (attempt.clone(), StageReport::Rebooting));
+        let known = agent.known.iter().map(|(attempt, (report, _))| (attempt.clone(), report.clone()));
         Input::SlaveConnected {
             machine: machine.clone(),
             boot_id: format!("boot {}", agent.boot),
-            known: known.map(|(attempt, (report, _))| (attempt.clone(), report.clone())).collect(),
+            known: announced.chain(known).collect(),
         }
     }
 
@@ -103,7 +115,9 @@ impl Lab {
                     }
                 }
                 Effect::Forget { machine, attempt } => {
-                    self.agents.get_mut(&machine).unwrap().known.remove(&attempt);
+                    if let Some(agent) = self.agents.get_mut(&machine) {
+                        agent.known.remove(&attempt);
+                    }
                 }
             }
         }
