@@ -6,4 +6,5 @@
 pub mod api;
 pub mod engine;
 
+pub use api::files::FileEvidence;
 pub use api::{Caller, api};

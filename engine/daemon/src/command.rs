@@ -16,20 +16,25 @@ pub(crate) enum Command {
         run: RunId,
         plan: Box<RunPlan>,
         trigger: String,
+        /// Told when the run is in the journal.
+        queued: Option<oneshot::Sender<()>>,
     },
     Cancel {
         run: RunId,
         by: String,
         reason: String,
-        force: bool,
+        how: CancelHow,
+        /// Told when the cancel is in the journal, or why it can't be.
+        noted: Option<oneshot::Sender<Result<(), NotCancelled>>>,
     },
     Subscribe(mpsc::UnboundedSender<Arc<Event>>),
+    /// Say that you are there.
+    Answer(oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
     SlaveConnected {
         machine: MachineId,
         connected: Connected<EngineToSlave>,
-        boot_id: String,
-        known: Vec<(AttemptId, StageReport)>,
+        hello: SlaveHello,
     },
     SlaveReport {
         machine: MachineId,
@@ -51,8 +56,7 @@ pub(crate) enum Command {
     HypervisorConnected {
         name: HypervisorName,
         connected: Connected<EngineToHypervisor>,
-        abilities: Abilities,
-        instances: Vec<(InstanceId, bool)>,
+        hello: HypervisorHello,
     },
     HypervisorReport {
         name: HypervisorName,
@@ -64,4 +68,40 @@ pub(crate) enum Command {
         serial: Serial,
         orderly: bool,
     },
+}
+
+/// What a slave agent said when it connected.
+#[derive(Clone, Debug)]
+pub(crate) struct SlaveHello {
+    pub(crate) software: String,
+    pub(crate) boot_id: String,
+    pub(crate) known: Vec<(AttemptId, StageReport)>,
+}
+
+/// What a hypervisor agent said when it connected.
+#[derive(Clone, Debug)]
+pub(crate) struct HypervisorHello {
+    pub(crate) software: String,
+    pub(crate) abilities: Abilities,
+    pub(crate) instances: Vec<(InstanceId, bool)>,
+}
+
+/// Which cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CancelHow {
+    /// Finalize stages run.
+    Orderly,
+    /// They do not.
+    Force,
+    /// Only where the run has no place yet.
+    IfWaiting,
+}
+
+/// Why a cancel was not noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotCancelled {
+    /// No such run is alive.
+    NotAlive,
+    /// It has a place already.
+    Running,
 }

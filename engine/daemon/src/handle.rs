@@ -1,16 +1,22 @@
 //! What the rest of the program holds of a running engine.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use xrdtest_model::{AttemptId, Event, HypervisorName, RunId, RunPlan};
-use xrdtest_orchestrator::RunStatus;
+use xrdtest_model::{AttemptId, Event, HypervisorName, MachineId, RunId, RunPlan, Timestamp};
+use xrdtest_orchestrator::{HypervisorStatus, InstanceStatus, RunStatus};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::{Credentials, Identity, ProtocolError};
+use xrdtest_store::Store;
 
-use crate::command::Command;
+use crate::clock::Clock;
+use crate::command::{CancelHow, Command};
+use crate::controls::Controls;
+use crate::definitions::Definitions;
+use crate::tokens::Tokens;
 
 /// A piece of a stage's output as it arrives. For people who watch: whoever is too slow misses pieces; all of it is
 /// in the file.
@@ -22,16 +28,22 @@ pub struct OutputChunk {
     pub bytes: Bytes,
 }
 
-/// The present state, replaced as a whole after each input.
+/// The present state, replaced as a whole after each step.
 #[derive(Clone, Debug, Default)]
 pub struct EngineStatus {
-    /// The runs that are not over.
+    /// The runs that are not over, oldest first.
     pub runs: Vec<RunStatus>,
-    /// Hypervisor agents in contact.
-    pub hypervisors: usize,
+    /// The instances of which something may be left.
+    pub instances: Vec<InstanceStatus>,
+    /// Hypervisor agents that have been in contact since the start.
+    pub hypervisors: Vec<HypervisorStatus>,
+    /// Slave agents in contact; physical machines under their own names.
+    pub slaves: Arc<Vec<MachineId>>,
+    /// Number of the last event.
+    pub last_event: u64,
     /// Nothing runs, waits or is left of any instance.
     pub idle: bool,
-    /// Why the engine stopped by itself: its journal can't be written any more.
+    /// Why the engine stopped by itself: what happens can't be recorded any more.
     pub failed: Option<String>,
 }
 
@@ -41,8 +53,20 @@ pub struct EngineHandle {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) status: watch::Receiver<Arc<EngineStatus>>,
     pub(crate) live: broadcast::Sender<OutputChunk>,
+    pub(crate) last_event: watch::Sender<u64>,
+    pub(crate) output_arrived: watch::Sender<u64>,
+    pub(crate) tokens: Tokens,
     pub(crate) authority: Arc<Authority>,
     pub(crate) address: SocketAddr,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Clock,
+    pub(crate) definitions: Arc<Definitions>,
+    pub(crate) runs: PathBuf,
+    pub(crate) archive: PathBuf,
+    pub(crate) state: PathBuf,
+    pub(crate) queue: usize,
+    pub(crate) started: Timestamp,
+    pub(crate) controls: Arc<OnceLock<Controls>>,
 }
 
 impl EngineHandle {
@@ -59,15 +83,18 @@ impl EngineHandle {
         self.authority.issue(&Identity::Hypervisor(name.clone()))
     }
 
-    /// Asks for a run. What becomes of it is told to subscribers.
+    /// Asks for a run; it is in the journal when this is done. What becomes of it is told to subscribers.
     pub async fn submit(&self, run: RunId, plan: RunPlan, trigger: impl Into<String>) {
-        let command = Command::Submit { run, plan: Box::new(plan), trigger: trigger.into() };
-        let _ = self.commands.send(command).await;
+        let (queued, answer) = oneshot::channel();
+        let (plan, trigger) = (Box::new(plan), trigger.into());
+        let _ = self.commands.send(Command::Submit { run, plan, trigger, queued: Some(queued) }).await;
+        let _ = answer.await;
     }
 
     /// Gives a run up; `force` leaves finalize stages out.
     pub async fn cancel(&self, run: RunId, by: impl Into<String>, reason: impl Into<String>, force: bool) {
-        let command = Command::Cancel { run, by: by.into(), reason: reason.into(), force };
+        let how = if force { CancelHow::Force } else { CancelHow::Orderly };
+        let command = Command::Cancel { run, by: by.into(), reason: reason.into(), how, noted: None };
         let _ = self.commands.send(command).await;
     }
 
@@ -88,7 +115,20 @@ impl EngineHandle {
         self.status.clone()
     }
 
-    /// Ends the engine: connections are closed in an orderly way, nothing is decided any more.
+    /// Whether the engine's own task answers.
+    pub(crate) async fn is_alive(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Answer(reply)).await.is_ok() && answer.await.is_ok()
+    }
+
+    /// Waits until the engine has stopped; answers why, where it did so by itself.
+    pub async fn stopped(&self) -> Option<String> {
+        self.commands.closed().await;
+        self.status.borrow().failed.clone()
+    }
+
+    /// Ends the engine: connections are closed in an orderly way, nothing is decided any more. Machines and scripts go
+    /// on.
     pub async fn stop(&self) {
         let (reply, stopped) = oneshot::channel();
         if self.commands.send(Command::Stop(reply)).await.is_ok() {

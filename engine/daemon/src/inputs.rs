@@ -1,48 +1,51 @@
 //! Commands as inputs of the core: who is connected is noted here, and who is not believed.
 
+use tokio::sync::oneshot;
 use tracing::warn;
-use xrdtest_model::{HypervisorName, InstanceId};
-use xrdtest_orchestrator::{Ability, Input, InstanceReport};
+use xrdtest_model::{AttemptId, HypervisorName, MachineId, StageReport};
+use xrdtest_orchestrator::{Ability, Input, InstanceReport, RunPhase};
 use xrdtest_protocol::IDLE_TIMEOUT;
-use xrdtest_protocol::message::{Abilities, EngineToHypervisor, HypervisorToEngine};
+use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave, HypervisorToEngine};
 
-use crate::command::Command;
+use crate::command::{CancelHow, Command, HypervisorHello, NotCancelled, SlaveHello};
 use crate::engine::Engine;
-use crate::registry::Connected;
+use crate::registry::{Connected, Serial};
 
 impl Engine {
     /// Takes note of a command, and adds what the core must know about it. `Stop` is none of its business.
     pub(crate) fn take(&mut self, command: Command, inputs: &mut Vec<Input>) {
         match command {
-            Command::Submit { run, plan, trigger } => inputs.push(Input::Submit { run, plan, trigger }),
-            Command::Cancel { run, by, reason, force } => {
-                inputs.push(Input::Cancel { run, by, reason, force });
+            Command::Submit { run, plan, trigger, queued } => {
+                inputs.push(Input::Submit { run, plan, trigger });
+                self.answers.extend(queued.map(|queued| Box::new(move || send(queued, ())) as _));
+            }
+            Command::Cancel { run, by, reason, how, noted } => {
+                let possible = self.may_cancel(&run, how);
+                if possible.is_ok() {
+                    let force = how == CancelHow::Force;
+                    inputs.push(Input::Cancel { run, by, reason, force });
+                }
+                self.answers.extend(noted.map(|noted| Box::new(move || send(noted, possible)) as _));
             }
             Command::Subscribe(subscriber) => self.subscribers.push(subscriber),
-            Command::SlaveConnected { machine, connected, boot_id, known } => {
-                self.slaves.insert(machine.clone(), connected);
-                inputs.push(Input::SlaveConnected { machine, boot_id, known });
+            Command::Answer(reply) => send(reply, ()),
+            Command::SlaveConnected { machine, connected, hello } => {
+                self.slave_connected(machine, connected, hello, inputs);
             }
             Command::SlaveReport { machine, serial, attempt, report } => {
-                if attempt.machine != machine {
-                    warn!(%machine, %attempt, "a slave agent spoke for another machine and was not believed");
-                } else if self.slaves.is_current(&machine, serial) {
-                    inputs.push(Input::StageReport { attempt, report });
+                if self.slaves.is_current(&machine, serial) {
+                    self.slave_report(&machine, attempt, report, inputs);
                 }
             }
             Command::SlaveDisconnected { machine, serial, orderly, idle } => {
-                if self.slaves.remove(&machine, serial) {
-                    let now = self.clock.now();
-                    let last_contact = if idle { now.before(IDLE_TIMEOUT) } else { now };
-                    inputs.push(Input::SlaveDisconnected { machine, orderly, last_contact });
-                }
+                self.slave_disconnected(machine, serial, (orderly, idle), inputs);
             }
             Command::EvidenceStored { attempt, file, length } => {
                 let length = self.arrivals.arrived(&attempt, file, length);
                 inputs.push(Input::EvidenceArrived { attempt, length });
             }
-            Command::HypervisorConnected { name, connected, abilities, instances } => {
-                self.hypervisor_connected(name, connected, abilities, instances, inputs);
+            Command::HypervisorConnected { name, connected, hello } => {
+                self.hypervisor_connected(name, connected, hello, inputs);
             }
             Command::HypervisorReport { name, serial, message } => {
                 if self.hypervisors.is_current(&name, serial) {
@@ -58,19 +61,119 @@ impl Engine {
         }
     }
 
+    fn may_cancel(&self, run: &xrdtest_model::RunId, how: CancelHow) -> Result<(), NotCancelled> {
+        let status = self.core.run(run).ok_or(NotCancelled::NotAlive)?;
+        match (how, status.phase) {
+            (CancelHow::IfWaiting, RunPhase::Waiting { .. }) => Ok(()),
+            (CancelHow::IfWaiting, _) => Err(NotCancelled::Running),
+            (CancelHow::Orderly | CancelHow::Force, _) => Ok(()),
+        }
+    }
+
+    fn slave_connected(
+        &mut self,
+        agent: MachineId,
+        connected: Connected<EngineToSlave>,
+        hello: SlaveHello,
+        inputs: &mut Vec<Input>,
+    ) {
+        self.slaves.insert(agent.clone(), connected);
+        let SlaveHello { software, boot_id, known } = hello;
+        if !agent.is_physical() {
+            self.look_for_evidence(&known, inputs);
+            inputs.push(Input::SlaveConnected { machine: agent, boot_id, known });
+            return;
+        }
+        self.external.arrived(&agent.host, &boot_id);
+        inputs.push(Input::PhysicalConnected { host: agent.host.clone(), software });
+        let role = self.core.physical(&agent.host);
+        let (own, others): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(|(attempt, _)| Some(&attempt.machine) == role.as_ref());
+        if let Some(machine) = role {
+            self.look_for_evidence(&own, inputs);
+            inputs.push(Input::SlaveConnected { machine, boot_id, known: own });
+        }
+        // Of instances that it works for no more: the core dismisses them.
+        inputs.extend(others.into_iter().map(|(attempt, report)| Input::StageReport { attempt, report }));
+    }
+
+    /// A slave is believed only about its own machine.
+    fn slave_report(
+        &mut self,
+        agent: &MachineId,
+        attempt: AttemptId,
+        report: StageReport,
+        inputs: &mut Vec<Input>,
+    ) {
+        let own = match agent.is_physical() {
+            true => attempt.machine.host == agent.host,
+            false => attempt.machine == *agent,
+        };
+        if !own {
+            warn!(%agent, %attempt, "a slave agent spoke for another machine and was not believed");
+            return;
+        }
+        self.look_for_evidence(&[(attempt.clone(), report.clone())], inputs);
+        inputs.push(Input::StageReport { attempt, report });
+    }
+
+    /// For attempts from before the engine's start: what the agent reports as finished may be here in full, and then
+    /// the agent will not send it again.
+    fn look_for_evidence(&mut self, known: &[(AttemptId, StageReport)], inputs: &mut Vec<Input>) {
+        for (attempt, report) in known {
+            let StageReport::Finished(report) = report else { continue };
+            if self.arrivals.have(attempt, report.evidence_length()) {
+                continue;
+            }
+            let Some(plan) = self.runs.plan(&attempt.run) else { continue };
+            for (file, length) in self.inherited.files(&plan, attempt, &report.logs) {
+                let length = self.arrivals.arrived(attempt, file, length);
+                inputs.push(Input::EvidenceArrived { attempt: attempt.clone(), length });
+            }
+        }
+    }
+
+    fn slave_disconnected(
+        &mut self,
+        agent: MachineId,
+        serial: Serial,
+        (orderly, idle): (bool, bool),
+        inputs: &mut Vec<Input>,
+    ) {
+        if !self.slaves.remove(&agent, serial) {
+            return;
+        }
+        let now = self.clock.now();
+        let last_contact = if idle { now.before(IDLE_TIMEOUT) } else { now };
+        let role = if agent.is_physical() {
+            self.external.left(&agent.host);
+            inputs.push(Input::PhysicalDisconnected { host: agent.host.clone(), orderly });
+            self.core.physical(&agent.host)
+        } else {
+            Some(agent)
+        };
+        if let Some(machine) = role {
+            inputs.push(Input::SlaveDisconnected { machine, orderly, last_contact });
+        }
+    }
+
     fn hypervisor_connected(
         &mut self,
         name: HypervisorName,
         connected: Connected<EngineToHypervisor>,
-        abilities: Abilities,
-        instances: Vec<(InstanceId, bool)>,
+        hello: HypervisorHello,
         inputs: &mut Vec<Input>,
     ) {
         self.hypervisors.insert(name.clone(), connected);
-        let Abilities { provider, room, labels, exclusive } = abilities;
-        let ability = Ability { provider, room, labels: labels.into_iter().collect(), exclusive };
+        let HypervisorHello { software, abilities, instances } = hello;
+        let ability = Ability {
+            provider: abilities.provider,
+            room: abilities.room,
+            labels: abilities.labels.into_iter().collect(),
+            exclusive: abilities.exclusive,
+        };
         let all = instances.iter().map(|(instance, _)| instance.clone()).collect();
-        inputs.push(Input::HypervisorConnected { name: name.clone(), ability, instances: all });
+        inputs.push(Input::HypervisorConnected { name: name.clone(), software, ability, instances: all });
         let made = instances.into_iter().filter(|(_, made)| *made);
         inputs.extend(made.map(|(instance, _)| Input::InstanceReport {
             hypervisor: name.clone(),
@@ -80,10 +183,15 @@ impl Engine {
     }
 }
 
+/// Whoever does not wait any more needs no answer.
+fn send<T>(reply: oneshot::Sender<T>, answer: T) {
+    let _ = reply.send(answer);
+}
+
 fn instance_report(hypervisor: HypervisorName, message: HypervisorToEngine) -> Option<Input> {
     let (instance, report) = match message {
-        HypervisorToEngine::Progress { instance, detail, .. } => {
-            (instance, InstanceReport::Progress { detail })
+        HypervisorToEngine::Progress { instance, detail, step } => {
+            (instance, InstanceReport::Progress { detail, step })
         }
         HypervisorToEngine::Made { instance } => (instance, InstanceReport::Made),
         HypervisorToEngine::Failed { instance, detail } => (instance, InstanceReport::Failed { detail }),

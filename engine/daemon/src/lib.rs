@@ -1,25 +1,41 @@
 //! The engine: everything around the deciding core that touches the world.
 //!
-//! One task owns the [`xrdtest_orchestrator::Orchestrator`] and the journal ([`engine`]); agents' connections turn
-//! messages into its inputs and its effects into messages ([`listener`], [`registry`]); output and log files go past
-//! it straight to disk ([`uploads`], [`run_files`]). Whoever wants to know what happens subscribes through
-//! [`EngineHandle`].
+//! One task owns the [`xrdtest_orchestrator::Orchestrator`] and writes the journal ([`engine`], [`inputs`],
+//! [`effects`]); agents' connections turn messages into its inputs and its effects into messages ([`listener`],
+//! [`registry`]); output and log files go past it straight to disk ([`uploads`], [`run_files`]). Whoever wants to know
+//! what happens subscribes through [`EngineHandle`], or asks over HTTP ([`service`], [`socket`]).
+//!
+//! The rest is the daemon `xrdtest-engine`: configuration, log, lock, signals ([`daemon`]).
 
+mod archive;
 mod clock;
 mod command;
+pub mod config;
+mod controls;
+pub mod daemon;
+mod definitions;
+mod effects;
 mod engine;
+mod evidence;
+mod external;
+mod failpoint;
 mod fetch;
 mod handle;
 mod inputs;
-mod journal;
 mod listener;
+pub mod lock;
 mod registry;
 mod run_files;
 mod runs;
+mod secret;
+mod service;
+mod socket;
+mod start;
 mod tokens;
 mod uploads;
 
-pub use engine::{EngineConfig, EngineError, start};
+pub use controls::Controls;
+pub use definitions::DefinitionsConfig;
 pub use handle::{EngineHandle, EngineStatus, OutputChunk};
-pub use journal::read_journal;
 pub use run_files::RunFiles;
+pub use start::{EngineConfig, EngineError, start};

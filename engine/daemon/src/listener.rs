@@ -6,18 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
-use xrdtest_model::{AttemptId, HypervisorName, InstanceId, MachineId, StageReport};
+use xrdtest_model::ids::EXTERNAL;
+use xrdtest_model::{HypervisorName, MachineId};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{Receiver, Sender};
 use xrdtest_protocol::message::{
-    Abilities, EngineToHypervisor, EngineToSlave, Hello, HypervisorToEngine, SlaveToEngine,
+    EngineToHypervisor, EngineToSlave, Hello, HypervisorToEngine, SlaveToEngine,
 };
 use xrdtest_protocol::server::{Arrival, Link, Listener, PendingStream, greet};
 use xrdtest_protocol::stream::{FetchReply, IncomingStream, StreamHeader};
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Identity, JoinToken, ProtocolError};
 
-use crate::command::Command;
+use crate::clock::Clock;
+use crate::command::{Command, HypervisorHello, SlaveHello};
 use crate::fetch;
 use crate::registry::Connected;
 use crate::run_files::RunFiles;
@@ -33,7 +35,8 @@ const MARK: u64 = 4096;
 pub(crate) struct Context {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) authority: Arc<Authority>,
-    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) tokens: Tokens,
+    pub(crate) clock: Clock,
     pub(crate) runs: Arc<Runs>,
     pub(crate) uploads: Uploads,
     pub(crate) serials: AtomicU64,
@@ -65,12 +68,22 @@ async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), Protoco
     };
     match (arrival.identity.clone(), arrival.hello.clone()) {
         (_, Hello::Join { token, request, .. }) => join(context, arrival, &token, &request).await,
-        (Some(Identity::Slave(machine)), Hello::Slave { boot_id, known, .. }) => {
-            slave(context, machine, (boot_id, known), arrival.accept(version).await?).await;
+        (Some(Identity::Slave(machine)), Hello::Slave { .. })
+            if !machine.is_physical() && !context.runs.knows(&machine.instance) =>
+        {
+            arrival.refuse(format!("its instance {} is over", machine.instance)).await
+        }
+        (Some(Identity::Slave(machine)), Hello::Slave { software, boot_id, known, .. }) => {
+            let hello = SlaveHello { software, boot_id, known };
+            slave(context, machine, hello, arrival.accept(version).await?).await;
             Ok(())
         }
-        (Some(Identity::Hypervisor(name)), Hello::Hypervisor { abilities, instances, .. }) => {
-            hypervisor(context, name, (abilities, instances), arrival.accept(version).await?).await;
+        (Some(Identity::Hypervisor(name)), Hello::Hypervisor { .. }) if name.as_str() == EXTERNAL => {
+            arrival.refuse(format!("`{EXTERNAL}` stands for physical machines; give it another name")).await
+        }
+        (Some(Identity::Hypervisor(name)), Hello::Hypervisor { software, abilities, instances, .. }) => {
+            let hello = HypervisorHello { software, abilities, instances };
+            hypervisor(context, name, hello, arrival.accept(version).await?).await;
             Ok(())
         }
         (Some(identity), _) => {
@@ -81,9 +94,14 @@ async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), Protoco
 }
 
 async fn join(context: &Context, arrival: Arrival, token: &str, request: &str) -> Result<(), ProtocolError> {
-    let identity = match token.parse::<JoinToken>().map(|token| context.tokens.take(&token)) {
+    let taken = async {
+        let token: JoinToken = token.parse()?;
+        let key = Authority::request_key(request)?;
+        context.tokens.take(&token, key, context.clock.now()).await
+    };
+    let identity = match taken.await {
         Ok(Some(identity)) => identity,
-        Ok(None) => return arrival.refuse("the join token is unknown or used up").await,
+        Ok(None) => return arrival.refuse("the join token is unknown, used up or expired").await,
         Err(error) => return arrival.refuse(error.to_string()).await,
     };
     match context.authority.sign(request, &identity) {
@@ -167,14 +185,13 @@ where
 async fn slave(
     context: &Arc<Context>,
     machine: MachineId,
-    hello: (String, Vec<(AttemptId, StageReport)>),
+    hello: SlaveHello,
     (link, sender, receiver): (Link, Sender<EngineToSlave>, Receiver<SlaveToEngine>),
 ) {
     let serial = context.serials.fetch_add(1, Ordering::Relaxed);
     let (messages, outgoing) = mpsc::unbounded_channel();
     let connected = Connected { serial, messages, link: link.clone() };
-    let (boot_id, known) = hello;
-    let command = Command::SlaveConnected { machine: machine.clone(), connected, boot_id, known };
+    let command = Command::SlaveConnected { machine: machine.clone(), connected, hello };
     if context.commands.send(command).await.is_err() {
         return;
     }
@@ -250,14 +267,13 @@ async fn slave_stream(
 async fn hypervisor(
     context: &Arc<Context>,
     name: HypervisorName,
-    hello: (Abilities, Vec<(InstanceId, bool)>),
+    hello: HypervisorHello,
     (link, sender, receiver): (Link, Sender<EngineToHypervisor>, Receiver<HypervisorToEngine>),
 ) {
     let serial = context.serials.fetch_add(1, Ordering::Relaxed);
     let (messages, outgoing) = mpsc::unbounded_channel();
     let connected = Connected { serial, messages, link: link.clone() };
-    let (abilities, instances) = hello;
-    let command = Command::HypervisorConnected { name: name.clone(), connected, abilities, instances };
+    let command = Command::HypervisorConnected { name: name.clone(), connected, hello };
     if context.commands.send(command).await.is_err() {
         return;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use xrdtest_protocol::server::Link;
@@ -21,19 +22,22 @@ pub(crate) struct Connected<M> {
 #[derive(Debug)]
 pub(crate) struct Registry<K, M> {
     agents: HashMap<K, Connected<M>>,
+    /// Made anew when somebody comes or goes, which is seldom beside how often it is asked for.
+    names: Arc<Vec<K>>,
 }
 
 impl<K, M> Default for Registry<K, M> {
     fn default() -> Self {
-        Self { agents: HashMap::new() }
+        Self { agents: HashMap::new(), names: Arc::default() }
     }
 }
 
-impl<K: Eq + Hash, M> Registry<K, M> {
+impl<K: Clone + Eq + Hash + Ord, M> Registry<K, M> {
     /// An agent has connected.
     pub(crate) fn insert(&mut self, name: K, connected: Connected<M>) {
-        if let Some(old) = self.agents.insert(name, connected) {
-            old.link.close("another connection of the same agent took its place");
+        match self.agents.insert(name, connected) {
+            Some(old) => old.link.close("another connection of the same agent took its place"),
+            None => self.note_names(),
         }
     }
 
@@ -47,13 +51,20 @@ impl<K: Eq + Hash, M> Registry<K, M> {
         let current = self.is_current(name, serial);
         if current {
             self.agents.remove(name);
+            self.note_names();
         }
         current
     }
 
-    /// How many are connected.
-    pub(crate) fn len(&self) -> usize {
-        self.agents.len()
+    /// The names of those that are connected, sorted.
+    pub(crate) fn names(&self) -> Arc<Vec<K>> {
+        self.names.clone()
+    }
+
+    fn note_names(&mut self) {
+        let mut names: Vec<K> = self.agents.keys().cloned().collect();
+        names.sort();
+        self.names = Arc::new(names);
     }
 
     /// Sends a message where the agent is connected. Where it is not, the core says it again when it is.

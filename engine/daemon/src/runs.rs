@@ -43,6 +43,11 @@ impl Runs {
         }
     }
 
+    /// Whether anything of an instance may be left.
+    pub(crate) fn knows(&self, instance: &InstanceId) -> bool {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).instances.contains_key(instance)
+    }
+
     /// The run that owns an instance, with its plan.
     pub(crate) fn of_instance(&self, instance: &InstanceId) -> Option<(RunId, Arc<RunPlan>)> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +57,24 @@ impl Runs {
 
     /// The plan for an attempt that `machine` may speak about.
     pub(crate) fn of_attempt(&self, machine: &MachineId, attempt: &AttemptId) -> Option<Arc<RunPlan>> {
-        let (run, plan) = self.of_instance(&machine.instance)?;
-        (attempt.machine == *machine && attempt.run == run).then_some(plan)
+        let own = if machine.is_physical() {
+            attempt.machine.host == machine.host && self.is_external(&attempt.machine)
+        } else {
+            attempt.machine == *machine
+        };
+        let (run, plan) = self.of_instance(&attempt.machine.instance)?;
+        (own && attempt.run == run).then_some(plan)
+    }
+
+    /// The run's plan, while something of it is alive.
+    pub(crate) fn plan(&self, run: &RunId) -> Option<Arc<RunPlan>> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).plans.get(run).cloned()
+    }
+
+    /// Whether a machine is of an instance of physical machines.
+    fn is_external(&self, machine: &MachineId) -> bool {
+        let Some((_, plan)) = self.of_instance(&machine.instance) else { return false };
+        let mut external = plan.clusters.iter().filter(|cluster| cluster.external);
+        external.any(|cluster| cluster.hosts.iter().any(|host| host.name == machine.host))
     }
 }

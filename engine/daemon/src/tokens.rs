@@ -1,35 +1,80 @@
-//! Join tokens that are still good, by the digest of their secret.
+//! Join tokens: made by the CA, kept by the store as digests, good for one key.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use xrdtest_model::InstanceId;
-use xrdtest_protocol::{Identity, JoinToken};
+use xrdtest_model::Timestamp;
+use xrdtest_protocol::authority::Authority;
+use xrdtest_protocol::{Identity, JoinToken, ProtocolError};
+use xrdtest_store::{Store, StoreError, TokenPrefix, TokenRecord};
 
-#[derive(Debug, Default)]
+/// How long the token of a machine that is being made is good: longer than any cluster takes to start.
+pub(crate) const MACHINE_TOKEN: Duration = Duration::from_secs(24 * 3600);
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes tokens and takes them.
+#[derive(Clone, Debug)]
 pub(crate) struct Tokens {
-    open: Mutex<HashMap<String, Identity>>,
+    authority: Arc<Authority>,
+    store: Arc<dyn Store>,
 }
 
 impl Tokens {
-    /// Lets whoever shows `token` join once, as `identity`.
-    pub(crate) fn allow(&self, token: &JoinToken, identity: Identity) {
-        self.lock().insert(token.digest(), identity);
+    pub(crate) fn new(authority: Arc<Authority>, store: Arc<dyn Store>) -> Self {
+        Self { authority, store }
     }
 
-    /// Whom a token was made for; it is used up.
-    pub(crate) fn take(&self, token: &JoinToken) -> Option<Identity> {
-        self.lock().remove(&token.digest())
+    /// One token for each identity, in that order; durable when they are answered.
+    pub(crate) async fn make(
+        &self,
+        identities: &[Identity],
+        by: &str,
+        now: Timestamp,
+        valid: Duration,
+    ) -> Result<Vec<JoinToken>, TokenError> {
+        let mut tokens = Vec::with_capacity(identities.len());
+        let mut records = Vec::with_capacity(identities.len());
+        for identity in identities {
+            let token = self.authority.new_token()?;
+            records.push(TokenRecord {
+                digest: token.digest(),
+                identity: identity.to_string(),
+                by: by.to_owned(),
+                created: now,
+                expires: now.after(valid),
+                used: None,
+            });
+            tokens.push(token);
+        }
+        self.store.add_tokens(records).await?;
+        Ok(tokens)
     }
 
-    /// Forgets what was made for the machines of an instance.
-    pub(crate) fn forget(&self, instance: &InstanceId) {
-        self.lock().retain(
-            |_, identity| !matches!(identity, Identity::Slave(machine) if machine.instance == *instance),
-        );
+    /// Whom a token was made for. It is used up, but for the holder of `key`, who may not have heard the answer.
+    pub(crate) async fn take(
+        &self,
+        token: &JoinToken,
+        key: String,
+        now: Timestamp,
+    ) -> Result<Option<Identity>, TokenError> {
+        match self.store.use_token(token.digest(), key, now).await? {
+            Some(identity) => Ok(Some(identity.parse()?)),
+            None => Ok(None),
+        }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Identity>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Forgets those that were made for the machines of an instance.
+    pub(crate) async fn forget(&self, instance: &xrdtest_model::InstanceId) -> Result<(), TokenError> {
+        let prefix = Identity::Slave(xrdtest_model::MachineId::new(instance.clone(), ""));
+        self.store.revoke_tokens(TokenPrefix::Identity(prefix.to_string())).await?;
+        Ok(())
     }
 }

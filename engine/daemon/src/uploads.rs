@@ -9,9 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::fs::OpenOptions;
+use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Mutex as AsyncMutex, broadcast};
+use tokio::sync::{Mutex as AsyncMutex, broadcast, watch};
 use xrdtest_model::{AttemptId, RunId};
 use xrdtest_protocol::ProtocolError;
 use xrdtest_protocol::stream::{ACK_EVERY, IncomingStream};
@@ -36,11 +36,17 @@ pub(crate) struct Uploads {
     runs: PathBuf,
     busy: Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>,
     live: broadcast::Sender<OutputChunk>,
+    /// Counts what arrives.
+    arrived: watch::Sender<u64>,
 }
 
 impl Uploads {
-    pub(crate) fn new(runs: PathBuf, live: broadcast::Sender<OutputChunk>) -> Self {
-        Self { runs, busy: Mutex::default(), live }
+    pub(crate) fn new(
+        runs: PathBuf,
+        live: broadcast::Sender<OutputChunk>,
+        arrived: watch::Sender<u64>,
+    ) -> Self {
+        Self { runs, busy: Mutex::default(), live, arrived }
     }
 
     /// Takes an upload to its end; answers the length of the whole file. `attempt` is set for output that people
@@ -58,10 +64,7 @@ impl Uploads {
         // A connection that broke may still hold the file for a moment.
         let _held = lock.lock().await;
         let failed = |source| UploadError::Write { path: path.clone(), source };
-        if let Some(parent) = path.parent() {
-            tokio::fs::create_dir_all(parent).await.map_err(failed)?;
-        }
-        let mut file = OpenOptions::new().append(true).create(true).open(&path).await.map_err(failed)?;
+        let mut file = open(&path).await.map_err(failed)?;
         let mut have = file.metadata().await.map_err(failed)?.len();
         stream.acknowledge(have).await?;
         let mut acknowledged = have;
@@ -76,6 +79,10 @@ impl Uploads {
             {
                 let _ = self.live.send(OutputChunk { attempt: attempt.clone(), bytes: chunk });
             }
+            if self.arrived.receiver_count() > 0 {
+                file.flush().await.map_err(failed)?;
+                self.arrived.send_modify(|count| *count += 1);
+            }
             if have - acknowledged >= ACK_EVERY {
                 file.flush().await.map_err(failed)?;
                 stream.acknowledge(have).await?;
@@ -83,6 +90,8 @@ impl Uploads {
             }
         }
         file.flush().await.map_err(failed)?;
+        // After this word the agent forgets the file, so it has to outlive a power cut here.
+        file.sync_data().await.map_err(failed)?;
         stream.acknowledge(have).await?;
         stream.finish();
         Ok(have)
@@ -98,6 +107,24 @@ impl Uploads {
         busy.insert(path.to_owned(), Arc::downgrade(&lock));
         lock
     }
+}
+
+/// Opens a file to append to. Where it is new, its folder is synced, so that the name outlives a power cut as well.
+async fn open(path: &Path) -> io::Result<File> {
+    if let Ok(file) = OpenOptions::new().append(true).open(path).await {
+        return Ok(file);
+    }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let known = folder.ancestors().find(|folder| folder.is_dir()).map(Path::to_owned);
+    tokio::fs::create_dir_all(folder).await?;
+    let file = OpenOptions::new().append(true).create(true).open(path).await?;
+    for changed in folder.ancestors() {
+        File::open(changed).await?.sync_all().await?;
+        if Some(changed) == known.as_deref() {
+            break;
+        }
+    }
+    Ok(file)
 }
 
 /// A file of an attempt's evidence.
@@ -122,6 +149,12 @@ impl Arrivals {
         let files = self.attempts.entry(attempt.clone()).or_default();
         files.insert(file, length);
         files.values().fold(0, |sum, length| sum.saturating_add(*length))
+    }
+
+    /// Whether that many bytes are here.
+    pub(crate) fn have(&self, attempt: &AttemptId, length: u64) -> bool {
+        let have = self.attempts.get(attempt).map_or(0, |files| files.values().sum::<u64>());
+        have >= length
     }
 
     /// The attempt is over.

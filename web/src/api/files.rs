@@ -40,12 +40,13 @@ pub(crate) fn inside(folder: &Path, relative: &str) -> Option<PathBuf> {
 
 /// Evidence for the run document.
 #[derive(Debug)]
-pub(crate) struct FileEvidence {
+pub struct FileEvidence {
     folder: PathBuf,
 }
 
 impl FileEvidence {
-    pub(crate) fn new(folder: PathBuf) -> Self {
+    /// In this folder of a run.
+    pub fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
 }

@@ -8,7 +8,7 @@ mod clusters;
 mod engine;
 mod events;
 mod extract;
-mod files;
+pub(crate) mod files;
 mod follow;
 mod hypervisors;
 mod journal;

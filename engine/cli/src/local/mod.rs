@@ -1,7 +1,6 @@
 //! `run --local`: an engine, a hypervisor agent with the sandbox provider, and a slave agent in each machine, for
 //! one command. The engine listens on the loopback interface only.
 
-mod evidence;
 mod signals;
 
 use std::net::Ipv4Addr;
@@ -13,19 +12,21 @@ use anyhow::{Context, anyhow, bail};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use xrdtest_engine::{EngineConfig, EngineHandle, OutputChunk, RunFiles, start};
+use xrdtest_engine::{DefinitionsConfig, EngineConfig, EngineHandle, OutputChunk, RunFiles, start};
 use xrdtest_hypervisor::agent::{self, AgentError, Config as AgentConfig, ProviderConfig};
 use xrdtest_hypervisor::sandbox::SandboxConfig;
 use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_model::time::millis;
 use xrdtest_model::{Event, HypervisorName, RunId, RunPlan};
 use xrdtest_report::RunRecorder;
+use xrdtest_web::FileEvidence;
 
-use self::evidence::FileEvidence;
 use self::signals::Signals;
 use crate::args::RunArgs;
 use crate::live::Live;
 
+/// Agents that one run can need at most.
+const AGENTS: usize = 2000;
 /// How long a run may wait for a place.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
 
@@ -66,12 +67,17 @@ impl Local {
         plan.limits.queue_wait_ms = plan.limits.queue_wait_ms.min(millis(QUEUE_WAIT));
         let run = new_run_id(&plan.suite);
         let files = RunFiles::new(&self.runs, &run);
+        let state = files.folder().join("engine");
         let engine = start(EngineConfig {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            state: files.folder().join("engine"),
+            archive: state.join("archive"),
+            state,
             ca: None,
             runs: self.runs.clone(),
+            agents: AGENTS,
+            queue: 1,
             orchestrator: xrdtest_orchestrator::Config::default(),
+            definitions: DefinitionsConfig::default(),
         })
         .await
         .context("the engine did not start")?;
@@ -152,7 +158,7 @@ impl Follow {
     /// Until the run has its verdict and nothing is left of its machines.
     async fn until_over(&mut self, engine: &EngineHandle, plan: RunPlan) -> anyhow::Result<()> {
         let mut status = engine.status();
-        status.wait_for(|now| now.hypervisors > 0).await.context("the engine stopped")?;
+        status.wait_for(|now| now.hypervisors.iter().any(|hypervisor| hypervisor.provider == "sandbox")).await.context("the engine stopped")?;
         engine.submit(self.run.clone(), plan, "xrdtest run --local").await;
         let mut signals = Signals::new().context("signals can't be caught")?;
         let result = loop {
@@ -189,7 +195,7 @@ impl Follow {
 
     /// The record, which is also written beside the evidence.
     fn record(&self, files: &RunFiles) -> anyhow::Result<RunRecord> {
-        let evidence = FileEvidence::new(files.clone());
+        let evidence = FileEvidence::new(files.folder().to_owned());
         let record = self.recorder.record(&evidence).filter(|record| record.verdict.is_some());
         let mut record = record.context("the run ended without a verdict")?;
         record.directory = Some(files.folder().to_string_lossy().into_owned());

@@ -1,0 +1,313 @@
+//! `engine.toml`: what the daemon must be told. Every key is documented in the shipped example, `engine.toml`.
+
+mod units;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use xrdtest_definitions::ScriptPolicy;
+use xrdtest_model::Limits;
+use xrdtest_model::limits::{LATE_AFTER, LOST_AFTER, REBOOT_WITHIN};
+use xrdtest_model::time::millis;
+use xrdtest_store::retention::RetentionPolicy;
+
+use crate::definitions::DefinitionsConfig;
+use crate::start::EngineConfig;
+
+/// Where the file lies when nobody says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/xrdtest/engine.toml";
+
+/// The daemon's configuration. Unknown keys are refused.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of everything that must outlive the engine: store, outputs, CA.
+    pub state: PathBuf,
+    /// Where agents connect (UDP).
+    pub listen: SocketAddr,
+    /// The Unix socket for `xrdtest` on this machine.
+    pub socket: PathBuf,
+    /// The group that may use the socket beside root; absent: root only.
+    pub socket_group: Option<String>,
+    /// Folder for packed runs; absent: `archive` below `state`.
+    pub archive: Option<PathBuf>,
+    /// File of the log; absent: standard error.
+    pub log: Option<PathBuf>,
+    /// How lines of the log look.
+    pub log_format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,xrdtest_engine=debug`.
+    pub log_level: String,
+    /// File with the process id while the engine runs.
+    pub pid_file: Option<PathBuf>,
+    /// Repositories with definitions.
+    pub repository: Vec<Repository>,
+    /// Scripts from outside of the repositories.
+    pub scripts: Scripts,
+    /// Limits.
+    pub limits: LimitsSection,
+    /// How patient the engine is with agents out of contact.
+    pub contact: Contact,
+    /// What of old runs is kept.
+    pub retention: RetentionPolicy,
+}
+
+/// How lines of a log look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// A repository with definitions.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// Its root: the folder with `suites/` and `clusters/`.
+    pub path: PathBuf,
+}
+
+/// Scripts from outside of the repositories.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scripts {
+    /// Folders below which absolute `file:///` scripts are allowed.
+    pub roots: Vec<PathBuf>,
+    /// Hosts from which http(s) scripts are allowed.
+    pub hosts: Vec<String>,
+}
+
+/// Limits: of runs where the suite names none, and of the engine itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    /// Any one stage.
+    #[serde(deserialize_with = "units::duration")]
+    pub stage: Duration,
+    /// A whole run, from its first stage on.
+    #[serde(deserialize_with = "units::duration")]
+    pub run: Duration,
+    /// A cluster's start, from the order to the last machine's contact.
+    #[serde(deserialize_with = "units::duration")]
+    pub cluster_start: Duration,
+    /// Waiting in the queue.
+    #[serde(deserialize_with = "units::duration")]
+    pub queue_wait: Duration,
+    /// Bytes of output per stage and machine.
+    #[serde(deserialize_with = "units::bytes")]
+    pub output: u64,
+    /// Bytes per collected log file.
+    #[serde(deserialize_with = "units::bytes")]
+    pub log: u64,
+    /// Runs that may wait at once.
+    pub queue: usize,
+    /// Agents that may be connected at once.
+    pub agents: usize,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        let limits = Limits::default();
+        let duration = Duration::from_millis;
+        Self {
+            stage: duration(limits.stage_ms),
+            run: duration(limits.run_ms),
+            cluster_start: duration(limits.cluster_start_ms),
+            queue_wait: duration(limits.queue_wait_ms),
+            output: limits.output_bytes,
+            log: limits.log_bytes,
+            queue: 1000,
+            agents: 2000,
+        }
+    }
+}
+
+/// How patient the engine is with agents out of contact.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Contact {
+    /// A machine is shown as late after this time.
+    #[serde(deserialize_with = "units::duration")]
+    pub late: Duration,
+    /// A machine is given up after this time.
+    #[serde(deserialize_with = "units::duration")]
+    pub lost: Duration,
+    /// A machine whose boot was announced may stay away for this time.
+    #[serde(deserialize_with = "units::duration")]
+    pub reboot: Duration,
+}
+
+impl Default for Contact {
+    fn default() -> Self {
+        Self { late: LATE_AFTER, lost: LOST_AFTER, reboot: REBOOT_WITHIN }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state: PathBuf::from("/var/lib/xrdtest/engine"),
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 20000),
+            socket: PathBuf::from("/run/xrdtest/engine.sock"),
+            socket_group: None,
+            archive: None,
+            log: None,
+            log_format: LogFormat::Text,
+            log_level: "info".to_owned(),
+            pid_file: None,
+            repository: Vec::new(),
+            scripts: Scripts::default(),
+            limits: LimitsSection::default(),
+            contact: Contact::default(),
+            retention: RetentionPolicy::default(),
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It could not be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not what it must be; the source names line and column.
+    #[error("the configuration {} is not valid: {source}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// It contradicts itself.
+    #[error("the configuration {} is not valid: {why}", path.display())]
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        why: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`], in words for people.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        match config.contradiction() {
+            Some(why) => Err(ConfigError::Contradiction { path: path.to_owned(), why }),
+            None => Ok(config),
+        }
+    }
+
+    fn contradiction(&self) -> Option<&'static str> {
+        let Contact { late, lost, .. } = self.contact;
+        if late >= lost {
+            return Some("contact.late must be shorter than contact.lost");
+        }
+        if self.limits.agents == 0 {
+            return Some("limits.agents is 0: no agent could connect");
+        }
+        None
+    }
+
+    /// What the engine is told.
+    pub fn engine(&self) -> EngineConfig {
+        EngineConfig {
+            listen: self.listen,
+            state: self.state.clone(),
+            ca: Some(self.state.join("ca")),
+            runs: self.state.join("runs"),
+            archive: self.archive.clone().unwrap_or_else(|| self.state.join("archive")),
+            agents: self.limits.agents,
+            queue: self.limits.queue,
+            orchestrator: xrdtest_orchestrator::Config {
+                late_after: self.contact.late,
+                lost_after: self.contact.lost,
+                reboot_within: self.contact.reboot,
+                ..xrdtest_orchestrator::Config::default()
+            },
+            definitions: self.definitions(),
+        }
+    }
+
+    /// Where definitions are, and what they may use.
+    pub fn definitions(&self) -> DefinitionsConfig {
+        let LimitsSection { stage, run, cluster_start, queue_wait, output, log, .. } = self.limits;
+        DefinitionsConfig {
+            repositories: self.repository.iter().map(|repository| repository.path.clone()).collect(),
+            scripts: ScriptPolicy { roots: self.scripts.roots.clone(), hosts: self.scripts.hosts.clone() },
+            limits: Limits {
+                stage_ms: millis(stage),
+                run_ms: millis(run),
+                cluster_start_ms: millis(cluster_start),
+                queue_wait_ms: millis(queue_wait),
+                output_bytes: output,
+                log_bytes: log,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_example_is_valid_and_tells_the_defaults() {
+        let shipped = include_str!("../../engine.toml");
+        assert_eq!(toml::from_str::<Config>(shipped).unwrap(), Config::default());
+        let is_setting =
+            |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ");
+        let spelled_out = shipped.lines().map(|line| match line.strip_prefix('#') {
+            Some(setting) if is_setting(setting) || setting.starts_with("[[") => setting,
+            _ => line,
+        });
+        let all: Config = toml::from_str(&spelled_out.collect::<Vec<_>>().join("\n")).unwrap();
+        assert_eq!(all.repository, [Repository { path: "/srv/xrdtest".into() }]);
+        assert_eq!(all.socket_group.as_deref(), Some("xrdtest"));
+        let defaults = Config::default();
+        let optional = Config {
+            repository: Vec::new(),
+            scripts: Scripts::default(),
+            socket_group: None,
+            archive: None,
+            log: None,
+            pid_file: None,
+            retention: defaults.retention.clone(),
+            ..all
+        };
+        assert_eq!(optional, defaults);
+    }
+
+    #[test]
+    fn mistakes_have_a_place() {
+        for (text, place) in [
+            ("listen = 'somewhere'\n", "line 1, column 10"),
+            ("state = '/x'\nlisten_ = 1\n", "line 2, column 1"),
+            ("[limits]\nstage = '15 parsecs'\n", "line 2, column 9"),
+            ("[limits]\noutput = '1X'\n", "line 2, column 10"),
+            ("[[repository]]\n", "missing field `path`"),
+            ("[contact]\nlate = 5\n", "line 2, column 8"),
+        ] {
+            let words = toml::from_str::<Config>(text).unwrap_err().to_string();
+            assert!(words.contains(place), "{text}: {words}");
+        }
+        let late: Config = toml::from_str("[contact]\nlate = '1m'\n").unwrap();
+        assert!(late.contradiction().unwrap().contains("contact.late"));
+    }
+}

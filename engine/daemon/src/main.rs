@@ -1,0 +1,161 @@
+//! `xrdtest-engine`: the daemon, and the commands of its administrator.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use xrdtest_engine::config::{Config, DEFAULT_PATH};
+use xrdtest_engine::daemon::{self, ask::ask, background};
+use xrdtest_engine::lock;
+
+const EXAMPLES: &str = "\
+Examples:
+  xrdtest-engine                                  run with /etc/xrdtest/engine.toml until INT or TERM
+  xrdtest-engine --config /tmp/engine.toml        run with another configuration
+  xrdtest-engine --background                     start, and come back when it is ready
+  xrdtest-engine status                           whether it runs (exit code 1 where it does not)
+  xrdtest-engine reload                           read configuration and definitions again
+  xrdtest-engine log-level info,xrdtest_engine=debug
+  xrdtest-engine stop                             end it; machines and their scripts go on
+
+Everything that it knows is on the disk at any moment: an engine that was ended in whatever way goes on where it was
+when it is started again. `xrdtest` is the command for runs, suites, clusters and agents.";
+
+/// The engine of xrdtest: schedules runs, has machines made, orders stages, keeps results.
+#[derive(Parser)]
+#[command(name = "xrdtest-engine", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Args {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH, global = true)]
+    config: PathBuf,
+    /// Leave the terminal, and come back when the engine is ready
+    #[arg(long, conflicts_with = "detached")]
+    background: bool,
+    /// Be the engine that `--background` started.
+    #[arg(long, hide = true)]
+    detached: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say whether the engine runs
+    Status,
+    /// End the engine; machines and their scripts go on
+    Stop {
+        /// Seconds to wait for its end
+        #[arg(long, value_name = "S", default_value_t = 30)]
+        wait: u64,
+    },
+    /// Read configuration and definitions again
+    Reload,
+    /// Change the level of its log while it runs
+    LogLevel {
+        /// error, warn, info, debug, trace, or a filter such as info,xrdtest_engine=debug
+        level: String,
+    },
+    /// Look whether the configuration is valid
+    CheckConfig,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "xrdtest-engine: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let path = args.config.as_path();
+    match &args.command {
+        None if args.background => {
+            let pid = background::start(path)?;
+            say(&format!("the engine runs (process {pid})"))?;
+        }
+        None => daemon::run(path, args.detached)?,
+        Some(Command::Status) => return status(&Config::load(path)?),
+        Some(Command::Stop { wait }) => stop(&Config::load(path)?, Duration::from_secs(*wait))?,
+        Some(Command::Reload) => tell(&Config::load(path)?, "POST", "/api/v1/reload", None)?,
+        Some(Command::LogLevel { level }) => {
+            let body = serde_json::json!({ "log_level": level });
+            tell(&Config::load(path)?, "PUT", "/api/v1/log-level", Some(body))?;
+        }
+        Some(Command::CheckConfig) => {
+            Config::load(path)?;
+            say(&format!("{} is valid", path.display()))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(words: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{words}").context("standard output is closed")
+}
+
+fn running(config: &Config) -> anyhow::Result<Pid> {
+    match lock::holder(&config.state) {
+        Some(pid) => Ok(Pid::from_raw(pid)),
+        None => bail!("no engine runs with the state in {}", config.state.display()),
+    }
+}
+
+fn status(config: &Config) -> anyhow::Result<ExitCode> {
+    let Some(pid) = lock::holder(&config.state) else {
+        say(&format!("no engine runs with the state in {}", config.state.display()))?;
+        return Ok(ExitCode::from(1));
+    };
+    let answer = block_on(ask(&config.socket, "GET", "/api/v1/status", None))?;
+    let info: xrdtest_model::api::EngineInfo =
+        serde_json::from_slice(&answer).context("the engine's answer can't be read")?;
+    let errors = info.definitions.diagnostics.iter().filter(|found| found.is_error()).count();
+    say(&format!(
+        "the engine runs (process {pid}, version {})\n\
+         agents connect to {} (UDP); {} hypervisor agents and {} slaves are in contact\n\
+         {} runs have a place, {} wait\n\
+         {} suites, {} clusters, {errors} errors in definitions\n\
+         state in {}, log level {}",
+        info.version,
+        info.agents_address,
+        info.hypervisors,
+        info.slaves,
+        info.runs_running,
+        info.runs_waiting,
+        info.definitions.suites,
+        info.definitions.clusters,
+        info.state,
+        info.log_level,
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stop(config: &Config, wait: Duration) -> anyhow::Result<()> {
+    let pid = running(config)?;
+    kill(pid, Signal::SIGTERM).with_context(|| format!("cannot end process {pid}"))?;
+    let state = config.state.clone();
+    let (ended, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || ended.send(lock::wait_until_free(&state)));
+    match end.recv_timeout(wait) {
+        Ok(free) => free.context("cannot wait for the engine's end"),
+        Err(_) => bail!("process {pid} has not ended within {} s", wait.as_secs()),
+    }
+}
+
+/// Asks the running engine for something that has no answer but that it was done.
+fn tell(config: &Config, method: &str, path: &str, body: Option<serde_json::Value>) -> anyhow::Result<()> {
+    running(config)?;
+    block_on(ask(&config.socket, method, path, body.as_ref())).map(drop)
+}
+
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}

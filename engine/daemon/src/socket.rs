@@ -1,0 +1,125 @@
+//! The Unix socket on which the local administrator's programs ask.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::serve::IncomingStream;
+use nix::unistd::{Gid, Group, Uid, User};
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+use xrdtest_web::Caller;
+
+use crate::handle::EngineHandle;
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SocketError {
+    /// The system refused.
+    #[error("the socket {}: {source}", path.display())]
+    System {
+        /// The socket.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The group that may use it is unknown here.
+    #[error("the socket {}: there is no group `{group}`; create it (groupadd --system {group}) or change `socket_group`", path.display())]
+    NoGroup {
+        /// The socket.
+        path: PathBuf,
+        /// The group.
+        group: String,
+    },
+}
+
+/// A socket that listens. Its file goes with it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Socket {
+    /// Listens on `path`, readable and writable for the owner and a group. What an engine that was killed left there is
+    /// replaced: the lock on the state says that it is dead.
+    pub(crate) fn bind(path: &Path, group: Option<&str>) -> Result<Self, SocketError> {
+        let failed = |source| SocketError::System { path: path.to_owned(), source };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let group = group.map(|name| group_id(path, name)).transpose()?;
+        // Made under another name, so that nobody connects before the rights are as they should be.
+        let new = path.with_extension(format!("{}.new", std::process::id()));
+        let listener = UnixListener::bind(&new).map_err(failed)?;
+        let mode = if group.is_some() { 0o660 } else { 0o600 };
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(mode)).map_err(failed)?;
+        if let Some(group) = group {
+            nix::unistd::chown(&new, None, Some(group)).map_err(|errno| failed(errno.into()))?;
+        }
+        std::fs::rename(&new, path).map_err(failed)?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Serves until `end`; answers that are being given then have a moment.
+    pub(crate) async fn serve(self, engine: EngineHandle, end: CancellationToken) -> io::Result<()> {
+        let Self { listener, path } = self;
+        let router: Router = xrdtest_web::api(Arc::new(engine)).layer(middleware::from_fn(name_caller));
+        let service = router.into_make_service_with_connect_info::<Peer>();
+        let served = axum::serve(listener, service).with_graceful_shutdown(end.clone().cancelled_owned());
+        let served = tokio::select! {
+            served = async { served.await } => served,
+            // Event streams never end by themselves.
+            () = async {
+                end.cancelled().await;
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            } => Ok(()),
+        };
+        let _ = std::fs::remove_file(path);
+        served
+    }
+}
+
+fn group_id(path: &Path, name: &str) -> Result<Gid, SocketError> {
+    let found = Group::from_name(name)
+        .map_err(|errno| SocketError::System { path: path.to_owned(), source: errno.into() })?;
+    let unknown = || SocketError::NoGroup { path: path.to_owned(), group: name.to_owned() };
+    found.map(|group| group.gid).ok_or_else(unknown)
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug)]
+struct Peer(String);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        let user = stream.io().peer_cred().map(|peer| Uid::from_raw(peer.uid()));
+        Self(user.map_or_else(|_| "somebody".to_owned(), user_name))
+    }
+}
+
+fn user_name(user: Uid) -> String {
+    match User::from_uid(user) {
+        Ok(Some(known)) => known.name,
+        _ => format!("user {user}"),
+    }
+}
+
+async fn name_caller(
+    ConnectInfo(Peer(name)): ConnectInfo<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    request.extensions_mut().insert(Caller { name });
+    next.run(request).await
+}
