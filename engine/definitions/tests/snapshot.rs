@@ -47,6 +47,36 @@ fn a_plan_is_complete() {
 }
 
 #[test]
+fn physical_machines_need_names_only() {
+    let external = |lines: &str| {
+        let repository = Repository::base();
+        let cluster = format!(
+            "fn getCluster() {{\n let cluster = Cluster(\"cluster_base\");\n cluster.external = true;\n \
+             cluster.addHosts([Host(\"pc1.example.org\"), Host(\"pc2.example.org\", \"10.0.0.2\")]);\n\
+             {lines} cluster\n}}\n"
+        );
+        repository.write(CLUSTER, cluster);
+        repository
+    };
+    let repository = external("");
+    assert_eq!(repository.load().diagnostics, []);
+    let plan = plan(&repository).expect("a plan");
+    assert_eq!(plan.machines, ["pc1.example.org", "pc2.example.org"]);
+    let cluster = &plan.clusters[0];
+    assert!(cluster.external);
+    assert!(cluster.network.ip.is_unspecified());
+    let addresses: Vec<_> = cluster.hosts.iter().map(|host| host.ip.to_string()).collect();
+    assert_eq!(addresses, ["0.0.0.0", "10.0.0.2"]);
+
+    // What would be wrong in a network that is made has no effect here, and is not in the way.
+    let lines = " cluster.network.ip = \"nonsense\";\n cluster.hosts[0].ip = \"nonsense\";\n";
+    assert!(self::plan(&external(lines)).is_ok());
+    let twice = " cluster.addHosts([Host(\"pc1.example.org\")]);\n";
+    let error = self::plan(&external(twice)).expect_err("two hosts of one name");
+    assert!(error.to_string().contains("cluster_base"), "{error}");
+}
+
+#[test]
 fn machines_are_chosen_by_short_names_in_the_order_of_the_cluster() {
     let repository = Repository::base();
     repository.add_lines(

@@ -23,6 +23,8 @@ pub(crate) struct Cluster {
     pub(crate) object: Handle,
     pub(crate) name: Option<Located<String>>,
     pub(crate) info: Option<String>,
+    /// Its hosts are physical machines; nothing is made.
+    pub(crate) external: bool,
     pub(crate) network: Network,
     pub(crate) hosts: Vec<Host>,
 }
@@ -81,11 +83,12 @@ pub(crate) struct Disk {
 impl Cluster {
     pub(crate) fn new(file: DefinitionFile, evaluated: Evaluated) -> Self {
         let handle = evaluated.object;
-        let (name, info, network, network_place, default_host, hosts) = {
+        let (name, info, external, network, network_place, default_host, hosts) = {
             let object = handle.lock();
             (
                 object.text("name"),
                 object.text("info").map(|info| info.value),
+                object.flag("external").unwrap_or(false),
                 object.object("network"),
                 object.slot("network").map(|slot| slot.origin.place()),
                 object.object("defaultHost"),
@@ -105,6 +108,7 @@ impl Cluster {
             object: handle,
             name,
             info,
+            external,
         }
     }
 
@@ -130,7 +134,7 @@ impl Cluster {
     pub(crate) fn to_model(&self, repository: &str, broken: bool) -> ClusterDefinition {
         let network = self.network.to_model(self);
         ClusterDefinition {
-            external: false,
+            external: self.external,
             name: self.file.stem.clone(),
             info: self.info.clone(),
             hosts: self.hosts.iter().map(|host| host.to_model(&network.name)).collect(),

@@ -150,6 +150,7 @@ pub(crate) static CLUSTER: Class = Class {
     fields: &[
         field("name", Kind::Text, TEXT),
         field("info", Kind::Text, TEXT),
+        field("external", Kind::Flag, 0),
         field("defaultHost", Kind::Object(&HOST), 0),
         field("network", Kind::Object(&NETWORK), 0),
         field("hosts", Kind::Objects(&HOST), HOSTS),

@@ -123,6 +123,7 @@ static ALL: &[Rule] = &[
     cluster::wrong_network::RULE,
     cluster::bad_balanced_alias::RULE,
     cluster::host_lists_differ::RULE,
+    cluster::nothing_is_made::RULE,
     schedule::unknown_schedule_field::RULE,
     schedule::bad_schedule_value::RULE,
     schedule::bad_cron::RULE,

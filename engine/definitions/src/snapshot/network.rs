@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 use xrdtest_model::definition::{ClusterDefinition, HostDefinition, NetworkDefinition};
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan};
 
-/// The cluster as it will be started; the error says which address can't be read.
+/// The cluster as it will be started; the error says which address can't be read. Of an external one nothing is made:
+/// it has no network, and the addresses that it leaves out are 0.0.0.0.
 pub(crate) fn plan_cluster(cluster: &ClusterDefinition) -> Result<ClusterPlan, String> {
     Ok(ClusterPlan {
         external: cluster.external,
@@ -18,6 +19,16 @@ pub(crate) fn plan_cluster(cluster: &ClusterDefinition) -> Result<ClusterPlan, S
 
 fn plan_network(cluster: &ClusterDefinition) -> Result<NetworkPlan, String> {
     let network = &cluster.network;
+    if cluster.external {
+        return Ok(NetworkPlan {
+            name: network.name.clone(),
+            bridge_name: bridge_name(network),
+            ip: Ipv4Addr::UNSPECIFIED,
+            prefix: 0,
+            dhcp_range: None,
+            lb_alias: None,
+        });
+    }
     let dhcp_range = match &network.dhcp_range {
         Some((first, last)) => Some((address(first)?, address(last)?)),
         None => None,
@@ -44,7 +55,10 @@ fn plan_network(cluster: &ClusterDefinition) -> Result<NetworkPlan, String> {
 fn plan_host(cluster: &ClusterDefinition, host: &HostDefinition) -> Result<HostPlan, String> {
     Ok(HostPlan {
         name: host.name.clone(),
-        ip: address(&host.ip)?,
+        ip: match cluster.external {
+            true => address(&host.ip).unwrap_or(Ipv4Addr::UNSPECIFIED),
+            false => address(&host.ip)?,
+        },
         mac: host.mac.clone().unwrap_or_else(|| derive_mac(&cluster.name, &host.name)),
         uuid: host.uuid.clone(),
         ram_kib: host.ram_kib,

@@ -24,7 +24,8 @@ pub(crate) const RULE: Rule =
 pub(crate) fn check(cluster: &Cluster, findings: &mut Findings) {
     let hosts = cluster.each_host();
     let names = hosts.flat_map(|host| host.name.iter().chain(&host.aliases));
-    for name in names.chain(&cluster.network.lb_alias) {
+    let balanced = cluster.network.lb_alias.iter().filter(|_| !cluster.external);
+    for name in names.chain(balanced) {
         if !is_host_name(&name.value) {
             let message = format!("`{}` can't be the name of a host", name.value);
             let help = "write labels of lower-case letters, digits and `-` with dots between them";

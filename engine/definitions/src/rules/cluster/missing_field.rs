@@ -1,6 +1,6 @@
 //! ## What it does
 //! Reports a cluster, network, host or disk without a mandatory field: a cluster's `name`; a network's `ip` and `netmask`;
-//! a host's `name` and `ip`; a disk's `name` and `size`.
+//! a host's `name` and `ip`; a disk's `name` and `size`. In an external cluster names are enough.
 //!
 //! ## Why is this bad?
 //! The machine or the network can't be made without it.
@@ -32,6 +32,12 @@ pub(crate) fn check(cluster: &Cluster, findings: &mut Findings) {
         }
     };
     require(&cluster.object, "name", &cluster.place, "the cluster");
+    if cluster.external {
+        for host in cluster.each_host() {
+            require(&host.object, "name", &host.place, &host.title());
+        }
+        return;
+    }
     let network = &cluster.network;
     for field in ["ip", "netmask"] {
         require(&network.object, field, &network.place, "the network");

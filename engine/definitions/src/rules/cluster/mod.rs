@@ -18,6 +18,7 @@ pub(super) mod malformed_mac;
 pub(super) mod missing_field;
 pub(crate) mod network_conflict;
 pub(super) mod no_hosts;
+pub(super) mod nothing_is_made;
 pub(super) mod own_address_in_range;
 mod subnet;
 pub(super) mod wrong_network;
@@ -35,6 +36,9 @@ use crate::snapshot::network::prefix;
 /// stays usable.
 pub(crate) fn check(cluster: &Cluster, taken: &mut Taken, findings: &mut Findings) {
     name_mismatch::check(findings, "cluster", &cluster.file, cluster.name.as_ref());
+    if cluster.external {
+        return check_external(cluster, findings);
+    }
     malformed_name::check(findings, "network", cluster.network.name.as_ref());
     for disk in cluster.each_host().flat_map(|host| &host.disks) {
         malformed_name::check(findings, "disk", disk.name.as_ref());
@@ -63,6 +67,19 @@ pub(crate) fn check(cluster: &Cluster, taken: &mut Taken, findings: &mut Finding
         rule(cluster, findings);
     }
     network_conflict::check(cluster, taken, findings);
+}
+
+/// What holds for physical machines: they have names, and all the rest by themselves.
+fn check_external(cluster: &Cluster, findings: &mut Findings) {
+    for rule in [
+        missing_field::check,
+        no_hosts::check,
+        duplicate_host::check,
+        malformed_host_name::check,
+        nothing_is_made::check,
+    ] {
+        rule(cluster, findings);
+    }
 }
 
 /// The address in a text.
