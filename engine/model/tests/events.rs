@@ -9,7 +9,7 @@ use xrdtest_model::Event;
 const GOLDEN: &str = include_str!("golden/events-1.jsonl");
 
 /// All events there are, by their names in the journal.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 19] = [
     "run_queued",
     "run_waiting",
     "run_placed",
@@ -22,6 +22,9 @@ const NAMES: [&str; 16] = [
     "machine_away",
     "machine_back",
     "machine_lost",
+    "machine_rebooting",
+    "agent_connected",
+    "agent_gone",
     "cancel_requested",
     "run_timed_out",
     "case_finished",
