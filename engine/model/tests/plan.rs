@@ -1,4 +1,5 @@
 //! Where the files of a run lie.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers are not marked as tests")]
 
 use xrdtest_model::{Event, EventBody, RunPlan, StageId, StageKind};
 
