@@ -1,13 +1,15 @@
-//! The `xrdtest` command: what authors of definitions use.
+//! The `xrdtest` command: what authors of definitions use, and the client of a running engine.
 //!
 //! Data goes to standard output, talk to standard error. Exit codes are in [`exit`].
 
 mod args;
+mod client;
 mod commands;
 mod exit;
 mod live;
 mod local;
 mod repository;
+mod show;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,16 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::check(&args),
         Command::Rule(args) => commands::rule::rule(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Runs(args) => commands::runs::runs(&args),
+        Command::Show(args) => commands::show::show(&args),
+        Command::Logs(args) => commands::logs::logs(&args),
+        Command::Cancel(args) => commands::cancel::cancel(&args),
+        Command::Queue(args) => commands::queue::queue(&args),
+        Command::Suites(args) => commands::suites::suites(&args),
+        Command::Clusters(args) => commands::clusters::clusters(&args),
+        Command::Hypervisors(args) => commands::hypervisors::hypervisors(&args),
+        Command::Slaves(args) => commands::slaves::slaves(&args),
+        Command::Token(args) => commands::token::token(&args),
     };
     result.unwrap_or_else(|error| exit::report(&error)).into()
 }

@@ -164,9 +164,8 @@ impl Follower {
                 woken = self.arrived.changed() => woken,
                 woken = self.last.changed() => woken,
             };
-            if woken.is_err() {
-                return Ok(None);
-            }
+            // Broken off, not ended: who follows must not take it for the whole.
+            woken.map_err(|_| io::Error::other("the engine stops"))?;
         }
     }
 

@@ -1,5 +1,19 @@
 //! One file per command.
 
+mod ask;
+pub(crate) mod cancel;
 pub(crate) mod check;
+pub(crate) mod clusters;
+mod follow;
+pub(crate) mod hypervisors;
+pub(crate) mod logs;
+mod output;
+pub(crate) mod queue;
+mod remote_run;
 pub(crate) mod rule;
 pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod show;
+pub(crate) mod slaves;
+pub(crate) mod suites;
+pub(crate) mod token;

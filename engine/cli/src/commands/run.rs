@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use xrdtest_definitions::{ScriptPolicy, Selection, SnapshotError, SnapshotOptions, snapshot};
 use xrdtest_model::RunPlan;
 use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_report::{findings, junit, summary};
 
+use super::remote_run;
 use crate::args::{RUNS, RunArgs, RunFormat, STATE};
 use crate::exit::{Exit, print, say};
 use crate::local::{Local, LocalRun};
@@ -18,18 +19,13 @@ use crate::repository::{Repository, name_files, source};
 const DEFAULT_WIDTH: usize = 120;
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    if !args.local {
-        bail!(
-            "this version runs suites on this machine only: say `xrdtest run {} --local`",
-            args.suites.join(" ")
-        );
-    }
+    if args.local { run_here(args) } else { remote_run::run(args) }
+}
+
+/// `--local`: without an engine.
+fn run_here(args: &RunArgs) -> anyhow::Result<Exit> {
     let Some(plans) = plans(args)? else { return Ok(Exit::CouldNot) };
-    if let Some(file) = &args.junit {
-        // An hour later would be a bad moment to find out.
-        let opened = fs::OpenOptions::new().create(true).append(true).open(file);
-        opened.with_context(|| format!("the JUnit report can't be written to {}", file.display()))?;
-    }
+    open_reports(args)?;
     let local = Local::prepare(args)?;
     let runtime = tokio::runtime::Runtime::new().context("no thread for the engine")?;
     let mut records: Vec<RunRecord> = Vec::new();
@@ -53,8 +49,17 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+/// Looks whether what is asked for can be written: an hour later would be a bad moment to find out.
+pub(super) fn open_reports(args: &RunArgs) -> anyhow::Result<()> {
+    if let Some(file) = &args.junit {
+        let opened = fs::OpenOptions::new().create(true).append(true).open(file);
+        opened.with_context(|| format!("the JUnit report can't be written to {}", file.display()))?;
+    }
+    Ok(())
+}
+
 /// Writes what was asked for.
-fn write_reports(args: &RunArgs, records: Vec<RunRecord>) -> anyhow::Result<()> {
+pub(super) fn write_reports(args: &RunArgs, records: Vec<RunRecord>) -> anyhow::Result<()> {
     if let Some(file) = &args.junit {
         let xml = junit::junit(&records).context("the JUnit report could not be made")?;
         let failed = || format!("the JUnit report could not be written to {}", file.display());
@@ -98,12 +103,22 @@ fn plans(args: &RunArgs) -> anyhow::Result<Option<Vec<(String, RunPlan)>>> {
 
 /// The repository and the name of a suite that was named, or given as a path.
 fn locate(args: &RunArgs, suite: &str) -> (PathBuf, String) {
+    let folder = match path_of(suite) {
+        Some((path, _)) => path.to_owned(),
+        None => args.definitions.clone().unwrap_or_else(|| PathBuf::from(".")),
+    };
+    (folder, suite_name(suite))
+}
+
+/// The name of a suite that was named, or given as a path.
+pub(super) fn suite_name(suite: &str) -> String {
+    path_of(suite).map_or_else(|| suite.to_owned(), |(_, name)| name)
+}
+
+fn path_of(suite: &str) -> Option<(&Path, String)> {
     let path = Path::new(suite);
     let is_path = suite.contains('/') || path.extension().is_some_and(|extension| extension == "rhai");
-    match path.file_stem() {
-        Some(stem) if is_path => (path.to_owned(), stem.to_string_lossy().into_owned()),
-        _ => (args.definitions.clone().unwrap_or_else(|| PathBuf::from(".")), suite.to_owned()),
-    }
+    path.file_stem().filter(|_| is_path).map(|stem| (path, stem.to_string_lossy().into_owned()))
 }
 
 /// Says why a suite can't be run.
@@ -122,15 +137,7 @@ fn refuse(root: &Path, error: &SnapshotError) -> anyhow::Result<()> {
 /// The command that runs what failed again.
 fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
     let mut words = vec!["xrdtest run".to_owned(), quote(suite), "--local".to_owned()];
-    let failed =
-        record.cases.iter().filter(|case| case.verdict.is_some_and(|verdict| verdict.as_str() != "passed"));
-    let mut cases: Vec<_> = failed.map(|case| case.name.clone()).collect();
-    // What was not begun has to be run as well.
-    if cases.is_empty() || record.cases.iter().any(|case| case.verdict.is_none()) {
-        cases.clone_from(&args.cases);
-    }
-    cases.dedup();
-    words.extend(cases.iter().map(|case| format!("--case {}", quote(case))));
+    words.extend(cases_again(args, record));
     let path = |option: &str, path: &Path| format!("{option} {}", quote(&path.to_string_lossy()));
     words.extend(args.script_roots.iter().map(|folder| path("--script-root", folder)));
     words.extend(args.script_hosts.iter().map(|host| format!("--script-host {}", quote(host))));
@@ -145,8 +152,21 @@ fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
     words.join(" ")
 }
 
+/// The options that choose what failed.
+pub(super) fn cases_again(args: &RunArgs, record: &RunRecord) -> Vec<String> {
+    let failed =
+        record.cases.iter().filter(|case| case.verdict.is_some_and(|verdict| verdict.as_str() != "passed"));
+    let mut cases: Vec<_> = failed.map(|case| case.name.clone()).collect();
+    // What was not begun has to be run as well.
+    if cases.is_empty() || record.cases.iter().any(|case| case.verdict.is_none()) {
+        cases.clone_from(&args.cases);
+    }
+    cases.dedup();
+    cases.iter().map(|case| format!("--case {}", quote(case))).collect()
+}
+
 /// A word for the shell.
-fn quote(word: &str) -> String {
+pub(super) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -154,7 +174,7 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn width() -> usize {
+pub(super) fn width() -> usize {
     terminal_size::terminal_size_of(std::io::stdout())
         .map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0))
 }
@@ -162,6 +182,18 @@ fn width() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_suite_may_be_a_path() {
+        for (suite, name) in [
+            ("ts_1", "ts_1"),
+            ("suites/ts_1/ts_1.rhai", "ts_1"),
+            ("ts_1.rhai", "ts_1"),
+            ("suites/ts_1/", "ts_1"),
+        ] {
+            assert_eq!(suite_name(suite), name);
+        }
+    }
 
     #[test]
     fn words_for_the_shell() {

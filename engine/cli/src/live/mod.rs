@@ -38,6 +38,11 @@ impl Live {
         }
     }
 
+    /// Whether output that arrives is shown at all.
+    pub(crate) fn shows_output(&self) -> bool {
+        self.terminal.is_some()
+    }
+
     /// Output arrived.
     pub(crate) fn output(&mut self, chunk: &OutputChunk) {
         if let Some(terminal) = &mut self.terminal {

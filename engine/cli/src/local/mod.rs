@@ -1,7 +1,7 @@
 //! `run --local`: an engine, a hypervisor agent with the sandbox provider, and a slave agent in each machine, for
 //! one command. The engine listens on the loopback interface only.
 
-mod signals;
+pub(crate) mod signals;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -158,7 +158,10 @@ impl Follow {
     /// Until the run has its verdict and nothing is left of its machines.
     async fn until_over(&mut self, engine: &EngineHandle, plan: RunPlan) -> anyhow::Result<()> {
         let mut status = engine.status();
-        status.wait_for(|now| now.hypervisors.iter().any(|hypervisor| hypervisor.provider == "sandbox")).await.context("the engine stopped")?;
+        status
+            .wait_for(|now| now.hypervisors.iter().any(|hypervisor| hypervisor.provider == "sandbox"))
+            .await
+            .context("the engine stopped")?;
         engine.submit(self.run.clone(), plan, "xrdtest run --local").await;
         let mut signals = Signals::new().context("signals can't be caught")?;
         let result = loop {

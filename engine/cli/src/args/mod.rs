@@ -1,0 +1,98 @@
+//! The command line.
+
+mod remote;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::remote::{
+    AgentKind, CancelArgs, LogsArgs, NamedArgs, QueueArgs, QueueCommand, Remote, RunsArgs, RunsCommand,
+    ShowArgs, SlavesArgs, TokenArgs, TokenCommand,
+};
+pub(crate) use self::run::{RUNS, RunArgs, RunFormat, STATE};
+
+/// Runs distributed test suites on clusters of machines.
+#[derive(Debug, Parser)]
+#[command(name = "xrdtest", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Exit codes: 0 all is well; 1 bad news about the subject (errors found, a run failed or timed out);
+2 it could not be done (usage, invalid definition, no engine, a run ended as error); 130 cancelled by
+a signal.
+
+Examples:
+  xrdtest check                         look for mistakes in all definitions of this repository
+  xrdtest run ts_001_mm --local         run a suite on this machine, each host in a sandbox
+  xrdtest run ts_001_mm                 ask the engine for a run, and follow it
+  xrdtest logs -f ts_001_mm/latest      what its machines write")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(CheckArgs),
+    Rule(RuleArgs),
+    Run(RunArgs),
+    Runs(RunsArgs),
+    Show(ShowArgs),
+    Logs(LogsArgs),
+    Cancel(CancelArgs),
+    Queue(QueueArgs),
+    /// Suites of the engine's definitions: their states and latest runs
+    #[command(
+        after_help = "Examples:\n  xrdtest suites\n  xrdtest suites ts_001_mm    with its runs and the history of its states"
+    )]
+    Suites(NamedArgs),
+    /// Clusters of the engine's definitions: their states and instances
+    #[command(
+        after_help = "Examples:\n  xrdtest clusters\n  xrdtest clusters cluster_001_mm    with the history of its states"
+    )]
+    Clusters(NamedArgs),
+    /// Hypervisor agents: their states, what room they have, what they run
+    #[command(
+        after_help = "Examples:\n  xrdtest hypervisors\n  xrdtest hypervisors hv1    with the history of its states"
+    )]
+    Hypervisors(NamedArgs),
+    Slaves(SlavesArgs),
+    Token(TokenArgs),
+}
+
+/// Looks for mistakes in definitions, without running anything.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Definitions refer to each other, so the whole repository of a path is read; findings are shown for
+the paths only. Exit code 1 where one of them is an error.
+
+Examples:
+  xrdtest check
+  xrdtest check suites/ts_001_mm
+  xrdtest check --format json suites clusters")]
+pub(crate) struct CheckArgs {
+    /// Repositories, folders or files
+    #[arg(default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to show findings
+    #[arg(long, value_enum, default_value_t = CheckFormat::Full)]
+    pub(crate) format: CheckFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// With the source and what to do
+    Full,
+    /// One line each
+    Concise,
+    /// For programs
+    Json,
+}
+
+/// Explains a rule of `xrdtest check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  xrdtest rule XT1001\n  xrdtest rule            lists all rules")]
+pub(crate) struct RuleArgs {
+    /// The rule's code or name; without it all rules are listed
+    pub(crate) code: Option<String>,
+}

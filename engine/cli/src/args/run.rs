@@ -1,0 +1,91 @@
+//! `xrdtest run`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::remote::SOCKET;
+
+/// Where runs are kept.
+pub(crate) const RUNS: &str = "/var/lib/xrdtest/local";
+/// Where sandbox machines have their files.
+pub(crate) const STATE: &str = "/var/lib/xrdtest/sandbox";
+
+/// Runs suites, and says how each stage ended on each machine.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The engine runs them: all are queued, then followed one after the other. Ctrl-C leaves them to it
+(`xrdtest cancel RUN` ends one), but with --cancel-on-interrupt the first cancels in an orderly way
+(finalize stages run), the second at once.
+
+With --local everything happens on this machine, without an engine: each host of the suite's cluster
+is a sandbox made from this machine's own files (root is required, and the package runc). The first
+Ctrl-C cancels in an orderly way, the second at once.
+
+Examples:
+  xrdtest run ts_001_mm
+  xrdtest run ts_001_mm ts_002_frm --no-wait --reason 'before the release'
+  xrdtest run ts_001_mm --local
+  xrdtest run ts_001_mm --local --case copy_to
+  xrdtest run ts_001_mm ts_002_frm --local --junit report.xml --format json > runs.json")]
+pub(crate) struct RunArgs {
+    /// Names of suites, or paths of their definitions
+    #[arg(required = true, value_name = "SUITE")]
+    pub(crate) suites: Vec<String>,
+    /// Run on this machine, in sandboxes, without an engine
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// The engine's socket
+    #[arg(long, value_name = "PATH", env = "XRDTEST_SOCKET", hide_env_values = true, default_value = SOCKET)]
+    pub(crate) socket: PathBuf,
+    /// Say only which runs were queued
+    #[arg(long, conflicts_with_all = ["local", "junit", "cancel_on_interrupt"])]
+    pub(crate) no_wait: bool,
+    /// Why, for the record
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with = "local"
+    )]
+    pub(crate) reason: String,
+    /// Let Ctrl-C cancel the runs in the engine
+    #[arg(long, conflicts_with = "local")]
+    pub(crate) cancel_on_interrupt: bool,
+    /// Run only this case of each suite; may be repeated
+    #[arg(long = "case", value_name = "NAME")]
+    pub(crate) cases: Vec<String>,
+    /// With --local: the repository, or a folder in it [default: where you are]
+    #[arg(long, value_name = "DIR", requires = "local")]
+    pub(crate) definitions: Option<PathBuf>,
+    /// With --local: allow scripts by absolute paths (`file:///…`) below DIR; may be repeated
+    #[arg(long = "script-root", value_name = "DIR", requires = "local")]
+    pub(crate) script_roots: Vec<PathBuf>,
+    /// With --local: allow scripts by http(s) from HOST; may be repeated
+    #[arg(long = "script-host", value_name = "HOST", requires = "local")]
+    pub(crate) script_hosts: Vec<String>,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+    pub(crate) format: RunFormat,
+    /// With --local: keep each run's output, logs and journal in a folder of its own below DIR
+    #[arg(long, value_name = "DIR", default_value = RUNS, requires = "local")]
+    pub(crate) output: PathBuf,
+    /// With --local: keep the machines' files below DIR while they run: a local file system such as ext4 or xfs
+    #[arg(long, value_name = "DIR", default_value = STATE, requires = "local")]
+    pub(crate) state: PathBuf,
+    /// With --local: the slave agent's program [default: beside this program, else /usr/bin/xrdtest-slave]
+    #[arg(long, value_name = "FILE", env = "XRDTEST_SLAVE", hide_env = true)]
+    pub(crate) slave: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RunFormat {
+    /// A summary for people
+    Text,
+    /// The run document `xrdtest.run/1`
+    Json,
+}

@@ -1,0 +1,141 @@
+//! Hypervisor agents, slave agents, and tokens.
+
+use xrdtest_model::Timestamp;
+use xrdtest_model::api::{HypervisorInfo, SlaveInfo, TokenInfo};
+use xrdtest_model::room::Room;
+
+use super::definitions::{instance_table, instances};
+use super::table::{Cell, table};
+use super::time::{ago, ahead};
+use super::{DIM, details, history, since, state};
+
+/// Hypervisor agents, one per line.
+pub(crate) fn hypervisors(now: Timestamp, hypervisors: &[HypervisorInfo]) -> String {
+    let row = |agent: &HypervisorInfo| {
+        vec![
+            Cell::from(agent.name.as_str()),
+            state(&agent.state),
+            since(now, agent.since),
+            Cell::from(agent.provider.as_str()),
+            Cell::from(agent.free.as_ref().map(room).unwrap_or_default()),
+            Cell::new(agent.room.as_ref().map(room).unwrap_or_default(), DIM),
+            Cell::from(if agent.instances.is_empty() {
+                String::new()
+            } else {
+                agent.instances.len().to_string()
+            }),
+        ]
+    };
+    let headings = ["HYPERVISOR", "STATE", "", "PROVIDER", "FREE", "OF", "INSTANCES"];
+    table(&headings, hypervisors.iter().map(row).collect())
+}
+
+/// One hypervisor agent with its instances and history.
+pub(crate) fn hypervisor(now: Timestamp, agent: &HypervisorInfo) -> String {
+    let mut text = details(
+        agent.name.as_str(),
+        &[
+            ("state", agent.state.text.clone()),
+            ("provider", agent.provider.clone()),
+            ("room", agent.room.as_ref().map(room).unwrap_or_default()),
+            ("free", agent.free.as_ref().map(room).unwrap_or_default()),
+            ("instances", instances(&agent.instances)),
+        ],
+    );
+    text.push_str(&instance_table(&agent.instances));
+    text + &*history(now, &agent.history)
+}
+
+/// `12.5 GiB, 8 cores`; memory and disk without bound are left out.
+fn room(room: &Room) -> String {
+    let mut parts = Vec::new();
+    if room.memory_kib < u64::MAX {
+        parts.push(format!("{} memory", bytes(room.memory_kib.saturating_mul(1024))));
+    }
+    if room.cores < u32::MAX {
+        parts.push(format!("{} cores", room.cores));
+    }
+    if room.disk_bytes < u64::MAX {
+        parts.push(format!("{} disk", bytes(room.disk_bytes)));
+    }
+    parts.join(", ")
+}
+
+/// `12.5 GiB`.
+fn bytes(bytes: u64) -> String {
+    let (mut whole, mut tenths, mut unit) = (bytes, 0, 0);
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    while whole >= 1024 && unit + 1 < UNITS.len() {
+        tenths = whole % 1024 * 10 / 1024;
+        whole /= 1024;
+        unit += 1;
+    }
+    if tenths == 0 { format!("{whole} {}", UNITS[unit]) } else { format!("{whole}.{tenths} {}", UNITS[unit]) }
+}
+
+/// Slave agents, one per line.
+pub(crate) fn slaves(now: Timestamp, slaves: &[SlaveInfo]) -> String {
+    let row = |slave: &SlaveInfo| {
+        vec![
+            Cell::from(slave.name.as_str()),
+            Cell::new(if slave.physical { "physical" } else { "" }, DIM),
+            state(&slave.state),
+            since(now, slave.since),
+            Cell::new(if slave.connected { "" } else { "out of contact" }, DIM),
+            Cell::new(slave.run.as_ref().map(ToString::to_string).unwrap_or_default(), DIM),
+            Cell::from(slave.detail.as_str()),
+        ]
+    };
+    table(&["SLAVE", "", "STATE", "", "", "RUN", "DETAIL"], slaves.iter().map(row).collect())
+}
+
+/// One slave agent with its history.
+pub(crate) fn slave(now: Timestamp, slave: &SlaveInfo) -> String {
+    let contact = match (slave.physical, slave.connected) {
+        (true, true) => "physical, in contact",
+        (true, false) => "physical, out of contact",
+        (false, true) => "in contact",
+        (false, false) => "out of contact",
+    };
+    let known = details(
+        &slave.name,
+        &[
+            ("state", slave.state.text.clone()),
+            ("machine", contact.to_owned()),
+            ("run", slave.run.as_ref().map(ToString::to_string).unwrap_or_default()),
+            ("detail", slave.detail.clone()),
+        ],
+    );
+    known + &*history(now, &slave.history)
+}
+
+/// Tokens, one per line.
+pub(crate) fn tokens(now: Timestamp, tokens: &[TokenInfo]) -> String {
+    let row = |token: &TokenInfo| {
+        vec![
+            Cell::from(token.id.as_str()),
+            Cell::from(token.identity.as_str()),
+            Cell::new(ago(now, token.created), DIM),
+            Cell::new(token.by.as_str(), DIM),
+            Cell::from(token.used.map_or_else(|| "no".to_owned(), |used| ago(now, used))),
+            Cell::from(ahead(now, token.expires)),
+        ]
+    };
+    table(&["ID", "LETS JOIN", "MADE", "BY", "USED", "EXPIRES"], tokens.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts() {
+        for (amount, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (1 << 30, "1 GiB"), (u64::MAX, "16383.9 PiB")]
+        {
+            assert_eq!(bytes(amount), text);
+        }
+        let unbounded = Room { memory_kib: 4 << 20, cores: 2, disk_bytes: u64::MAX };
+        assert_eq!(room(&unbounded), "4 GiB memory, 2 cores");
+    }
+}

@@ -1,0 +1,117 @@
+//! Suites and clusters.
+
+use xrdtest_model::Timestamp;
+use xrdtest_model::api::{ClusterInfo, InstanceInfo, SuiteInfo};
+use xrdtest_report::findings::plural;
+
+use super::runs::verdict;
+use super::table::{Cell, table};
+use super::{BAD, DIM, details, history, since, state};
+
+fn name(name: &str, defined: bool, broken: bool) -> Cell {
+    match (defined, broken) {
+        (false, _) => Cell::new(format!("{name} (not defined any more)"), DIM),
+        (true, true) => Cell::new(format!("{name} (broken)"), BAD),
+        (true, false) => Cell::from(name),
+    }
+}
+
+/// Suites, one per line.
+pub(crate) fn suites(now: Timestamp, suites: &[SuiteInfo]) -> String {
+    let row = |suite: &SuiteInfo| {
+        vec![
+            name(&suite.name, suite.defined, suite.broken),
+            state(&suite.state),
+            since(now, suite.since),
+            suite.runs.first().map_or_else(|| Cell::from(""), verdict),
+            Cell::from(suite.cases.len().to_string()),
+            Cell::new(suite.clusters.join(", "), DIM),
+        ]
+    };
+    table(&["SUITE", "STATE", "", "LAST RUN", "CASES", "CLUSTERS"], suites.iter().map(row).collect())
+}
+
+/// One suite with its runs and history.
+pub(crate) fn suite(now: Timestamp, suite: &SuiteInfo) -> String {
+    let mut text = details(
+        &suite.name,
+        &[
+            ("title", suite.title.clone().unwrap_or_default()),
+            ("state", suite.state.text.clone()),
+            ("file", suite.file.clone()),
+            ("problem", broken(suite.defined, suite.broken)),
+            ("clusters", suite.clusters.join(", ")),
+            ("cases", suite.cases.join(", ")),
+        ],
+    );
+    if !suite.runs.is_empty() {
+        text.push('\n');
+        text.push_str(&super::runs(now, &suite.runs));
+    }
+    text + &*history(now, &suite.history)
+}
+
+fn broken(defined: bool, broken: bool) -> String {
+    match (defined, broken) {
+        (false, _) => "it is not defined any more",
+        (true, true) => "its definition has errors: `xrdtest check` shows them",
+        (true, false) => "",
+    }
+    .to_owned()
+}
+
+/// Clusters, one per line.
+pub(crate) fn clusters(now: Timestamp, clusters: &[ClusterInfo]) -> String {
+    let row = |cluster: &ClusterInfo| {
+        let hosts = plural(cluster.hosts.len(), "host");
+        vec![
+            name(&cluster.name, cluster.defined, cluster.broken),
+            state(&cluster.state),
+            since(now, cluster.since),
+            Cell::from(if cluster.external { format!("{hosts}, physical") } else { hosts }),
+            Cell::from(instances(&cluster.instances)),
+        ]
+    };
+    table(&["CLUSTER", "STATE", "", "HOSTS", "INSTANCES"], clusters.iter().map(row).collect())
+}
+
+/// One cluster with its instances and history.
+pub(crate) fn cluster(now: Timestamp, cluster: &ClusterInfo) -> String {
+    let mut text = details(
+        &cluster.name,
+        &[
+            ("state", cluster.state.text.clone()),
+            ("file", cluster.file.clone()),
+            ("problem", broken(cluster.defined, cluster.broken)),
+            ("hosts", cluster.hosts.join(", ")),
+            ("machines", if cluster.external { "physical".to_owned() } else { String::new() }),
+        ],
+    );
+    text.push_str(&instance_table(&cluster.instances));
+    text + &*history(now, &cluster.history)
+}
+
+/// `3 on hv1, hv2`; empty where there are none.
+pub(super) fn instances(all: &[InstanceInfo]) -> String {
+    let mut on: Vec<_> = all.iter().map(|instance| instance.hypervisor.as_str()).collect();
+    on.sort_unstable();
+    on.dedup();
+    if all.is_empty() { String::new() } else { format!("{} on {}", all.len(), on.join(", ")) }
+}
+
+pub(super) fn instance_table(instances: &[InstanceInfo]) -> String {
+    if instances.is_empty() {
+        return String::new();
+    }
+    let row = |instance: &InstanceInfo| {
+        vec![
+            Cell::from(instance.instance.as_str()),
+            Cell::from(instance.cluster.as_str()),
+            Cell::from(instance.hypervisor.as_str()),
+            state(&instance.state),
+            Cell::new(instance.run.as_str(), DIM),
+        ]
+    };
+    let rows = instances.iter().map(row).collect();
+    format!("\n{}", table(&["INSTANCE", "CLUSTER", "ON", "STATE", "FOR RUN"], rows))
+}
