@@ -22,7 +22,8 @@ pub enum StoreError {
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// Where everything is kept. What is written is durable (synced to the disk) when the future is done; what several
-/// callers write at the same time shares one sync.
+/// callers write at the same time shares one sync. Writes are carried out in the order in which they were asked for, and
+/// that is when the method is called: a caller need not wait for one answer before it asks for the next write.
 pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Appends events to the journal, and brings records, states and the index of outputs up to them, all or nothing.
     /// Their numbers go on from the last one, else they are refused.

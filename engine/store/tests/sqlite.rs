@@ -1,6 +1,12 @@
-//! The SQLite back-end.
+//! The SQLite back-end, beside what failures do to it (`failures`), kills (`killed`) and time (`speed`).
+#![expect(clippy::unwrap_used, reason = "test helpers are not marked as tests")]
 
+use std::sync::Arc;
+
+use futures::future::join_all;
 use xrdtest_model::Event;
+use xrdtest_store::conformance::story::{Scribe, Story};
+use xrdtest_store::conformance::{self};
 use xrdtest_store::{SqliteStore, Store};
 
 const GOLDEN: &str = include_str!("../../model/tests/golden/events-1.jsonl");
@@ -10,7 +16,20 @@ fn golden() -> Vec<Event> {
 }
 
 #[tokio::test]
-async fn a_journal_outlives_a_restart() {
+async fn it_does_what_the_interface_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &'static str| {
+        let path = folder.path().join(name);
+        async move {
+            let store = SqliteStore::open(&path).await?;
+            Ok(Arc::new(store) as Arc<dyn Store>)
+        }
+    };
+    conformance::check(open).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_kind_of_event_is_kept_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -18,10 +37,32 @@ async fn a_journal_outlives_a_restart() {
     store.close().await;
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(store.events(None, 0, 1000).await.unwrap(), golden());
-    let runs = store.runs(xrdtest_store::RunFilter::default()).await.unwrap();
-    println!("{runs:#?}\n{:#?}", store.outputs(runs[0].run.clone()).await.unwrap());
-    println!("{:?}", store.live_events().await.unwrap().len());
-    store.remove_run(runs[0].run.clone()).await.unwrap();
-    println!("{:?}", store.live_events().await.unwrap().len());
     store.examine().await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_is_pending_at_the_same_time_shares_a_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.db")).await.unwrap();
+    let events = Scribe::default().all(Story::new("r1", "s", 100).whole());
+    let count = u64::try_from(events.len()).unwrap();
+    assert!(count > 500);
+    let before = store.commits();
+    let answers = join_all(events.into_iter().map(|event| store.append(vec![event]))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    let commits = store.commits() - before;
+    assert!((1..=count / 20).contains(&commits), "{commits} transactions for {count} requests");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_was_not_closed_is_opened_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    for last in 0..3 {
+        let store = SqliteStore::open(&path).await.unwrap();
+        let story = Story::new(&format!("r{last}"), "s", 1);
+        store.append(vec![Scribe::after(last).one(story.queued())]).await.unwrap();
+    }
 }

@@ -43,7 +43,7 @@ use writer::{Message, Signs, Writer};
 /// One SQLite file (with its log `-wal`, `-shm`, and `.lock` beside it).
 pub struct SqliteStore {
     path: PathBuf,
-    requests: mpsc::Sender<Message>,
+    requests: mpsc::UnboundedSender<Message>,
     readers: SqlitePool,
     signs: Arc<Signs>,
     checkpoints: tokio::task::AbortHandle,
@@ -93,14 +93,12 @@ impl SqliteStore {
         Reader { pool: &self.readers, path: &self.path }
     }
 
+    /// Takes its place in the queue at once, not only when somebody waits for the answer.
     fn write<W: Write>(&self, write: W) -> Answer<'_, W::Answer> {
-        async move {
-            let (pending, told) = write::pending(write);
-            let sent = self.requests.send(Message::Write(pending)).await;
-            sent.map_err(|_| words::closed(&self.path))?;
-            told.await.map_err(|_| words::closed(&self.path))?
-        }
-        .boxed()
+        let (pending, told) = write::pending(write);
+        // What is sent to a writer that has ended is dropped, and so is who would have told.
+        let _ = self.requests.send(Message::Write(pending));
+        async move { told.await.map_err(|_| words::closed(&self.path))? }.boxed()
     }
 }
 
@@ -195,10 +193,9 @@ impl Store for SqliteStore {
             self.checkpoints.abort();
             self.readers.close().await;
             let (tell, told) = oneshot::channel();
-            if self.requests.send(Message::Close(tell)).await.is_ok() {
-                // An error is an end as well.
-                let _ = told.await;
-            }
+            // An error says that it has ended before.
+            let _ = self.requests.send(Message::Close(tell));
+            let _ = told.await;
         }
         .boxed()
     }

@@ -13,8 +13,8 @@ use super::write::{Pending, Session};
 use super::{open, words};
 use crate::StoreError;
 
-/// Requests that may wait, and that one transaction takes; who comes later waits to be let in.
-const QUEUE: usize = 1024;
+/// The most requests of one transaction.
+const BATCH: usize = 1024;
 
 /// Rows written between two checkpoints.
 const ROWS_PER_CHECKPOINT: u64 = 4096;
@@ -47,18 +47,18 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the task; answers where requests go. It ends when asked to, and when nobody is left who could ask.
-    pub(super) fn start(self) -> mpsc::Sender<Message> {
-        let (requests, queue) = mpsc::channel(QUEUE);
+    pub(super) fn start(self) -> mpsc::UnboundedSender<Message> {
+        let (requests, queue) = mpsc::unbounded_channel();
         tokio::spawn(self.run(queue));
         requests
     }
 
-    async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Message>) {
         // After an error nothing is written any more, so that nothing is reported as durable.
         let mut broken = None;
         let mut messages = Vec::new();
         let mut closers = Vec::new();
-        while queue.recv_many(&mut messages, QUEUE).await > 0 {
+        while queue.recv_many(&mut messages, BATCH).await > 0 {
             let mut batch = Vec::new();
             for message in messages.drain(..) {
                 match message {

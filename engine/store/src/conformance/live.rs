@@ -1,0 +1,62 @@
+//! What a core is restored from.
+
+use std::sync::Arc;
+
+use xrdtest_model::event::InstanceState;
+use xrdtest_model::{AgentName, Event, EventBody, Verdict};
+
+use super::again;
+use super::story::{Scribe, Story};
+use crate::{Store, StoreError};
+
+fn connected(agent: &AgentName) -> EventBody {
+    EventBody::AgentConnected { agent: agent.clone(), software: String::new(), detail: String::new() }
+}
+
+fn gone(agent: &AgentName) -> EventBody {
+    EventBody::AgentGone { agent: agent.clone(), orderly: true }
+}
+
+fn numbers(events: &[Event]) -> Vec<u64> {
+    events.iter().map(|event| event.number).collect()
+}
+
+/// A run's events are live until it is over and its instances are stopped, an agent's latest one always, and the last.
+pub(super) async fn follows_runs_and_instances<O, F>(open: &O) -> Result<(), StoreError>
+where
+    O: Fn(&'static str) -> F,
+    F: Future<Output = Result<Arc<dyn Store>, StoreError>>,
+{
+    let store = open("live").await?;
+    let (story, other) = (Story::new("r1", "s", 1), Story::new("r2", "s", 1));
+    let (hypervisor, slave) = (AgentName::Hypervisor("hv1".into()), AgentName::Slave("ds9".to_owned()));
+    let mut scribe = Scribe::default();
+    let contacts = [connected(&hypervisor), connected(&slave), gone(&hypervisor), connected(&hypervisor)];
+    store.append(scribe.all(contacts)).await?;
+    assert_eq!(numbers(&store.live_events().await?), [2, 4], "the latest of each agent");
+    let run = scribe.all(story.beginning());
+    store.append(run.clone()).await?;
+    let beginning = [vec![2, 4], numbers(&run)].concat();
+    assert_eq!(numbers(&store.live_events().await?), beginning);
+    let over = scribe.one(story.over(Verdict::Error, "no contact"));
+    store.append(vec![over]).await?;
+    let stopping = scribe.one(story.instance(InstanceState::Stopping));
+    store.append(vec![stopping.clone()]).await?;
+    let all: Vec<u64> = beginning.iter().copied().chain([stopping.number - 1, stopping.number]).collect();
+    assert_eq!(numbers(&store.live_events().await?), all, "its instance may be left");
+    let store = again(open, "live", store).await?;
+    assert_eq!(numbers(&store.live_events().await?), all);
+    let stopped = scribe.one(story.instance(InstanceState::Stopped));
+    store.append(vec![stopped.clone()]).await?;
+    assert_eq!(
+        numbers(&store.live_events().await?),
+        [2, 4, stopped.number],
+        "the last event is always there"
+    );
+    store.append(scribe.all([other.queued(), gone(&slave)])).await?;
+    let (queued, left) = (stopped.number + 1, stopped.number + 2);
+    let store = again(open, "live", store).await?;
+    assert_eq!(numbers(&store.live_events().await?), [4, queued, left]);
+    store.close().await;
+    Ok(())
+}

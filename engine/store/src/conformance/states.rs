@@ -1,0 +1,54 @@
+//! States in the manual's words.
+
+use std::sync::Arc;
+
+use xrdtest_model::chronicle::{Chronicle, Subject, SubjectKind, Transition};
+
+use super::again;
+use super::story::{Scribe, Story};
+use crate::{Store, StoreError};
+
+const KINDS: [SubjectKind; 5] =
+    [SubjectKind::Suite, SubjectKind::Cluster, SubjectKind::Hypervisor, SubjectKind::Slave, SubjectKind::Job];
+
+/// What the chronicle tells is kept, whenever the store is opened anew in between.
+pub(super) async fn have_a_present_and_a_history<O, F>(open: &O) -> Result<(), StoreError>
+where
+    O: Fn(&'static str) -> F,
+    F: Future<Output = Result<Arc<dyn Store>, StoreError>>,
+{
+    let mut scribe = Scribe::default();
+    let mut events = scribe.all(Story::new("r1", "s", 2).whole());
+    events.extend(scribe.all(Story::new("r2", "t", 2).whole()));
+    let mut chronicle = Chronicle::default();
+    let told: Vec<Transition> = events.iter().flat_map(|event| chronicle.apply(event)).collect();
+    let mut store = open("states").await?;
+    for batch in events.chunks(7) {
+        store.append(batch.to_vec()).await?;
+        store = again(open, "states", store).await?;
+    }
+    for kind in KINDS {
+        let mut names: Vec<&str> = told
+            .iter()
+            .filter(|told| told.subject.kind == kind)
+            .map(|told| told.subject.name.as_str())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut present = Vec::new();
+        for name in names {
+            let subject = Subject { kind, name: name.to_owned() };
+            let of_it = told.iter().rev().filter(|told| told.subject == subject);
+            let history: Vec<Transition> = of_it.cloned().collect();
+            assert_eq!(store.history(subject.clone(), 1000).await?, history, "newest first");
+            let newest = store.history(subject, 2).await?;
+            assert_eq!(Some(newest.as_slice()), history.get(..2), "{kind:?} {name}");
+            present.extend(history.into_iter().next());
+        }
+        assert_eq!(store.states(kind).await?, present, "{kind:?}");
+    }
+    let nobody = Subject { kind: SubjectKind::Slave, name: "nobody".to_owned() };
+    assert_eq!(store.history(nobody, 10).await?, []);
+    store.close().await;
+    Ok(())
+}
