@@ -6,6 +6,7 @@
 //! with that error, so nothing is reported as durable that may not be.
 
 mod append;
+mod checkpoints;
 mod keep;
 mod lock;
 mod memory;
@@ -20,7 +21,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -32,21 +33,21 @@ use xrdtest_model::{Event, RunId, Timestamp};
 
 use crate::{Answer, RunFilter, Store, StoreError, TokenPrefix, TokenRecord};
 use append::Append;
+use checkpoints::Checkpoints;
 use keep::{EvidenceRemoved, Pin, RemoveRun};
 use lock::Lock;
 use memory::Memory;
 use read::Reader;
 use tokens::{AddTokens, RevokeTokens, UseToken};
 use write::Write;
-use writer::{Message, Signs, Writer};
+use writer::{Message, Writer};
 
 /// One SQLite file (with its log `-wal`, `-shm`, and `.lock` beside it).
 pub struct SqliteStore {
     path: PathBuf,
     requests: mpsc::UnboundedSender<Message>,
     readers: SqlitePool,
-    signs: Arc<Signs>,
-    checkpoints: tokio::task::AbortHandle,
+    commits: Arc<AtomicU64>,
 }
 
 impl SqliteStore {
@@ -60,22 +61,23 @@ impl SqliteStore {
         let lock = Lock::take(path).await?;
         let mut connection = open::writer(path).await?;
         let memory = Memory::restore(&read::live_events(&mut connection, path).await?);
-        let signs = Arc::new(Signs::default());
-        let beside = open::checkpointer(path).await?;
-        let checkpoints = tokio::spawn(writer::checkpoints(beside, Arc::clone(&signs))).abort_handle();
-        let writer = Writer { path: path.to_owned(), connection, memory, signs: Arc::clone(&signs), lock };
-        Ok(Self {
+        let checkpoints = Checkpoints::start(open::checkpointer(path).await?);
+        let commits = Arc::new(AtomicU64::new(0));
+        let writer = Writer {
             path: path.to_owned(),
-            requests: writer.start(),
-            readers: open::readers(path),
-            signs,
+            connection,
+            memory,
+            commits: Arc::clone(&commits),
             checkpoints,
-        })
+            lock,
+        };
+        let readers = open::readers(path);
+        Ok(Self { path: path.to_owned(), requests: writer.start(), readers, commits })
     }
 
     /// Transactions so far, each with one sync to the disk: how well requests are grouped.
     pub fn commits(&self) -> u64 {
-        self.signs.commits.load(Ordering::Relaxed)
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Looks through the whole file for damage, however large it is; about a second per gigabyte. [`Self::open`] does
@@ -105,12 +107,6 @@ impl SqliteStore {
 impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-impl Drop for SqliteStore {
-    fn drop(&mut self) {
-        self.checkpoints.abort();
     }
 }
 
@@ -190,7 +186,6 @@ impl Store for SqliteStore {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
-            self.checkpoints.abort();
             self.readers.close().await;
             let (tell, told) = oneshot::channel();
             // An error says that it has ended before.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoints::Checkpoints;
 use super::lock::Lock;
 use super::memory::Memory;
 use super::write::{Pending, Session};
@@ -27,21 +28,14 @@ pub(super) enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// What others see of the writer.
-#[derive(Debug, Default)]
-pub(super) struct Signs {
-    /// Transactions so far.
-    pub(super) commits: AtomicU64,
-    /// A checkpoint is due.
-    pub(super) checkpoint: Notify,
-}
-
 /// The writer's task.
 pub(super) struct Writer {
     pub(super) path: PathBuf,
     pub(super) connection: SqliteConnection,
     pub(super) memory: Memory,
-    pub(super) signs: Arc<Signs>,
+    /// Transactions so far.
+    pub(super) commits: Arc<AtomicU64>,
+    pub(super) checkpoints: Checkpoints,
     pub(super) lock: Lock,
 }
 
@@ -79,6 +73,7 @@ impl Writer {
                 queue.close();
             }
         }
+        self.checkpoints.end().await;
         open::shut(self.connection).await;
         drop(self.lock);
         for tell in closers {
@@ -91,10 +86,10 @@ impl Writer {
             return Ok(());
         }
         let done = self.transaction(batch).await;
-        self.signs.commits.fetch_add(1, Ordering::Relaxed);
+        self.commits.fetch_add(1, Ordering::Relaxed);
         if self.memory.rows >= ROWS_PER_CHECKPOINT {
             self.memory.rows = 0;
-            self.signs.checkpoint.notify_one();
+            self.checkpoints.make_one();
         }
         done.map_err(|error| {
             let error = words::broken("write to", &self.path, &error);
@@ -111,16 +106,5 @@ impl Writer {
         }
         sqlx::query("COMMIT").execute(&mut *session.connection).await?;
         Ok(())
-    }
-}
-
-/// Brings what was written from the log into the file, beside the writer, which does not wait for it.
-pub(super) async fn checkpoints(mut connection: SqliteConnection, signs: Arc<Signs>) {
-    loop {
-        signs.checkpoint.notified().await;
-        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await {
-            // Nothing is lost: everything is in the log, and the writer meets the same trouble.
-            tracing::warn!("checkpoint of the store: {error}");
-        }
     }
 }
