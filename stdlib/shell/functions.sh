@@ -13,6 +13,8 @@
 #     assert_fail COMMAND…         succeeds where the command fails; where it succeeds, ends the script with code 1
 #     wait_for SECONDS COMMAND…    runs the command again and again until it succeeds; fails with the command's last
 #                                  output when the time is over
+#     expect_reboot [COMMAND…]     announces that this machine is about to be booted, so that it is no loss; then runs
+#                                  the command and waits for the boot
 #
 # shellcheck shell=bash
 
@@ -117,5 +119,34 @@ wait_for() {
     fi
     log "[ $* ] did not succeed within $limit s (error code $code)."
     _xrdtest_code=$code
+    return "$_xrdtest_code"
+}
+
+# Returns when the announcement and everything that the machine knows of this stage are on disk.
+_xrdtest_announce_reboot() {
+    if [[ -z ${XRDTEST_AGENT-} ]]; then
+        echo 'only a script that xrdtest runs can announce a boot' >&2
+        return 1
+    fi
+    "$XRDTEST_AGENT" announce-reboot
+}
+
+expect_reboot() {
+    local words
+    _xrdtest_call="expect_reboot $*"
+    if ! words=$(_xrdtest_announce_reboot 2>&1); then
+        log "expect_reboot: ${words#xrdtest-slave: }"
+        _xrdtest_code=1
+        return "$_xrdtest_code"
+    fi
+    log "The boot of this machine is announced."
+    if [[ $# -eq 0 ]]; then
+        return 0
+    fi
+    "$@" && _xrdtest_code=0 || _xrdtest_code=$?
+    if [[ $_xrdtest_code -eq 0 ]]; then
+        # The script must not end before the machine does.
+        sleep infinity
+    fi
     return "$_xrdtest_code"
 }

@@ -175,6 +175,25 @@ const CASES: &[Case] = &[
         not: NOTHING,
     },
     Case { script: "wait_for 0 false || echo code $?", code: 0, output: &["code 1\n"], not: &["command ["] },
+    // expect_reboot: what it does on a machine is tested with the agent.
+    Case {
+        script: "expect_reboot true\necho on",
+        code: 1,
+        output: &[
+            "[HH:MM:SS] expect_reboot: only a script that xrdtest runs can announce a boot\n",
+            "command [ expect_reboot true ] failed with error code 1 (script.sh, line 3)\n",
+        ],
+        not: &["on\n"],
+    },
+    Case {
+        script: "XRDTEST_AGENT=echo\nexpect_reboot\nexpect_reboot bash -c 'exit 7'\necho on",
+        code: 7,
+        output: &[
+            "[HH:MM:SS] The boot of this machine is announced.\n",
+            "command [ expect_reboot bash -c exit 7 ] failed with error code 7 (script.sh, line 5)\n",
+        ],
+        not: &["on\n"],
+    },
     // Sourced twice, as by a helper that sources it too.
     Case {
         script: "source \"$FUNCTIONS\"\nstamp false",

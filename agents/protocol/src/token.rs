@@ -6,6 +6,8 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 use crate::error::ProtocolError;
+use crate::identity::Credentials;
+use crate::transport::certificate_from_pem;
 
 const PREFIX: &str = "xrdtest-join-1";
 
@@ -30,6 +32,14 @@ impl JoinToken {
             ProtocolError::Identity { what: "join token", detail: "no random numbers".to_owned() }
         })?;
         Ok(Self { ca_fingerprint, secret })
+    }
+
+    /// Whether these credentials are from the engine that made the token.
+    ///
+    /// # Errors
+    /// Where the CA's certificate among them can't be read.
+    pub fn is_of_same_engine(&self, credentials: &Credentials) -> Result<bool, ProtocolError> {
+        Ok(fingerprint(&certificate_from_pem(&credentials.ca)?) == self.ca_fingerprint)
     }
 
     /// SHA-256 of the secret, in hexadecimal: what the engine keeps of a token.

@@ -17,7 +17,15 @@ pub fn boot_id() -> std::io::Result<String> {
     Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
-/// A new boot id.
-pub fn fresh_boot_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+/// What the boot ids of sandbox machines begin with.
+const SANDBOX: &str = "sandbox-";
+
+/// A new boot id for a sandbox machine.
+pub fn sandbox_boot_id() -> String {
+    format!("{SANDBOX}{}", uuid::Uuid::new_v4())
+}
+
+/// Whether this is the boot id of a sandbox machine: one that can't be booted, because it has no kernel of its own.
+pub fn is_sandbox(boot_id: &str) -> bool {
+    boot_id.starts_with(SANDBOX)
 }

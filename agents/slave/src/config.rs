@@ -1,10 +1,10 @@
 //! `slave.toml`: what the agent of one machine must be told.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use xrdtest_protocol::EngineAddress;
 
 /// Where the file lies when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/xrdtest/slave.toml";
@@ -13,8 +13,8 @@ pub const DEFAULT_PATH: &str = "/etc/xrdtest/slave.toml";
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// `IP:PORT` of the engine, or of what forwards to it.
-    pub engine: SocketAddr,
+    /// `HOST:PORT` of the engine, or of what forwards to it. A name is looked up before each connection.
+    pub engine: EngineAddress,
     /// Folder of everything that must outlive the agent: credentials, stages, working directories.
     #[serde(default = "default_state")]
     pub state: PathBuf,
@@ -58,6 +58,19 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// The defaults, for a machine without configuration file.
+    pub fn for_engine(engine: EngineAddress) -> Self {
+        Self {
+            engine,
+            state: default_state(),
+            log: default_log(),
+            log_level: default_log_level(),
+            join_token_file: None,
+            functions: default_functions(),
+            tags: BTreeMap::new(),
+        }
+    }
+
     /// Reads a configuration.
     ///
     /// # Errors
@@ -115,7 +128,8 @@ mod tests {
     fn defaults_and_positions() {
         let config: Config =
             toml::from_str("engine = '192.168.127.1:20000'\n[tags]\nport = '8080'\n").unwrap();
-        assert_eq!(config.state, default_state());
+        let defaults = Config::for_engine("192.168.127.1:20000".parse().unwrap());
+        assert_eq!(Config { tags: BTreeMap::new(), ..config.clone() }, defaults);
         assert_eq!(config.tags["port"], "8080");
 
         for (text, place) in [

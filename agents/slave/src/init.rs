@@ -129,7 +129,7 @@ impl Keeper {
         Self {
             executable,
             config: config.to_owned(),
-            boot_id: boot::fresh_boot_id(),
+            boot_id: boot::sandbox_boot_id(),
             running: None,
             back_off: BACK_OFF.0,
             due: Some(Instant::now()),

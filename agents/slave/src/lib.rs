@@ -9,6 +9,7 @@ pub mod boot;
 pub mod config;
 pub mod init;
 pub mod logs;
+pub mod notify;
 pub mod process;
 pub mod stage;
 pub mod supervisor;

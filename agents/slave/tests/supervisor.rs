@@ -94,7 +94,7 @@ impl Supervised {
                     cancelled = true;
                     self.command(EndCause::Cancelled, CANCEL_REASON);
                 }
-                News::Running { .. } => {}
+                _ => {}
             }
         }
         panic!("{}: the supervisor went away: {}", case.name, self.complaints());

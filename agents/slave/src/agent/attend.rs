@@ -12,13 +12,14 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
 use xrdtest_model::order::FinishedReport;
-use xrdtest_model::{Outcome, Timestamp};
+use xrdtest_model::{AttemptId, Outcome, Timestamp};
 
 use super::Place;
 use super::patience::Patience;
 use crate::logs::Update;
 use crate::stage::wire::{Command, News};
 use crate::stage::{Assignment, StageFolder};
+use crate::supervisor::course::GOING_DOWN;
 
 /// Supervisors that are started for one attempt until one of them accepts it.
 const TRIES: u32 = 3;
@@ -33,6 +34,15 @@ pub struct Grown {
     pub whole: bool,
 }
 
+/// What others hear of a running stage.
+#[derive(Debug)]
+pub struct StageNews {
+    /// Its output.
+    pub grown: watch::Sender<Grown>,
+    /// Gets the attempt when its script has announced a boot of the machine.
+    pub rebooting: mpsc::UnboundedSender<AttemptId>,
+}
+
 /// What is written down when an attempt is through: it is never worked out again.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
@@ -40,13 +50,13 @@ struct Record {
     logs: Option<Update>,
 }
 
-/// Attends one attempt. `grown` hears of its output, `commands` go to its supervisor. The report is final: it is on
+/// Attends one attempt. `news` hears of it, `commands` go to its supervisor. The report is final: it is on
 /// disk, and asking again yields the same.
 pub async fn attend(
     place: Arc<Place>,
     folder: StageFolder,
     assignment: Assignment,
-    grown: watch::Sender<Grown>,
+    news: StageNews,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) -> FinishedReport {
     let recorded = folder.read::<Record>("report.json").ok().flatten();
@@ -58,17 +68,17 @@ pub async fn attend(
             record
         }
         None => {
-            let outcome = outcome(&place, &folder, &assignment, &grown, &mut commands).await;
+            let outcome = outcome(&place, &folder, &assignment, &news, &mut commands).await;
             let outcome =
                 outcome.unwrap_or_else(|error| lost(&folder, format!("its journal cannot be used: {error}")));
-            grown.send_replace(Grown { length: outcome.output_length, whole: true });
+            news.grown.send_replace(Grown { length: outcome.output_length, whole: true });
             let (place, folder) = (Arc::clone(&place), folder.clone());
             let fallback = Record { report: outcome.clone(), logs: None };
             let through = tokio::task::spawn_blocking(move || settle(&place, &folder, &assignment, outcome));
             through.await.unwrap_or(fallback)
         }
     };
-    grown.send_replace(Grown { length: record.report.output_length, whole: true });
+    news.grown.send_replace(Grown { length: record.report.output_length, whole: true });
     record.report
 }
 
@@ -77,7 +87,7 @@ async fn outcome(
     place: &Place,
     folder: &StageFolder,
     assignment: &Assignment,
-    grown: &watch::Sender<Grown>,
+    news: &StageNews,
     commands: &mut mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<FinishedReport> {
     let mut tries = 0;
@@ -86,13 +96,20 @@ async fn outcome(
             return Ok(outcome);
         }
         if assignment.order.boot_id != place.boot_id {
+            if folder.is_reboot_announced() {
+                return Ok(booted(folder));
+            }
             return Ok(lost(folder, "the machine was started anew before the script had ended"));
         }
         let (stream, child) = if folder.accepted()?.is_some() {
             match folder.connect()? {
                 Some(stream) => (stream, None),
-                // It may have stated the outcome between the two looks.
                 None => {
+                    if folder.is_reboot_announced() {
+                        // It goes when the machine goes down, and then this agent will too.
+                        tokio::time::sleep(GOING_DOWN).await;
+                    }
+                    // It may have stated the outcome between the two looks.
                     let stated = folder.outcome()?;
                     return Ok(
                         stated.unwrap_or_else(|| lost(folder, "its supervisor is gone without an outcome"))
@@ -119,7 +136,9 @@ async fn outcome(
             None => folder.accepted()?.map(|accepted| accepted.pid),
         };
         let patience = Patience::new(supervisor, Duration::from_millis(assignment.order.timeout_ms));
-        if let Some(outcome) = listen(stream, folder, patience, grown, commands).await? {
+        if let Some(outcome) =
+            listen(stream, (folder, &assignment.order.attempt), patience, news, commands).await?
+        {
             return Ok(outcome);
         }
         if let Some(mut child) = child {
@@ -150,24 +169,32 @@ fn start_supervisor(place: &Place, folder: &StageFolder) -> io::Result<(StdStrea
 /// connection ends first.
 async fn listen(
     stream: StdStream,
-    folder: &StageFolder,
+    (folder, attempt): (&StageFolder, &AttemptId),
     mut patience: Patience,
-    grown: &watch::Sender<Grown>,
+    news: &StageNews,
     commands: &mut mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<Option<FinishedReport>> {
     stream.set_nonblocking(true)?;
     let (read, mut write) = UnixStream::from_std(stream)?.into_split();
     let mut lines = BufReader::new(read).lines();
     let mut more_commands = true;
+    let mut told = false;
     loop {
         tokio::select! {
             line = lines.next_line() => {
                 let Ok(Some(line)) = line else { return Ok(None) };
                 match serde_json::from_str(&line)? {
-                    News::Running { length } => {
-                        grown.send_replace(Grown { length, whole: false });
+                    News::Running { length, rebooting } => {
+                        news.grown.send_replace(Grown { length, whole: false });
+                        if rebooting && !told {
+                            told = true;
+                            // The desk is there as long as anybody attends a stage.
+                            let _ = news.rebooting.send(attempt.clone());
+                        }
                     }
                     News::Over { outcome } => return Ok(Some(*outcome)),
+                    // The script's own business, or a newer supervisor's.
+                    News::RebootRefused { .. } | News::Unknown => {}
                 }
             }
             command = commands.recv(), if more_commands => match command {
@@ -240,6 +267,22 @@ fn lost(folder: &StageFolder, why: impl Into<String>) -> FinishedReport {
         output_length: output.map_or(0, |output| output.len()),
         ..lost_without_trace(why)
     }
+}
+
+/// The report on an attempt whose script had its machine booted, as it had announced.
+fn booted(folder: &StageFolder) -> FinishedReport {
+    let end_lost = folder.output().with_extension("tail").exists();
+    let report = lost(
+        folder,
+        if end_lost {
+            "the machine was booted as announced; of the output, which is over its limit, the end is lost"
+        } else {
+            "the machine was booted as announced"
+        },
+    );
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let duration_ms = xrdtest_model::time::millis(now).saturating_sub(report.started.as_millis());
+    FinishedReport { outcome: Outcome::Passed, exit_code: Some(0), duration_ms, ..report }
 }
 
 /// The report on an attempt of which this machine has nothing.

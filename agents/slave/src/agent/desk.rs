@@ -10,18 +10,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use xrdtest_model::order::{FinishedReport, StageReport};
 use xrdtest_model::{AttemptId, MachineId};
+use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::client::{self, SlaveSession};
 use xrdtest_protocol::message::{EngineToSlave, Hello, SlaveToEngine};
 use xrdtest_protocol::stream::Streams;
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Credentials, ProtocolError};
 
-use super::attend::{Grown, attend};
-use super::join::{BackOff, NO_ANSWER};
+use super::attend::{Grown, StageNews, attend};
+use super::join::NO_ANSWER;
 use super::setup::Stop;
 use super::upload::{FileKey, upload};
 use super::{AgentError, Place, system};
 use crate::config::Config;
+use crate::notify;
 use crate::stage::wire::Command;
 use crate::stage::{Assignment, StageFolder};
 
@@ -39,6 +41,8 @@ pub(super) struct Stage {
     missing: BTreeSet<FileKey>,
     /// Those of them that are on their way now.
     sending: BTreeSet<FileKey>,
+    /// Its script has announced a boot of the machine.
+    rebooting: bool,
     /// The engine needs no record of it any more.
     forgotten: bool,
 }
@@ -46,6 +50,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn says(&self) -> StageReport {
         match &self.report {
+            None if self.rebooting => StageReport::Rebooting,
             None => StageReport::Accepted,
             Some(report) => StageReport::Finished(Box::new(report.clone())),
         }
@@ -64,6 +69,8 @@ pub struct Desk {
     pub(super) machine: MachineId,
     pub(super) stages: HashMap<AttemptId, Stage>,
     attended: JoinSet<(AttemptId, FinishedReport)>,
+    announcing: mpsc::UnboundedSender<AttemptId>,
+    announced: mpsc::UnboundedReceiver<AttemptId>,
     uploads: JoinSet<(AttemptId, FileKey, Result<(), ProtocolError>)>,
 }
 
@@ -84,6 +91,7 @@ impl Desk {
         credentials: Credentials,
         machine: MachineId,
     ) -> Result<Self, AgentError> {
+        let (announcing, announced) = mpsc::unbounded_channel();
         let mut desk = Self {
             config,
             place,
@@ -91,6 +99,8 @@ impl Desk {
             machine,
             stages: HashMap::new(),
             attended: JoinSet::new(),
+            announcing,
+            announced,
             uploads: JoinSet::new(),
         };
         let path = desk.place.stages();
@@ -120,16 +130,17 @@ impl Desk {
                 boot_id: self.place.boot_id.clone(),
                 known: known.clone(),
             };
-            let (engine, credentials) = (self.config.engine, self.credentials.clone());
+            let (engine, credentials) = (self.config.engine.clone(), self.credentials.clone());
             let patience = back_off.patience();
             let connect = async {
-                let connected = tokio::time::timeout(patience, client::connect(engine, &credentials, &hello));
-                connected.await.unwrap_or(Err(NO_ANSWER))
+                let connect = async { client::connect(engine.resolve().await?, &credentials, &hello).await };
+                tokio::time::timeout(patience, connect).await.unwrap_or(Err(NO_ANSWER))
             };
             let trouble = match self.meanwhile(connect, stop).await {
                 None => return,
                 Some(Ok(session)) => {
-                    tracing::info!(%engine, "in contact with the engine");
+                    tracing::info!(engine = %self.config.engine, "in contact with the engine");
+                    notify::status(&format!("in contact with the engine at {}", self.config.engine));
                     back_off = BackOff::new();
                     match self.serve(session, known, stop).await {
                         SessionEnd::Stopped => return,
@@ -138,8 +149,9 @@ impl Desk {
                 }
                 Some(Err(error)) => error,
             };
-            let wait = back_off.wait();
+            let (wait, engine) = (back_off.wait(chance()), &self.config.engine);
             tracing::warn!(error = %trouble, %engine, wait_ms = wait.as_millis(), "no contact with the engine");
+            notify::status(&format!("no contact with the engine at {engine}: {trouble}"));
             if self.meanwhile(tokio::time::sleep(wait), stop).await.is_none() {
                 return;
             }
@@ -157,6 +169,7 @@ impl Desk {
             tokio::select! {
                 result = &mut what => return Some(result),
                 Some(done) = self.attended.join_next() => drop(self.note_end(done)),
+                Some(attempt) = self.announced.recv() => drop(self.note_announcement(attempt)),
                 () = stop.wait() => return None,
             }
         }
@@ -194,6 +207,7 @@ impl Desk {
                         outbox.push(SlaveToEngine::Report { attempt, report });
                     }
                 }
+                Some(attempt) = self.announced.recv() => outbox.extend(self.note_announcement(attempt)),
                 Some(done) = self.uploads.join_next() => self.note_upload(done, &session.streams),
                 () = stop.wait() => {
                     if session.sender.send(&SlaveToEngine::Goodbye).await.is_ok() {
@@ -261,12 +275,14 @@ impl Desk {
             commands,
             missing: BTreeSet::from([FileKey::Output]),
             sending: BTreeSet::new(),
+            rebooting: folder.is_reboot_announced(),
             forgotten: false,
         };
         self.stages.insert(attempt.clone(), stage);
         let place = Arc::clone(&self.place);
+        let news = StageNews { grown, rebooting: self.announcing.clone() };
         self.attended.spawn(async move {
-            let report = attend(place, folder, assignment, grown, command_receiver).await;
+            let report = attend(place, folder, assignment, news, command_receiver).await;
             (attempt, report)
         });
     }
@@ -290,6 +306,14 @@ impl Desk {
         let says = stage.says();
         self.remove_when_done(&attempt);
         Some((attempt, says))
+    }
+
+    fn note_announcement(&mut self, attempt: AttemptId) -> Option<SlaveToEngine> {
+        let stage = self.stages.get_mut(&attempt)?;
+        tracing::info!(%attempt, "a boot of this machine is announced");
+        stage.rebooting = true;
+        let report = stage.says();
+        Some(SlaveToEngine::Report { attempt, report })
     }
 
     /// Puts every file of an attempt on its way that is not on it yet.

@@ -5,6 +5,7 @@
 
 pub mod attend;
 pub mod desk;
+pub mod enrol;
 pub mod join;
 mod orders;
 mod patience;
@@ -24,12 +25,18 @@ use crate::stage::StageFolder;
 pub enum AgentError {
     /// No certificate, and no way to get one.
     #[error(
-        "this machine has no credentials in {credentials}, and no `join_token_file` to get them; \
-         make a token on the engine and name its file in the configuration"
+        "this machine has no credentials in {credentials}, and no token to get them; make one on the engine \
+         (xrdtest token new slave NAME) and join with it: xrdtest-slave join TOKEN --engine HOST:PORT"
     )]
     NoCredentials {
         /// Where they would be.
         credentials: PathBuf,
+    },
+    /// Another agent works with this state.
+    #[error("another agent uses {state}; stop it first, or give this one a folder of its own (--state)")]
+    InUse {
+        /// The folder.
+        state: PathBuf,
     },
     /// The certificate is for somebody else.
     #[error("the credentials in {credentials} are not those of a slave agent but of {identity}")]

@@ -8,10 +8,12 @@
 //! | `output`, `output.tail` | supervisor | see [`crate::supervisor::spool`] |
 //! | `outcome.json` | supervisor | how it ended |
 //! | `logs/N` | agent | log files collected after it |
+//! | `rebooting.json` | supervisor | the script has announced a boot of the machine |
 //! | `report.json` | agent | what the engine is told, for ever the same |
 //! | `supervisor.err` | supervisor | what it had to complain about |
 //!
-//! Nothing is synced to disk: after a reboot the boot id says that none of it counts.
+//! Nothing is synced to disk: after a reboot the boot id says that none of it counts. Only a boot that the script has
+//! announced makes a difference; then all of it is synced before the script may go on.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -111,6 +113,26 @@ impl StageFolder {
     /// How it ended.
     pub fn outcome(&self) -> io::Result<Option<FinishedReport>> {
         self.read("outcome.json")
+    }
+
+    /// Puts an announced boot on record, and with it everything that lies on the same file system: the journal, the
+    /// output so far, the credentials.
+    ///
+    /// # Errors
+    /// Where the disk refuses; then nothing is announced.
+    pub fn announce_reboot(&self) -> io::Result<()> {
+        let synced = self
+            .write_whole("rebooting.json", &Accepted { pid: std::process::id(), socket: socket_name() })
+            .and_then(|()| Ok(rustix::fs::syncfs(File::open(&self.path)?)?));
+        synced.inspect_err(|_| {
+            // Where that fails too, the disk is read-only, and a boot would not leave anything behind anyway.
+            let _ = fs::remove_file(self.path.join("rebooting.json"));
+        })
+    }
+
+    /// Whether the script has announced a boot of the machine.
+    pub fn is_reboot_announced(&self) -> bool {
+        self.path.join("rebooting.json").exists()
     }
 
     /// Takes the attempt for this process, for good, and listens for the agent. `None` where another process has

@@ -11,12 +11,23 @@ pub enum News {
     Running {
         /// Bytes that `output` has now.
         length: u64,
+        /// The script has announced a boot of the machine; the record of the stage is safe on disk.
+        #[serde(default)]
+        rebooting: bool,
+    },
+    /// A boot was announced and can't be.
+    RebootRefused {
+        /// Why, for people.
+        reason: String,
     },
     /// The outcome is stated; `output` has its final length.
     Over {
         /// The same as in `outcome.json`. It stands here too because a disk may refuse to take it.
         outcome: Box<FinishedReport>,
     },
+    /// A kind that this build does not know: the agent is older than the supervisor.
+    #[serde(other)]
+    Unknown,
 }
 
 /// To the supervisor.
@@ -30,4 +41,6 @@ pub enum Command {
         /// For people.
         reason: String,
     },
+    /// The script is about to have its machine booted. Answered with [`News`] when the record is safe on disk.
+    AnnounceReboot,
 }

@@ -87,7 +87,7 @@ impl Clients {
 
     /// Tells how long the output is now, unless that was done a moment ago: then the moment is returned at which it
     /// is time again. A client that has not read the last word yet does not get another one.
-    pub fn tell_length(&mut self, now: Instant, length: u64) -> Option<Instant> {
+    pub fn tell_length(&mut self, now: Instant, length: u64, rebooting: bool) -> Option<Instant> {
         if let Some((when, told)) = self.told {
             if told == length {
                 return None;
@@ -98,7 +98,7 @@ impl Clients {
         }
         self.told = Some((now, length));
         for client in self.clients.iter_mut().filter(|client| client.unsent.is_empty()) {
-            client.tell(&News::Running { length });
+            client.tell(&News::Running { length, rebooting });
         }
         None
     }

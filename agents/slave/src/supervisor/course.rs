@@ -14,6 +14,10 @@ const KILL_AGAIN: Duration = Duration::from_millis(50);
 /// After this long processes count as unkillable (stuck in the kernel); the outcome is stated without waiting more.
 pub const KILL_LIMIT: Duration = Duration::from_secs(10);
 
+/// A script that announced a boot and was then ended by a signal was probably ended by the machine going down, and so
+/// will its supervisor be within this time. Where that does not happen, it was an outcome.
+pub const GOING_DOWN: Duration = Duration::from_secs(5);
+
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
@@ -34,11 +38,14 @@ pub struct Facts {
     pub none_left: bool,
     /// Nobody has the output open any more.
     pub output_closed: bool,
+    /// The script's own process has ended as it would where the machine goes down, which it announced.
+    pub going_down: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Running,
+    GoingDown { until: Instant },
     LastWords { until: Instant },
     Terminating { until: Instant },
     Killing { again: Instant, limit: Instant },
@@ -89,6 +96,11 @@ impl Course {
     /// Looks at facts and clock; `limit_words` says what the time limit is, where it is over now.
     pub fn step(&mut self, now: Instant, facts: Facts, limit_words: impl FnOnce() -> String) -> Option<Deed> {
         match self.state {
+            State::Running if facts.exited && facts.going_down => {
+                self.state = State::GoingDown { until: now + GOING_DOWN };
+                None
+            }
+            State::GoingDown { until } if now >= until => self.conclude(),
             State::Running if facts.exited && facts.output_closed => self.conclude(),
             State::Running if facts.exited => {
                 self.state = State::LastWords { until: now + LEFTOVER_GRACE };
@@ -117,7 +129,9 @@ impl Course {
     pub fn wake_up(&self) -> Option<Instant> {
         match self.state {
             State::Running => self.deadline,
-            State::LastWords { until } | State::Terminating { until } => Some(until),
+            State::GoingDown { until } | State::LastWords { until } | State::Terminating { until } => {
+                Some(until)
+            }
             State::Killing { again, limit } => Some(again.min(limit)),
             State::Over => None,
         }
@@ -133,10 +147,10 @@ impl Course {
 mod tests {
     use super::*;
 
-    const EXITED: Facts = Facts { exited: true, none_left: false, output_closed: false };
-    const CLOSED: Facts = Facts { exited: true, none_left: false, output_closed: true };
-    const GONE: Facts = Facts { exited: true, none_left: true, output_closed: true };
-    const ALIVE: Facts = Facts { exited: false, none_left: false, output_closed: false };
+    const EXITED: Facts = Facts { exited: true, none_left: false, output_closed: false, going_down: false };
+    const CLOSED: Facts = Facts { exited: true, none_left: false, output_closed: true, going_down: false };
+    const GONE: Facts = Facts { exited: true, none_left: true, output_closed: true, going_down: false };
+    const ALIVE: Facts = Facts { exited: false, none_left: false, output_closed: false, going_down: false };
 
     /// Steps at moments in milliseconds, with the deeds expected; the limit is 1 s.
     fn check(steps: &[(u64, Facts, Option<Deed>)]) -> Course {
@@ -158,6 +172,18 @@ mod tests {
             check(&[(900, EXITED, None), (1099, EXITED, None), (1100, EXITED, Some(Deed::Conclude))]);
         assert!(course.ended().is_none());
         check(&[(900, EXITED, None), (950, CLOSED, Some(Deed::Conclude))]);
+    }
+
+    #[test]
+    fn an_announced_end_of_the_machine_is_waited_for() {
+        let down = Facts { going_down: true, ..CLOSED };
+        let course = check(&[
+            (900, down, None),
+            (1000, down, None),
+            (5899, down, None),
+            (5900, down, Some(Deed::Conclude)),
+        ]);
+        assert!(course.ended().is_none());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Starts a script: the file itself is executed, as it is written.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use xrdtest_model::order::StageOrder;
 
+use super::reboot::{AGENT_VARIABLE, RECORD_VARIABLE};
 use crate::stage::{Assignment, StageFolder};
 
 /// The search path of scripts.
@@ -75,7 +77,7 @@ pub fn launch(folder: &StageFolder, assignment: &Assignment) -> Result<Launched,
     let mut command = Command::new(script);
     command
         .env_clear()
-        .envs(environment(&assignment.order))
+        .envs(environment(folder, &assignment.order))
         .stdin(Stdio::from(null))
         .stdout(Stdio::from(write))
         .stderr(Stdio::from(error_side))
@@ -106,9 +108,9 @@ fn file_name(origin: &str) -> &str {
     if good && origin.contains('/') { last } else { "script" }
 }
 
-fn environment(order: &StageOrder) -> [(&'static str, String); 9] {
+fn environment(folder: &StageFolder, order: &StageOrder) -> impl Iterator<Item = (&'static str, OsString)> {
     let attempt = &order.attempt;
-    [
+    let texts = [
         ("PATH", SEARCH_PATH.to_owned()),
         ("HOME", "/root".to_owned()),
         ("LANG", "C.UTF-8".to_owned()),
@@ -119,6 +121,17 @@ fn environment(order: &StageOrder) -> [(&'static str, String); 9] {
         ("XRDTEST_MACHINE", attempt.machine.host.clone()),
         ("XRDTEST_ATTEMPT", attempt.number.to_string()),
     ]
+    .map(|(name, value)| (name, OsString::from(value)));
+    let record = (RECORD_VARIABLE, folder.path().as_os_str().to_owned());
+    texts.into_iter().chain([record, (AGENT_VARIABLE, own_program())])
+}
+
+/// A path by which the script can run this program. Where its file was replaced, this process still has it.
+fn own_program() -> OsString {
+    match std::env::current_exe() {
+        Ok(path) if path.exists() => path.into(),
+        _ => format!("/proc/{}/exe", std::process::id()).into(),
+    }
 }
 
 /// What the `#!` line names. The kernel takes spaces and tabs for white space there and nothing else, and some C

@@ -7,6 +7,7 @@
 pub mod clients;
 pub mod course;
 pub mod launch;
+pub mod reboot;
 pub mod spool;
 mod verdict;
 
@@ -95,6 +96,10 @@ struct Supervisor {
     buffer: Vec<u8>,
     course: Course,
     none_left: bool,
+    /// The boot under which the stage was ordered.
+    boot_id: String,
+    /// The script has announced a boot of the machine, which is on record.
+    rebooting: bool,
     began: (Timestamp, Instant),
     exit: Option<(std::process::ExitStatus, Instant)>,
     outcome: Option<FinishedReport>,
@@ -125,6 +130,8 @@ impl Supervisor {
             buffer: vec![0; 64 << 10],
             course: Course::new(began.1.checked_add(Duration::from_millis(order.timeout_ms))),
             none_left: false,
+            boot_id: order.boot_id.clone(),
+            rebooting: false,
             began,
             exit: None,
             outcome: None,
@@ -138,7 +145,7 @@ impl Supervisor {
                     .map_err(system("cannot read the output"))?;
                 supervisor.script = pid;
                 supervisor.output = Some(output.into());
-                supervisor.clients.tell(&News::Running { length: 0 });
+                supervisor.clients.tell(&News::Running { length: 0, rebooting: false });
             }
             Err(refusal) => {
                 if let Some(spool) = &mut supervisor.spool {
@@ -157,19 +164,24 @@ impl Supervisor {
             self.reap();
             self.take_output(TURN);
             let commands = {
-                let (spool, outcome) = (self.spool.as_ref(), self.outcome.as_ref());
-                self.clients.turn(|| news(spool, outcome))
+                let (spool, outcome, rebooting) =
+                    (self.spool.as_ref(), self.outcome.as_ref(), self.rebooting);
+                self.clients.turn(|| news(spool, outcome, rebooting))
             };
-            for Command::End { why, reason } in commands {
-                if let Some(deed) = self.course.end(Instant::now(), why, reason) {
-                    self.carry_out(deed);
-                }
+            for command in commands {
+                self.obey(command);
+            }
+            if self.rebooting && self.signals.terminate() {
+                // The machine goes down, and this process must not hold that up. What counts is on record.
+                return Ok(());
             }
             while let Some(deed) = self.next_deed() {
                 self.carry_out(deed);
             }
             let length = self.spool.as_ref().map(Spool::length);
-            let tell_at = length.and_then(|length| self.clients.tell_length(Instant::now(), length));
+            let rebooting = self.rebooting;
+            let tell_at =
+                length.and_then(|length| self.clients.tell_length(Instant::now(), length, rebooting));
             self.write_outcome_when_due();
             if self.may_go() {
                 self.folder.retire();
@@ -177,6 +189,31 @@ impl Supervisor {
             }
             self.wait(tell_at)?;
         }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::End { why, reason } => {
+                if let Some(deed) = self.course.end(Instant::now(), why, reason) {
+                    self.carry_out(deed);
+                }
+            }
+            Command::AnnounceReboot if self.outcome.is_none() => self.announce_reboot(),
+            // Who asks has heard already that the stage is over.
+            Command::AnnounceReboot => {}
+        }
+    }
+
+    fn announce_reboot(&mut self) {
+        if !self.rebooting {
+            self.take_waiting_output();
+            if let Err(reason) = reboot::record(&self.folder, &self.boot_id) {
+                self.clients.tell(&News::RebootRefused { reason });
+                return;
+            }
+            self.rebooting = true;
+        }
+        self.clients.tell(&news(self.spool.as_ref(), None, true));
     }
 
     fn reap(&mut self) {
@@ -219,11 +256,17 @@ impl Supervisor {
         }
     }
 
+    fn take_waiting_output(&mut self) {
+        let waiting = self.output.as_ref().and_then(|output| rustix::io::ioctl_fionread(output).ok());
+        self.take_output(waiting.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0));
+    }
+
     fn next_deed(&mut self) -> Option<Deed> {
         let facts = Facts {
             exited: self.exit.is_some(),
             none_left: self.none_left,
             output_closed: self.output.is_none(),
+            going_down: self.rebooting && self.exit.is_some_and(|(status, _)| reboot::by_signal(status)),
         };
         let limit = Duration::from_millis(self.timeout_ms);
         self.course.step(Instant::now(), facts, || {
@@ -242,8 +285,7 @@ impl Supervisor {
 
     fn conclude(&mut self, own: i32) {
         // What is in the pipe now still counts; what a left-over writes from now on does not.
-        let waiting = self.output.as_ref().and_then(|output| rustix::io::ioctl_fionread(output).ok());
-        self.take_output(waiting.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0));
+        self.take_waiting_output();
         // Nobody may have it open any more by now.
         self.take_output(1);
         let leftovers = self.output.as_ref().map_or_else(Vec::new, |output| leftovers(own, output));
@@ -304,10 +346,10 @@ impl Supervisor {
 }
 
 /// How things are, for a client that has just come.
-fn news(spool: Option<&Spool>, outcome: Option<&FinishedReport>) -> News {
+fn news(spool: Option<&Spool>, outcome: Option<&FinishedReport>, rebooting: bool) -> News {
     match outcome {
         Some(outcome) => News::Over { outcome: Box::new(outcome.clone()) },
-        None => News::Running { length: spool.map_or(0, Spool::length) },
+        None => News::Running { length: spool.map_or(0, Spool::length), rebooting },
     }
 }
 

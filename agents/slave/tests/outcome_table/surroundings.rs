@@ -7,7 +7,7 @@ pub(super) const CASES: &[Case] = &[
         .is(b"code 1 []\n"),
     case("environment", "#!/bin/bash\ntr '\\0' '\\n' < /proc/$$/environ | sort | sed '/^XRDTEST/s/=.*//'\n")
         .is(b"HOME=/root\nLANG=C.UTF-8\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
-          XRDTEST_ATTEMPT\nXRDTEST_CASE\nXRDTEST_MACHINE\nXRDTEST_RUN\nXRDTEST_STAGE\nXRDTEST_SUITE\n"),
+          XRDTEST_AGENT\nXRDTEST_ATTEMPT\nXRDTEST_CASE\nXRDTEST_MACHINE\nXRDTEST_RECORD\nXRDTEST_RUN\nXRDTEST_STAGE\nXRDTEST_SUITE\n"),
     case("environment_of_xrdtest", "#!/bin/bash\necho \"$XRDTEST_STAGE $XRDTEST_ATTEMPT\"\n").is(b"run 1\n"),
     case("user_and_mask", "#!/bin/bash\nid -u\numask\n").is(b"0\n0022\n"),
     // The last seven digits are the ordinary signals; what is in front belongs to the C library.

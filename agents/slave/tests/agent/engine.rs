@@ -1,12 +1,13 @@
 //! The engine's side of the protocol, for tests of the agent: real QUIC, real certificates, files in memory.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 use xrdtest_model::order::{FinishedReport, StageOrder, StageReport};
 use xrdtest_model::plan::Script;
@@ -18,6 +19,7 @@ use xrdtest_protocol::server::{Arrival, Link, Listener, ListenerConfig, greet};
 use xrdtest_protocol::stream::StreamHeader;
 use xrdtest_protocol::{Identity, ProtocolError};
 
+pub(crate) const SLAVE: &str = env!("CARGO_BIN_EXE_xrdtest-slave");
 pub(crate) const HOST: &str = "ds1.xrd.test";
 /// Nothing here takes longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -34,6 +36,7 @@ pub(crate) struct Lab {
     pub(crate) folder: tempfile::TempDir,
     authority: Authority,
     listener: Listener,
+    identity: Identity,
     files: Arc<watch::Sender<Files>>,
 }
 
@@ -43,6 +46,15 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let process = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Self { process }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -74,8 +86,29 @@ impl Lab {
             Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials, &ListenerConfig::default())
                 .unwrap();
         let address = listener.local_addr().unwrap();
-        let lab = Self { folder, authority, listener, files: Arc::default() };
-        std::fs::write(lab.path("token"), lab.authority.new_token().unwrap().to_string()).unwrap();
+        let lab =
+            Self { folder, authority, listener, identity: Identity::Slave(machine()), files: Arc::default() };
+        std::fs::write(lab.path("token"), lab.token()).unwrap();
+        lab.configure(address);
+        lab
+    }
+
+    /// The same with an engine that takes the machine for a physical one.
+    pub(crate) fn physical() -> Self {
+        Self { identity: Identity::Slave(MachineId::physical(HOST)), ..Self::new() }
+    }
+
+    pub(crate) fn token(&self) -> String {
+        self.authority.new_token().unwrap().to_string()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
+    /// Writes the agent's configuration, with this address for the engine's.
+    pub(crate) fn configure(&self, address: SocketAddr) {
+        let lab = self;
         let config = format!(
             "engine = '{address}'\nstate = '{state}'\nlog = '{log}'\njoin_token_file = '{token}'\n\
              functions = '{functions}'\n[tags]\nport = '8080'\n",
@@ -85,7 +118,6 @@ impl Lab {
             functions = lab.path("functions.sh").display(),
         );
         std::fs::write(lab.path("slave.toml"), config).unwrap();
-        lab
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -93,15 +125,9 @@ impl Lab {
     }
 
     pub(crate) fn start_agent(&self, boot_id: &str) -> Agent {
-        let process = Command::new(env!("CARGO_BIN_EXE_xrdtest-slave"))
-            .arg("--config")
-            .arg(self.path("slave.toml"))
-            .env("XRDTEST_BOOT_ID", boot_id)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Agent { process }
+        let mut command = Command::new(SLAVE);
+        command.arg("--config").arg(self.path("slave.toml")).env("XRDTEST_BOOT_ID", boot_id);
+        Agent::start(&mut command)
     }
 
     /// The agent's next session; joins it first where it asks to.
@@ -122,12 +148,12 @@ impl Lab {
     async fn welcome(&self, arrival: Arrival) -> Option<Contact> {
         match arrival.hello.clone() {
             Hello::Join { request, .. } => {
-                let certificate = self.authority.sign(&request, &Identity::Slave(machine())).unwrap();
+                let certificate = self.authority.sign(&request, &self.identity).unwrap();
                 arrival.joined(certificate, self.authority.certificate().to_owned()).await.unwrap();
                 None
             }
             Hello::Slave { boot_id, known, .. } => {
-                assert_eq!(arrival.identity, Some(Identity::Slave(machine())));
+                assert_eq!(arrival.identity.as_ref(), Some(&self.identity));
                 let version = arrival.version().unwrap();
                 let (link, sender, receiver) = arrival.accept(version).await.ok()?;
                 tokio::spawn(take_files(link.clone(), Arc::clone(&self.files)));
@@ -196,6 +222,15 @@ impl Contact {
         }
     }
 
+    /// The final report, from the hello or later.
+    pub(crate) async fn result(&mut self, attempt: &AttemptId) -> FinishedReport {
+        let known = self.known.iter().find(|(known, _)| known == attempt);
+        match known.cloned() {
+            Some((_, StageReport::Finished(report))) => *report,
+            _ => self.finished(attempt).await,
+        }
+    }
+
     /// The final report, skipping others on the way.
     pub(crate) async fn finished(&mut self, attempt: &AttemptId) -> FinishedReport {
         loop {
@@ -234,5 +269,48 @@ pub(crate) fn order(lab: &Lab, number: u32, script: &str) -> StageOrder {
         output_limit: Limits::default().output_bytes,
         logs: Vec::new(),
         log_limit: Limits::default().log_bytes,
+    }
+}
+
+/// Says that it runs, waits to be let go, and writes a megabyte.
+pub(crate) const LONG: &str = "#!/bin/bash\necho ran >> @ran@\necho begins\nread -r _ < @go@\n\
+                               head -c 1000000 /dev/zero\necho ends\n";
+
+pub(crate) fn make_fifo(lab: &Lab) {
+    assert!(Command::new("mkfifo").arg(lab.path("go")).status().unwrap().success());
+}
+
+/// Lets a script that waits at the fifo go on.
+pub(crate) async fn let_go(lab: &Lab) {
+    let path = lab.path("go");
+    within("the script", tokio::task::spawn_blocking(move || std::fs::write(path, "go\n")))
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+pub(crate) fn is_whole_output_of_long(output: &[u8]) -> bool {
+    let zeros = output.strip_prefix(b"begins\n").and_then(|rest| rest.strip_suffix(b"ends\n"));
+    zeros.is_some_and(|zeros| zeros.len() == 1_000_000 && zeros.iter().all(|byte| *byte == 0))
+}
+
+pub(crate) fn ran(lab: &Lab) -> String {
+    std::fs::read_to_string(lab.path("ran")).unwrap_or_default()
+}
+
+/// The process that supervises an attempt.
+pub(crate) fn supervisor(lab: &Lab, attempt: &AttemptId) -> Pid {
+    let accepted = lab.path("state/stages").join(attempt.folder_name()).join("accepted");
+    let accepted: serde_json::Value = serde_json::from_slice(&std::fs::read(accepted).unwrap()).unwrap();
+    Pid::from_raw(i32::try_from(accepted["pid"].as_i64().unwrap()).unwrap()).unwrap()
+}
+
+/// Ends a process and everything below it at once, as a cut of the power does.
+pub(crate) fn cut_power(pid: Pid) {
+    let pid = pid.as_raw_nonzero().get();
+    let below = xrdtest_slave::process::tree::descendants(pid);
+    for pid in std::iter::once(pid).chain(below.iter().map(|process| process.pid)) {
+        // Those below may be gone already.
+        let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
     }
 }

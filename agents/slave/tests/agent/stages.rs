@@ -1,44 +1,14 @@
-//! The real agent and its real supervisors against the engine's side of the protocol.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
-mod engine;
+//! Stages from their order to their end, whatever becomes of the agent, its link and the supervisor meanwhile.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
-use engine::{Lab, order, within};
+use crate::engine::{LONG, Lab, is_whole_output_of_long, let_go, make_fifo, order, ran, supervisor, within};
 use xrdtest_model::Outcome;
 use xrdtest_model::event::CollectedLog;
 use xrdtest_model::order::{EndCause, StageOrder, StageReport};
 use xrdtest_protocol::message::{EngineToSlave, SlaveToEngine};
 use xrdtest_protocol::stream::StreamHeader;
-
-/// Says that it runs, waits to be let go, and writes a megabyte.
-const LONG: &str = "#!/bin/bash\necho ran >> @ran@\necho begins\nread -r _ < @go@\n\
-                    head -c 1000000 /dev/zero\necho ends\n";
-
-fn make_fifo(lab: &Lab) {
-    assert!(Command::new("mkfifo").arg(lab.path("go")).status().unwrap().success());
-}
-
-/// Lets a script that waits at the fifo go on.
-async fn let_go(lab: &Lab) {
-    let path = lab.path("go");
-    within("the script", tokio::task::spawn_blocking(move || fs::write(path, "go\n")))
-        .await
-        .unwrap()
-        .unwrap();
-}
-
-fn is_whole_output_of_long(output: &[u8]) -> bool {
-    let zeros = output.strip_prefix(b"begins\n").and_then(|rest| rest.strip_suffix(b"ends\n"));
-    zeros.is_some_and(|zeros| zeros.len() == 1_000_000 && zeros.iter().all(|byte| *byte == 0))
-}
-
-fn ran(lab: &Lab) -> String {
-    fs::read_to_string(lab.path("ran")).unwrap_or_default()
-}
 
 #[tokio::test]
 async fn a_stage_from_join_to_forget() {
@@ -147,10 +117,7 @@ async fn a_stage_that_ends_without_an_agent_is_reported_by_the_next() {
     .await;
     let _agent = lab.start_agent("boot-1");
     let mut contact = lab.contact().await;
-    let report = match contact.known.first().cloned() {
-        Some((_, StageReport::Finished(report))) => *report,
-        _ => contact.finished(&attempt).await,
-    };
+    let report = contact.result(&attempt).await;
     assert_eq!((report.outcome, report.output_length), (Outcome::Passed, 1_000_012));
     lab.output(&attempt, is_whole_output_of_long).await;
     assert_eq!(ran(&lab), "ran\n");
@@ -185,8 +152,7 @@ async fn a_goodbye_leaves_the_stage_running() {
     contact.order(&order).await;
     assert_eq!(contact.report(&attempt).await, StageReport::Accepted);
     lab.output(&attempt, |output| output == b"begins\n").await;
-    let pid = rustix::process::Pid::from_child(&agent.process);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    agent.signal(rustix::process::Signal::TERM);
     assert_eq!(contact.next().await, Some(SlaveToEngine::Goodbye));
     assert!(agent.process.wait().unwrap().success());
     let _agent = lab.start_agent("boot-1");
@@ -207,14 +173,12 @@ async fn a_stage_without_supervisor_is_lost_with_the_output_so_far() {
     let attempt = order.attempt.clone();
     contact.order(&order).await;
     lab.output(&attempt, |output| output == b"begins\n").await;
-    let accepted = lab.path("state/stages").join(attempt.folder_name()).join("accepted");
-    let accepted: serde_json::Value = serde_json::from_slice(&fs::read(accepted).unwrap()).unwrap();
-    let pid = i32::try_from(accepted["pid"].as_i64().unwrap()).unwrap();
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let since = std::time::Instant::now();
+    rustix::process::kill_process(supervisor(&lab, &attempt), rustix::process::Signal::KILL).unwrap();
     let report = contact.finished(&attempt).await;
     assert_eq!((report.outcome, report.output_length), (Outcome::Lost, 7));
     assert!(report.reason.contains("supervisor is gone"), "{}", report.reason);
+    assert!(since.elapsed() < std::time::Duration::from_secs(5), "long before the stage's limit");
     let_go(&lab).await;
 }
 
@@ -231,10 +195,7 @@ async fn another_boot_loses_what_was_running_and_refuses_old_orders() {
     let _agent = lab.start_agent("boot-2");
     let mut contact = lab.contact().await;
     assert_eq!(contact.boot_id, "boot-2");
-    let report = match contact.known.first().cloned() {
-        Some((_, StageReport::Finished(report))) => *report,
-        _ => contact.finished(&first.attempt).await,
-    };
+    let report = contact.result(&first.attempt).await;
     assert_eq!((report.outcome, report.output_length), (Outcome::Lost, 7));
     let second = order(&lab, 2, LONG);
     contact.order(&second).await;
