@@ -2,6 +2,9 @@
 
 use futures::future::BoxFuture;
 
+/// Asks the daemon for a new filter of the log; answers in words what was wrong.
+pub type SetLogLevel = dyn Fn(&str) -> Result<(), String> + Send + Sync;
+
 /// The daemon's controls. An engine inside another program has none.
 pub struct Controls {
     /// Reads configuration and definitions again; answers in words what was wrong.
@@ -9,7 +12,7 @@ pub struct Controls {
     /// Begins an orderly end.
     pub stop: Box<dyn Fn() + Send + Sync>,
     /// Changes the filter of the log; answers in words what was wrong.
-    pub set_log_level: Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>,
+    pub set_log_level: Box<SetLogLevel>,
     /// The present filter of the log.
     pub log_level: Box<dyn Fn() -> String + Send + Sync>,
 }

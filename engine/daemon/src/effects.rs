@@ -13,6 +13,7 @@ use xrdtest_store::StoreError;
 use crate::engine::Engine;
 use crate::failpoint;
 use crate::tokens::{MACHINE_TOKEN, TokenError};
+use crate::told;
 
 impl Engine {
     pub(crate) async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), StoreError> {
@@ -41,6 +42,7 @@ impl Engine {
         let last = events.last().map(|event| event.number);
         for event in events {
             self.runs.apply(&event);
+            told::tell(&event);
             if !self.subscribers.is_empty() {
                 let event = Arc::new(event);
                 self.subscribers.retain(|subscriber| subscriber.send(event.clone()).is_ok());

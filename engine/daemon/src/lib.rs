@@ -32,9 +32,10 @@ mod service;
 mod socket;
 mod start;
 mod tokens;
+mod told;
 mod uploads;
 
-pub use controls::Controls;
+pub use controls::{Controls, SetLogLevel};
 pub use definitions::DefinitionsConfig;
 pub use handle::{EngineHandle, EngineStatus, OutputChunk};
 pub use run_files::RunFiles;

@@ -1,4 +1,5 @@
 //! What a commit costs. `cargo test --release -p xrdtest-store --test speed -- --ignored --nocapture`
+#![expect(clippy::unwrap_used, reason = "test helpers are not marked as tests")]
 
 use std::time::{Duration, Instant};
 

@@ -131,10 +131,10 @@ impl Changes {
                     hypervisor: placement.hypervisor.to_string(),
                 }));
             }
-            EventBody::InstanceChanged { instance, state, .. } => {
-                if memory.state(instance).is_some_and(|known| known != *state) {
-                    self.instances.insert(instance.clone(), *state);
-                }
+            EventBody::InstanceChanged { instance, state, .. }
+                if memory.state(instance).is_some_and(|known| known != *state) =>
+            {
+                self.instances.insert(instance.clone(), *state);
             }
             EventBody::StageStarted { run, .. } => {
                 self.run(run).started.get_or_insert(at);
