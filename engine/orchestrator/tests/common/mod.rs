@@ -19,9 +19,9 @@ pub(crate) fn script(origin: &str) -> Arc<Script> {
 
 /// A cluster of hosts with 1 GiB each, on the subnet 10.0.`subnet`.0/24.
 pub(crate) fn cluster(name: &str, subnet: u8, hosts: &[&str]) -> Arc<ClusterPlan> {
-    let host = |(index, host): (u8, &&str)| HostPlan {
+    let host = |(index, host): (u16, &&str)| HostPlan {
         name: (*host).to_owned(),
-        ip: Ipv4Addr::new(10, 0, subnet, index + 2),
+        ip: Ipv4Addr::new(10, index.to_be_bytes()[0], subnet, index.to_be_bytes()[1]),
         mac: String::new(),
         uuid: None,
         ram_kib: GIB_IN_KIB,
@@ -44,7 +44,7 @@ pub(crate) fn cluster(name: &str, subnet: u8, hosts: &[&str]) -> Arc<ClusterPlan
             dhcp_range: None,
             lb_alias: None,
         },
-        hosts: (0u8..).zip(hosts).map(host).collect(),
+        hosts: (2u16..).zip(hosts).map(host).collect(),
     })
 }
 

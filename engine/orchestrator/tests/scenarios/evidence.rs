@@ -40,7 +40,7 @@ fn it_is_asked_for() {
     let open = restored(&lab).open_attempts();
     assert_eq!(open.len(), 1, "{open:?}");
     assert_eq!(open[0].attempt, attempt);
-    assert_eq!(open[0].reported.as_ref().map(|result| result.evidence_length()), Some(10));
+    assert_eq!(open[0].reported.as_ref().map(xrdtest_model::event::StageResult::evidence_length), Some(10));
 }
 
 #[test]

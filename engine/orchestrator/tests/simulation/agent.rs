@@ -20,8 +20,12 @@ pub(crate) struct Agent {
 pub(crate) struct Record {
     /// `None` while the script runs.
     pub(crate) finished: Option<FinishedReport>,
-    ending: bool,
-    output: u64,
+    pub(crate) ending: bool,
+    /// Its script has announced a boot.
+    pub(crate) announced: bool,
+    pub(crate) output: u64,
+    /// The agent has seen the acknowledgement of its last byte, and says nothing about it any more.
+    pub(crate) acknowledged: bool,
     /// Its output never arrives completely.
     stuck: bool,
 }
@@ -44,12 +48,13 @@ fn boot_id(boot: u32) -> String {
 impl World {
     pub(crate) fn greeting(&self, id: &MachineId) -> Input {
         let agent = &self.agents[id];
-        let known = agent.records.iter().map(|(attempt, record)| {
+        let known = agent.records.iter().flat_map(|(attempt, record)| {
             let report = match &record.finished {
                 Some(report) => StageReport::Finished(Box::new(report.clone())),
                 None => StageReport::Accepted,
             };
-            (attempt.clone(), report)
+            let announced = record.announced.then_some(StageReport::Rebooting);
+            announced.into_iter().chain([report]).map(|report| (attempt.clone(), report))
         });
         Input::SlaveConnected { machine: id.clone(), boot_id: boot_id(agent.boot), known: known.collect() }
     }
@@ -72,7 +77,7 @@ impl World {
         }
     }
 
-    fn say_of(&mut self, attempt: AttemptId, report: StageReport) {
+    pub(crate) fn say_of(&mut self, attempt: AttemptId, report: StageReport) {
         let peer = Peer::Machine(attempt.machine.clone());
         self.send_to_engine(&peer, Input::StageReport { attempt, report });
     }
@@ -95,11 +100,14 @@ impl World {
         let record = Record {
             finished: None,
             ending: false,
+            announced: false,
+            acknowledged: false,
             output: self.rng.below(1000) * self.rng.below(2),
             stuck: self.rng.chance(self.chaos.stuck),
         };
         self.agents.get_mut(id).unwrap().records.insert(attempt.clone(), record);
         self.plan_end(&attempt, order.timeout_ms, boot);
+        self.plan_announcement(&attempt, boot);
         self.say_of(attempt, StageReport::Accepted);
     }
 
@@ -188,7 +196,8 @@ impl World {
     /// What is not forgotten is sent again on a new connection.
     pub(crate) fn offer_outputs(&mut self, id: &MachineId) {
         let agent = &self.agents[id];
-        let finished = agent.records.iter().filter(|(_, record)| record.finished.is_some());
+        let finished =
+            agent.records.iter().filter(|(_, record)| record.finished.is_some() && !record.acknowledged);
         for attempt in finished.map(|(attempt, _)| attempt.clone()).collect::<Vec<_>>() {
             let delay = self.rng.span(500, 10_000);
             self.after(delay, Happening::Output { attempt });

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use xrdtest_model::{AttemptId, EventBody, Outcome, Verdict};
+use xrdtest_model::event::Placement;
+use xrdtest_model::ids::EXTERNAL;
+use xrdtest_model::{AgentName, AttemptId, EventBody, Outcome, Verdict};
 use xrdtest_orchestrator::{Config, Orchestrator};
 
 use crate::oracle::{Told, read};
@@ -49,6 +51,7 @@ impl World {
         let numbers = self.engine.journal.iter().map(|event| event.number);
         assert!(numbers.eq(1..=self.engine.journal.len() as u64), "numbers with gaps");
         self.compare_with_journal();
+        self.check_agents();
         for (name, hypervisor) in &self.hypervisors {
             let left: Vec<_> = hypervisor.instances.keys().collect();
             assert!(left.is_empty(), "left on {name}: {left:?}");
@@ -66,6 +69,25 @@ impl World {
             }
             self.check_time(run, &told);
         }
+    }
+
+    /// Comings and goings of hypervisor agents take turns, and in the end all of them are here.
+    fn check_agents(&self) {
+        let mut here: BTreeMap<&AgentName, bool> = BTreeMap::new();
+        for event in &self.engine.journal {
+            match &event.body {
+                EventBody::AgentConnected { agent, .. } => {
+                    assert_ne!(here.insert(agent, true), Some(true), "{agent} came twice");
+                }
+                EventBody::AgentGone { agent, .. } => {
+                    assert_eq!(here.insert(agent, false), Some(true), "{agent} went without having come");
+                }
+                _ => {}
+            }
+        }
+        let names = self.hypervisors.keys().map(|name| AgentName::Hypervisor(name.clone()));
+        assert!(here.into_iter().eq(names.collect::<Vec<_>>().iter().map(|name| (name, true))));
+        assert!(self.external.is_empty(), "physical machines were not given back: {:?}", self.external);
     }
 
     pub(crate) fn told(&self, run: &xrdtest_model::RunId) -> Told {
@@ -112,7 +134,7 @@ impl World {
         // Two finalize stages may follow a cut-off, each with its own limit, doubled where an order had to be
         // repeated; an engine that is down or stopped looks at nothing.
         let finalize = 2 * (2 * limits.stage_ms + 35_000 + 30_000);
-        let blind = 150_000 * (u64::from(self.engine.deaths) + 2);
+        let blind = 150_000 * (u64::from(self.engine.deaths) + 2) + 330_000 * self.announcements;
         let most = limits.queue_wait_ms + limits.cluster_start_ms + limits.run_ms + 60_000 + finalize + blind;
         let took = ended - self.submitted[run];
         assert!(took <= most, "{run} took {took} ms of at most {most} ms");
@@ -131,6 +153,10 @@ pub(crate) struct Totals {
     cases: BTreeMap<Verdict, u64>,
     outcomes: BTreeMap<Outcome, u64>,
     incomplete: u64,
+    announcements: u64,
+    booted: u64,
+    on_physical: u64,
+    agents_gone: u64,
 }
 
 impl Totals {
@@ -138,6 +164,8 @@ impl Totals {
         self.worlds += 1;
         self.deaths += u64::from(world.engine.deaths);
         self.scripts += world.truth.len();
+        self.announcements += world.announcements;
+        self.booted += world.booted;
         self.events += world.engine.journal.len();
         for event in &world.engine.journal {
             match &event.body {
@@ -148,6 +176,11 @@ impl Totals {
                 EventBody::CaseFinished { verdict, .. } => *self.cases.entry(*verdict).or_default() += 1,
                 EventBody::RunFinished { verdict, .. } => *self.verdicts.entry(*verdict).or_default() += 1,
                 EventBody::MachineLost { .. } => self.lost += 1,
+                EventBody::AgentGone { .. } => self.agents_gone += 1,
+                EventBody::RunPlaced { instances, .. } => {
+                    let external = |placed: &Placement| placed.hypervisor.as_str() == EXTERNAL;
+                    self.on_physical += u64::from(instances.iter().any(external));
+                }
                 _ => {}
             }
         }
@@ -164,6 +197,8 @@ impl Totals {
         assert_eq!(self.outcomes.len(), 7, "an outcome that never occurs");
         let rarest = self.verdicts.values().chain(self.cases.values()).chain(self.outcomes.values()).min();
         assert!(rarest.is_some_and(|rarest| rarest * 200 > self.worlds), "hardly ever seen");
+        let rare = [self.announcements, self.booted, self.on_physical, self.agents_gone];
+        assert!(rare.iter().all(|times| *times > self.worlds / 100), "hardly ever seen: {rare:?}");
         assert!(self.deaths > self.worlds && self.lost > self.worlds / 10);
     }
 }

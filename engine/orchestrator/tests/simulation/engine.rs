@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use xrdtest_model::{Event, EventBody, RunId, Timestamp};
+use xrdtest_model::ids::EXTERNAL;
+use xrdtest_model::{AttemptId, Event, EventBody, RunId, Timestamp};
 use xrdtest_orchestrator::{Config, Effect, Input, Orchestrator};
 
+use crate::external;
 use crate::world::{Happening, Peer, World};
 
 /// In milliseconds; longer than anything that the core waits for.
@@ -22,6 +24,8 @@ pub(crate) struct Engine {
     stalled_until: u64,
     /// What has come in and is not dealt with.
     inbox: Vec<Input>,
+    /// What is in its files, by attempt.
+    disk: BTreeMap<AttemptId, u64>,
     /// How often it was killed.
     pub(crate) deaths: u32,
 }
@@ -29,7 +33,7 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new() -> Self {
         Self {
-            core: Some(Orchestrator::new(Config::default())),
+            core: None,
             journal: Vec::new(),
             links: BTreeMap::new(),
             arrivals: BTreeMap::new(),
@@ -37,8 +41,13 @@ impl Engine {
             tick_at: None,
             stalled_until: 0,
             inbox: Vec::new(),
+            disk: BTreeMap::new(),
             deaths: 0,
         }
+    }
+
+    pub(crate) fn life(&self) -> u32 {
+        self.life
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -92,6 +101,7 @@ impl Engine {
                 | Happening::Inbox { .. }
                 | Happening::Submit { .. }
                 | Happening::Cancel { .. }
+                | Happening::External { .. }
         );
         (concerned && now < self.stalled_until).then(|| self.stalled_until - now)
     }
@@ -104,6 +114,7 @@ impl World {
             return;
         }
         self.say(|| format!("< {input:?}"));
+        self.note_evidence(&input);
         let tick = input == Input::Tick;
         self.engine.inbox.push(input);
         if !tick && self.rng.chance(self.chaos.batched) {
@@ -112,6 +123,20 @@ impl World {
             return self.after(delay, Happening::Inbox { life });
         }
         self.empty_inbox(tick);
+    }
+
+    /// Evidence is in the engine's files before the core hears of it, and perhaps the agent hears that it is.
+    fn note_evidence(&mut self, input: &Input) {
+        let Input::EvidenceArrived { attempt, length } = input else {
+            return;
+        };
+        let on_disk = self.engine.disk.entry(attempt.clone()).or_default();
+        *on_disk = (*on_disk).max(*length);
+        let heard = self.rng.chance(700);
+        let agent = self.agents.get_mut(&attempt.machine);
+        if let Some(record) = agent.and_then(|agent| agent.records.get_mut(attempt)) {
+            record.acknowledged |= heard && *length == record.output;
+        }
     }
 
     pub(crate) fn inbox(&mut self, life: u32) {
@@ -193,6 +218,11 @@ impl World {
         self.say(|| format!("> {}", shown(&effect)));
         match &effect {
             Effect::Persist(events) => self.engine.journal.extend(events.iter().cloned()),
+            Effect::StartInstance { hypervisor, .. } | Effect::StopInstance { hypervisor, .. }
+                if hypervisor.as_str() == EXTERNAL =>
+            {
+                self.external_hears(effect);
+            }
             Effect::StartInstance { hypervisor, .. } | Effect::StopInstance { hypervisor, .. } => {
                 let peer = Peer::Hypervisor(hypervisor.clone());
                 self.send_to_peer(&peer, effect);
@@ -240,7 +270,14 @@ impl World {
             return;
         }
         let mut core = Orchestrator::restore(Config::default(), self.engine.journal.clone());
-        let effects = core.resume(self.time());
+        // Its own files say what agents do not say again.
+        let open = core.open_attempts().into_iter().map(|open| open.attempt);
+        let on_disk = open.filter_map(|attempt| {
+            let length = *self.engine.disk.get(&attempt)?;
+            Some(Input::EvidenceArrived { attempt, length })
+        });
+        let known: Vec<Input> = std::iter::once(external::hello()).chain(on_disk).collect();
+        let effects = core.resume_with(self.time(), known);
         self.engine.core = Some(core);
         self.say(|| "the engine starts".to_owned());
         self.perform(effects);

@@ -64,6 +64,7 @@ impl World {
             }
             return;
         }
+        assert!(!cluster.external, "{} is made of physical machines", cluster.name);
         self.check_room(name, &cluster);
         self.told_to_start.insert(id.clone());
         let hosts: Vec<String> = cluster.hosts.iter().map(|host| host.name.clone()).collect();

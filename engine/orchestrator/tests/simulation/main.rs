@@ -15,8 +15,10 @@
 mod common;
 
 mod agent;
+mod boots;
 mod checks;
 mod engine;
+mod external;
 mod faults;
 mod hypervisor;
 mod oracle;

@@ -13,6 +13,9 @@ pub(crate) struct Told {
     pub(crate) begun: Vec<(StageId, Vec<String>)>,
     reported: BTreeMap<(StageId, String), StageResult>,
     pub(crate) lost: BTreeSet<String>,
+    /// Hosts whose boot was announced and has not been seen, with the time for it.
+    rebooting: BTreeMap<String, u64>,
+    announced: BTreeSet<(StageId, String)>,
     pub(crate) cancelled: bool,
     pub(crate) forced: bool,
     pub(crate) timed_out: bool,
@@ -59,6 +62,7 @@ fn concerns(run: &RunId, body: &EventBody) -> bool {
 
 impl Told {
     fn take(&mut self, plan: &RunPlan, event: &Event) {
+        self.boot(event);
         match &event.body {
             EventBody::MachineLost { machine, reason } => {
                 assert!(!reason.is_empty());
@@ -92,6 +96,38 @@ impl Told {
                 assert_eq!(reason.is_empty(), *verdict == Verdict::Passed, "reason of {verdict}");
                 self.check_suite(plan);
                 self.finished = Some((event.at.as_millis(), *verdict, reason.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    /// An announced boot: while it may take, its machine is not missed; no other boot is accepted during the run.
+    fn boot(&mut self, event: &Event) {
+        let at = event.at.as_millis();
+        match &event.body {
+            EventBody::MachineRebooting { machine, within_ms } => {
+                let (stage, hosts) = self.begun.last().expect("a boot before any stage");
+                assert!(hosts.contains(&machine.host));
+                let attempt = (*stage, machine.host.clone());
+                assert!(!self.reported.contains_key(&attempt), "announced after the end: {attempt:?}");
+                assert!(self.announced.insert(attempt), "announced twice");
+                self.rebooting.insert(machine.host.clone(), at + within_ms);
+            }
+            EventBody::MachineConnected { machine, .. } if !self.begun.is_empty() => {
+                assert!(self.rebooting.remove(&machine.host).is_some(), "{} booted by itself", machine.host);
+            }
+            EventBody::StageReported { result, .. } | EventBody::StageFinished { result, .. } => {
+                self.rebooting.remove(&result.machine.host);
+            }
+            EventBody::MachineLate { machine } | EventBody::MachineAway { machine } => {
+                let until = self.rebooting.get(&machine.host);
+                assert!(until.is_none_or(|until| at >= *until), "{} is missed while it boots", machine.host);
+            }
+            EventBody::MachineLost { machine, reason } => {
+                let early = self.rebooting.get(&machine.host).is_some_and(|until| at < *until);
+                let missed = ["no contact for", "booted again", "has not reported", "did not come back"];
+                let missed = missed.iter().any(|words| reason.contains(words));
+                assert!(!early || !missed, "{} is given up while it boots: {reason}", machine.host);
             }
             _ => {}
         }

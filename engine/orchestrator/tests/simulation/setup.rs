@@ -5,7 +5,7 @@ use std::sync::Arc;
 use xrdtest_model::plan::{CasePlan, ClusterPlan, RunPlan};
 use xrdtest_model::{HypervisorName, Limits, RunId};
 
-use crate::common::{ability, case, cluster, suite};
+use crate::common::{ability, case, cluster, external, suite};
 use crate::faults::FAULTS;
 use crate::hypervisor::Hypervisor;
 use crate::world::{Happening, Peer, World};
@@ -28,6 +28,8 @@ pub(crate) struct Chaos {
     pub(crate) stuck: u64,
     /// An order that the agent can't put on record, so it does nothing.
     pub(crate) deaf: u64,
+    /// A script announces a boot of its machine.
+    pub(crate) announce: u64,
     pub(crate) fail: u64,
     pub(crate) no_start: u64,
     /// The longest ordinary script.
@@ -44,6 +46,7 @@ pub(crate) fn set_up(world: &mut World) {
     let wild = world.rng.below(4);
     world.chaos = chaos(world, wild);
     hypervisors(world);
+    world.after(0, Happening::EngineStarts);
     let clusters = clusters(world);
     for index in 0..1 + world.rng.below(3) {
         let run = RunId::new(format!("run{index}"));
@@ -76,6 +79,7 @@ fn chaos(world: &mut World, wild: u64) -> Chaos {
         no_start: up_to(30),
         kill: up_to(100),
         kills: u32::try_from(up_to(20)).unwrap(),
+        announce: [0, 0, 20, 100][rng.index(4)],
         fail: [0, 0, 10, 60][rng.index(4)],
         script: 2000 + rng.below(40_000),
     }
@@ -103,13 +107,16 @@ fn clusters(world: &mut World) -> Vec<Arc<ClusterPlan>> {
         let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
         cluster(&format!("c{index}"), index, &hosts)
     });
-    made.collect()
+    // Two of physical machines, which share one.
+    let physical = [external("x0", &["x0h0", "x0h1"]), external("x1", &["x0h1", "x1h1"])];
+    made.collect::<Vec<_>>().into_iter().chain(physical).collect()
 }
 
 fn plan(world: &mut World, clusters: &[Arc<ClusterPlan>]) -> RunPlan {
     let rng = &mut world.rng;
-    let clusters = match rng.below(5) {
-        0 => clusters.to_vec(),
+    let clusters = match rng.below(10) {
+        0 => clusters[..2].to_vec(),
+        1 => clusters[1..3].to_vec(),
         _ => vec![Arc::clone(rng.pick(clusters))],
     };
     let mut plan = suite(&clusters);

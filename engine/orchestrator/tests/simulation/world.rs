@@ -88,6 +88,22 @@ pub(crate) enum Happening {
     MachineUp {
         machine: MachineId,
     },
+    /// A script announces a boot.
+    Announces {
+        attempt: AttemptId,
+        boot: u32,
+    },
+    /// It happens.
+    AnnouncedBoot {
+        attempt: AttemptId,
+        boot: u32,
+    },
+    /// The engine speaks for physical machines.
+    External {
+        life: u32,
+        instance: InstanceId,
+        report: InstanceReport,
+    },
     InstanceRemoved {
         hypervisor: HypervisorName,
         instance: InstanceId,
@@ -112,6 +128,12 @@ pub(crate) struct World {
     /// Attempts whose script was started, with how it ended once it did: the truth, which survives everything.
     pub(crate) truth: BTreeMap<AttemptId, Option<(Outcome, Option<i32>)>>,
     pub(crate) submitted: BTreeMap<RunId, u64>,
+    /// Physical machines in use, by instance.
+    pub(crate) external: BTreeMap<InstanceId, Vec<String>>,
+    /// How many boots were announced.
+    pub(crate) announcements: u64,
+    /// How many results came from such boots.
+    pub(crate) booted: u64,
     pub(crate) told_to_stop: BTreeSet<InstanceId>,
     pub(crate) told_to_start: BTreeSet<InstanceId>,
     /// Instances that did not survive a restart of their hypervisor.
@@ -138,6 +160,9 @@ impl World {
             broken: BTreeSet::new(),
             truth: BTreeMap::new(),
             submitted: BTreeMap::new(),
+            external: BTreeMap::new(),
+            announcements: 0,
+            booted: 0,
             told_to_stop: BTreeSet::new(),
             told_to_start: BTreeSet::new(),
             vanished: BTreeSet::new(),
@@ -203,6 +228,9 @@ impl World {
                 self.tell_instance(&hypervisor, &instance, report);
             }
             Happening::MachineUp { machine } => self.machine_up(&machine),
+            Happening::Announces { attempt, boot } => self.announces(&attempt, boot),
+            Happening::AnnouncedBoot { attempt, boot } => self.boots_as_announced(&attempt, boot),
+            Happening::External { life, instance, report } => self.external_says(life, instance, report),
             Happening::InstanceRemoved { hypervisor, instance } => self.removed(&hypervisor, &instance),
             Happening::Fault(fault) => self.fault(fault),
         }
