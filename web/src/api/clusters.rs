@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use xrdtest_model::api::ClusterInfo;
-use xrdtest_model::chronicle::{SubjectKind, Transition};
+use xrdtest_model::chronicle::{StateWord, SubjectKind, Transition};
 use xrdtest_model::definition::ClusterDefinition;
 
 use super::Shared;
@@ -46,7 +46,7 @@ fn info(
     definition: Option<&ClusterDefinition>,
     state: Option<&Transition>,
 ) -> ClusterInfo {
-    let (state, since) = states::state_of(state, states::cluster_defined());
+    let (state, since) = states::state_of(state, StateWord::before_any_event(SubjectKind::Cluster));
     let hosts = definition.map(|it| it.hosts.iter().map(|host| host.name.clone()).collect());
     ClusterInfo {
         name: name.to_owned(),

@@ -7,28 +7,12 @@ use std::path::{Component, Path, PathBuf};
 use xrdtest_model::document::OUTPUT_TAIL;
 use xrdtest_model::event::{CollectedLog, StageResult};
 use xrdtest_model::plan::file_name;
-use xrdtest_model::{RunId, RunPlan, StageId};
+use xrdtest_model::{RunId, RunPlan};
 use xrdtest_report::Evidence;
 
 /// The folder of a run below the folder of all runs.
 pub(crate) fn folder_of(runs: &Path, run: &RunId) -> PathBuf {
     runs.join(file_name(run.as_str()))
-}
-
-/// Output of a stage, relative to the run's folder.
-pub(crate) fn output_path(plan: &RunPlan, stage: StageId, host: &str, attempt: u32) -> PathBuf {
-    let host = file_name(host);
-    let file = if attempt <= 1 { format!("{host}.log") } else { format!("{host}.{attempt}.log") };
-    Path::new("outputs").join(plan.stage_folder(stage)).join(file)
-}
-
-/// A collected log file, relative to the run's folder.
-fn log_path(plan: &RunPlan, stage: StageId, host: &str, path: &str) -> PathBuf {
-    let mut file = Path::new("logs").join(plan.stage_folder(stage)).join(file_name(host));
-    let parts = Path::new(path).components().filter(|part| matches!(part, Component::Normal(_)));
-    let before = file.components().count();
-    file.extend(parts);
-    if file.components().count() > before { file } else { file.join("log") }
 }
 
 /// A file below a folder; `None` where the path could lead out of it.
@@ -53,18 +37,18 @@ impl FileEvidence {
 
 impl Evidence for FileEvidence {
     fn output(&self, plan: &RunPlan, result: &StageResult) -> Option<(String, Vec<u8>)> {
-        let relative = output_path(plan, result.stage, &result.machine.host, result.attempt);
+        let relative = plan.output_path(result.stage, &result.machine.host, result.attempt);
         let mut file = File::open(self.folder.join(&relative)).ok()?;
         let length = file.metadata().ok()?.len();
         let mut tail = Vec::new();
         file.seek(SeekFrom::Start(length.saturating_sub(OUTPUT_TAIL as u64))).ok()?;
         file.take(OUTPUT_TAIL as u64).read_to_end(&mut tail).ok()?;
-        Some((relative.to_string_lossy().into_owned(), tail))
+        Some((relative, tail))
     }
 
     fn log(&self, plan: &RunPlan, result: &StageResult, log: &CollectedLog) -> Option<String> {
-        let relative = log_path(plan, result.stage, &result.machine.host, &log.path);
-        self.folder.join(&relative).is_file().then(|| relative.to_string_lossy().into_owned())
+        let relative = plan.log_path(result.stage, &result.machine.host, &log.path);
+        self.folder.join(&relative).is_file().then_some(relative)
     }
 }
 

@@ -15,7 +15,6 @@ use xrdtest_model::{Event, EventBody, RunId, RunPlan, StageId};
 use xrdtest_store::StoreError;
 
 use super::Shared;
-use super::files::output_path;
 use super::journal;
 use super::outputs::CHUNK;
 use super::problem::{Answer, Failure};
@@ -89,9 +88,9 @@ impl Stage {
     }
 
     /// The file, relative to the run's folder.
-    pub(crate) fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> String {
         let attempt = self.asked.or(self.latest).unwrap_or(1);
-        output_path(&self.plan, self.stage, &self.machine, attempt)
+        self.plan.output_path(self.stage, &self.machine, attempt)
     }
 
     /// Why there is no file.

@@ -23,32 +23,15 @@ pub(crate) async fn history(engine: &Shared, kind: SubjectKind, name: &str) -> A
     Ok(engine.store().history(subject, HISTORY).await?)
 }
 
-/// The present state and since when; `before` anything happened.
-pub(crate) fn state_of(known: Option<&Transition>, before: StateWord) -> (StateWord, Option<Timestamp>) {
+/// The present state and since when; `otherwise` where nothing has happened yet.
+pub(crate) fn state_of(known: Option<&Transition>, otherwise: StateWord) -> (StateWord, Option<Timestamp>) {
     match known {
         Some(known) => (known.state.clone(), Some(known.at)),
-        None => (before, None),
+        None => (otherwise, None),
     }
-}
-
-fn word(constant: &str, code: i32, text: &str) -> StateWord {
-    StateWord { constant: constant.to_owned(), code, text: text.to_owned() }
-}
-
-/// Of a suite that never ran.
-pub(crate) fn suite_defined() -> StateWord {
-    word("S_DEF_OK", 1, "Test suite definition complete")
-}
-
-/// Of a cluster that was never started.
-pub(crate) fn cluster_defined() -> StateWord {
-    word("S_DEFINED", 0, "Cluster defined correctly.")
 }
 
 /// Of an agent that nothing is known of but whether it is in contact.
 pub(crate) fn contact(connected: bool) -> StateWord {
-    match connected {
-        true => word("S_CONNECTED_IDLE", 1, "Connected"),
-        false => word("S_NOT_CONNECTED", 2, "Not connected"),
-    }
+    StateWord::of_constant(if connected { "S_CONNECTED_IDLE" } else { "S_NOT_CONNECTED" })
 }

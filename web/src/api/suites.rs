@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use xrdtest_model::api::SuiteInfo;
-use xrdtest_model::chronicle::{SubjectKind, Transition};
+use xrdtest_model::chronicle::{StateWord, SubjectKind, Transition};
 use xrdtest_model::definition::{Source, SuiteDefinition};
 use xrdtest_store::RunFilter;
 
@@ -51,7 +51,7 @@ async fn info(
 ) -> Answer<SuiteInfo> {
     let filter = RunFilter { suite: Some(name.to_owned()), limit: runs, ..RunFilter::default() };
     let runs = engine.store().runs(filter).await?;
-    let (state, since) = states::state_of(state, states::suite_defined());
+    let (state, since) = states::state_of(state, StateWord::before_any_event(SubjectKind::Suite));
     let of = |list: fn(&SuiteDefinition) -> Vec<String>| definition.map(list).unwrap_or_default();
     Ok(SuiteInfo {
         name: name.to_owned(),

@@ -1,0 +1,10 @@
+//! `/api/v1` against a real store. The engine behind it is a small one: it does what it is told by writing the events
+//! that a core would write.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod agents;
+mod events;
+mod outputs;
+mod routes;
+mod runs;
+mod support;

@@ -1,0 +1,349 @@
+//! An engine that keeps its events in a real store, and requests to its API.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, BodyDataStream};
+use axum::http::{Method, Request, StatusCode, header};
+use axum::response::Response;
+use futures::{FutureExt, StreamExt};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tower::ServiceExt;
+use xrdtest_model::api::{
+    ArchiveRequest, Archived, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
+    RunRequest, TokenCreated, TokenRequest,
+};
+use xrdtest_model::chronicle::StateWord;
+use xrdtest_model::definition::Catalogue;
+use xrdtest_model::{
+    Diagnostic, EventBody, HypervisorName, InstanceId, MachineId, RunId, Severity, Span, Timestamp,
+};
+use xrdtest_store::conformance::story::{Scribe, Story};
+use xrdtest_store::{SqliteStore, Store, TokenRecord};
+use xrdtest_web::Caller;
+use xrdtest_web::engine::{Answer, Engine, Refusal};
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What becomes of something within [`PATIENCE`].
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what).await.expect("it takes too long")
+}
+
+pub(crate) struct TestEngine {
+    store: Arc<SqliteStore>,
+    folder: TempDir,
+    scribe: Mutex<Scribe>,
+    last: Mutex<Option<watch::Sender<u64>>>,
+    arrived: Mutex<Option<watch::Sender<u64>>>,
+    pub(crate) catalogue: Mutex<Arc<Catalogue>>,
+    pub(crate) machines: Mutex<Vec<MachineId>>,
+    /// What it was asked to do, with who asked.
+    pub(crate) asked: Mutex<Vec<String>>,
+}
+
+impl TestEngine {
+    pub(crate) async fn start() -> Arc<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("store.sqlite")).await.unwrap();
+        Arc::new(Self {
+            store: Arc::new(store),
+            folder,
+            scribe: Mutex::default(),
+            last: Mutex::new(Some(watch::Sender::new(0))),
+            arrived: Mutex::new(Some(watch::Sender::new(0))),
+            catalogue: Mutex::default(),
+            machines: Mutex::default(),
+            asked: Mutex::default(),
+        })
+    }
+
+    /// These things happen.
+    pub(crate) async fn happen(&self, bodies: impl IntoIterator<Item = EventBody>) {
+        let events = self.scribe.lock().unwrap().all(bodies);
+        let Some(last) = events.last().map(|event| event.number) else { return };
+        self.store.append(events).await.unwrap();
+        if let Some(sender) = &*self.last.lock().unwrap() {
+            sender.send_replace(last);
+        }
+    }
+
+    /// More of an output arrives. `file`: relative to the run's folder.
+    pub(crate) fn write(&self, story: &Story, file: &str, bytes: &[u8]) {
+        let path = self.runs_folder().join(story.run.as_str()).join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut written = std::fs::read(&path).unwrap_or_default();
+        written.extend_from_slice(bytes);
+        std::fs::write(path, written).unwrap();
+        if let Some(sender) = &*self.arrived.lock().unwrap() {
+            sender.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// It is gone: nobody is woken any more.
+    pub(crate) fn end(&self) {
+        self.last.lock().unwrap().take();
+        self.arrived.lock().unwrap().take();
+    }
+
+    fn ask(&self, what: String) {
+        self.asked.lock().unwrap().push(what);
+    }
+
+    fn api(self: &Arc<Self>) -> Router {
+        xrdtest_web::api(self.clone())
+    }
+
+    /// A request from `alice`.
+    pub(crate) async fn send(self: &Arc<Self>, method: Method, path: &str, body: Option<&str>) -> Response {
+        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_owned()));
+        let mut request = request.body(body).unwrap();
+        request.extensions_mut().insert(Caller { name: "alice".to_owned() });
+        soon(self.api().oneshot(request)).await.unwrap()
+    }
+
+    /// Any request.
+    pub(crate) async fn request(self: &Arc<Self>, request: Request<Body>) -> Response {
+        soon(self.api().oneshot(request)).await.unwrap()
+    }
+
+    pub(crate) async fn get(self: &Arc<Self>, path: &str) -> (StatusCode, Value) {
+        json(self.send(Method::GET, path, None).await).await
+    }
+
+    pub(crate) async fn post(self: &Arc<Self>, path: &str, body: &str) -> (StatusCode, Value) {
+        json(self.send(Method::POST, path, Some(body)).await).await
+    }
+
+    /// The answer where it is good.
+    pub(crate) async fn good(self: &Arc<Self>, path: &str) -> Value {
+        let (status, body) = self.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        body
+    }
+}
+
+/// Status and JSON of an answer.
+pub(crate) async fn json(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    let body = soon(response.into_body().collect()).await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{status}: {error}: {body:?}")))
+}
+
+/// A body that is read as it comes.
+pub(crate) struct Reading {
+    body: BodyDataStream,
+    pub(crate) read: String,
+}
+
+impl Reading {
+    pub(crate) fn new(response: Response) -> Self {
+        assert_eq!(response.status(), StatusCode::OK);
+        Self { body: response.into_body().into_data_stream(), read: String::new() }
+    }
+
+    /// Reads until `text` is there.
+    pub(crate) async fn until(&mut self, text: &str) {
+        while !self.read.contains(text) {
+            let piece =
+                soon(self.body.next()).await.unwrap_or_else(|| panic!("{text:?} never came: {}", self.read));
+            self.read.push_str(&String::from_utf8_lossy(&piece.unwrap()));
+        }
+    }
+
+    /// Reads the rest; whether the body ended as it should.
+    pub(crate) async fn end(&mut self) -> bool {
+        while let Some(piece) = soon(self.body.next()).await {
+            match piece {
+                Ok(piece) => self.read.push_str(&String::from_utf8_lossy(&piece)),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Nothing more is there at the moment.
+    pub(crate) fn is_waiting(&mut self) -> bool {
+        self.body.next().now_or_never().is_none()
+    }
+}
+
+pub(crate) fn problem(error: &str) -> Problem {
+    Problem { error: error.to_owned(), help: "see the manual".to_owned(), diagnostics: Vec::new() }
+}
+
+fn done<T: Send + 'static>(result: Result<T, Refusal>) -> Answer<'static, T> {
+    futures::future::ready(result).boxed()
+}
+
+impl Engine for TestEngine {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    fn runs_folder(&self) -> PathBuf {
+        self.folder.path().join("runs")
+    }
+
+    fn last_event(&self) -> watch::Receiver<u64> {
+        let sender = self.last.lock().unwrap();
+        sender.as_ref().map_or_else(|| watch::Sender::new(0).subscribe(), watch::Sender::subscribe)
+    }
+
+    fn output_arrived(&self) -> watch::Receiver<u64> {
+        let sender = self.arrived.lock().unwrap();
+        sender.as_ref().map_or_else(|| watch::Sender::new(0).subscribe(), watch::Sender::subscribe)
+    }
+
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.lock().unwrap().clone()
+    }
+
+    fn info(&self) -> EngineInfo {
+        EngineInfo {
+            version: "0.0.0".to_owned(),
+            pid: 1,
+            started: Timestamp::from_millis(1_795_342_500_000),
+            agents_address: "127.0.0.1:4444".to_owned(),
+            state: "/state".to_owned(),
+            log_level: "info".to_owned(),
+            last_event: 0,
+            runs_running: 0,
+            runs_waiting: 0,
+            hypervisors: 0,
+            slaves: 0,
+            definitions: DefinitionsInfo { generation: 1, ..DefinitionsInfo::default() },
+        }
+    }
+
+    fn queue(&self) -> Vec<QueueEntry> {
+        Vec::new()
+    }
+
+    fn phases(&self) -> Vec<(RunId, String)> {
+        vec![("going".into(), "copy_to / run".to_owned())]
+    }
+
+    fn instances(&self) -> Vec<InstanceInfo> {
+        vec![InstanceInfo {
+            instance: InstanceId::new("going.0"),
+            cluster: "cluster_ds".to_owned(),
+            hypervisor: HypervisorName::new("hv1"),
+            run: "going".into(),
+            state: StateWord::of_constant("S_ACTIVE"),
+        }]
+    }
+
+    fn hypervisors(&self) -> Vec<HypervisorInfo> {
+        vec![HypervisorInfo {
+            name: HypervisorName::new("hv1"),
+            state: StateWord::of_constant("S_CONNECTED_IDLE"),
+            since: None,
+            connected: true,
+            provider: "sandbox".to_owned(),
+            room: None,
+            free: None,
+            instances: self.instances(),
+            history: Vec::new(),
+        }]
+    }
+
+    fn slaves(&self) -> Vec<MachineId> {
+        self.machines.lock().unwrap().clone()
+    }
+
+    fn submit(&self, request: RunRequest, by: String) -> Answer<'_, RunId> {
+        self.ask(format!("{by} submits {} {:?} {}", request.suite, request.cases, request.reason));
+        let diagnostic = Diagnostic {
+            file: "suites/broken/broken.rhai".into(),
+            span: Span::on_line(3, 5, 4),
+            code: "XT1001".to_owned(),
+            severity: Severity::Error,
+            message: "unknown field".to_owned(),
+            help: None,
+        };
+        match request.suite.as_str() {
+            "nosuch" => done(Err(Refusal::Unknown(problem("there is no suite `nosuch`")))),
+            "broken" => done(Err(Refusal::Invalid(Problem {
+                diagnostics: vec![diagnostic],
+                ..problem("suite `broken` can't be run")
+            }))),
+            "stopping" => done(Err(Refusal::Unavailable(problem("the engine is stopping")))),
+            suite => {
+                let story = Story::new("new", suite, 1);
+                async move {
+                    self.happen([story.queued()]).await;
+                    Ok(story.run)
+                }
+                .boxed()
+            }
+        }
+    }
+
+    fn cancel(&self, run: RunId, by: String, reason: String, force: bool) -> Answer<'_, ()> {
+        self.ask(format!("{by} cancels {run} because {reason:?}, force: {force}"));
+        match run.as_str() {
+            "nosuch" => done(Err(Refusal::Unknown(problem("there is no run `nosuch`")))),
+            "over" => done(Err(Refusal::Conflict(problem("run `over` is over")))),
+            _ => done(Ok(())),
+        }
+    }
+
+    fn dequeue(&self, run: RunId, by: String, reason: String) -> Answer<'_, ()> {
+        self.ask(format!("{by} removes {run} because {reason:?}"));
+        match run.as_str() {
+            "going" => done(Err(Refusal::Conflict(problem("run `going` has a place")))),
+            _ => done(Ok(())),
+        }
+    }
+
+    fn new_token(&self, request: TokenRequest, by: String) -> Answer<'_, TokenCreated> {
+        self.ask(format!("{by} makes a token for {}", request.agent));
+        async move {
+            let created = Timestamp::from_millis(0);
+            // Ids in the tests begin alike, so that one has to be told from another.
+            let digest =
+                format!("abcdef{}", if request.agent.to_string().contains("hv1") { "01" } else { "02" });
+            let expires = Timestamp::from_millis(u64::MAX / 4);
+            let identity = format!("xrdtest:{}", request.agent);
+            let record = TokenRecord { digest: digest.clone(), identity, by, created, expires, used: None };
+            self.store.add_tokens(vec![record]).await.unwrap();
+            let (token, engine) = ("secret".to_owned(), "127.0.0.1:4444".to_owned());
+            Ok(TokenCreated { id: digest, token, agent: request.agent, engine, expires })
+        }
+        .boxed()
+    }
+
+    fn archive(&self, request: ArchiveRequest) -> Answer<'_, Archived> {
+        let archived = request.runs.iter().map(|run| (run.to_string(), format!("/archive/{run}.tar.zst")));
+        done(Ok(Archived { archived: archived.collect(), ..Archived::default() }))
+    }
+
+    fn reload(&self) -> Answer<'_, ()> {
+        self.ask("reload".to_owned());
+        done(Ok(()))
+    }
+
+    fn stop(&self) -> Answer<'_, ()> {
+        self.ask("stop".to_owned());
+        done(Ok(()))
+    }
+
+    fn set_log_level(&self, level: String) -> Answer<'_, ()> {
+        self.ask(format!("log {level}"));
+        match level.as_str() {
+            "loud" => done(Err(Refusal::Invalid(problem("`loud` is no filter")))),
+            _ => done(Ok(())),
+        }
+    }
+}
