@@ -17,8 +17,9 @@ impl BackOff {
     pub const FIRST: Duration = Duration::from_millis(200);
     /// The longest wait.
     pub const LONGEST: Duration = Duration::from_secs(5);
-    /// How long the first try may take.
-    pub const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+    /// How long the first try may take: where hundreds of agents come back at once, an engine is busy with them for a
+    /// while, and tries that are given up half-way only keep it busier.
+    pub const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 
     /// Begins with the shortest.
     pub fn new() -> Self {
@@ -77,6 +78,6 @@ mod tests {
     fn patience_grows_to_the_limit_of_a_connection() {
         let mut back_off = BackOff::new();
         let tries: Vec<_> = (0..6).map(|_| back_off.patience().as_secs()).collect();
-        assert_eq!(tries, [1, 2, 4, 8, 10, 10]);
+        assert_eq!(tries, [2, 4, 8, 10, 10, 10]);
     }
 }
