@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 RELEASE := target/release
 
-.PHONY: help demo build test check bench fmt packages clean
+.PHONY: help demo up kill9 build test check bench fmt packages clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,8 +13,11 @@ help: ## list the targets
 demo: packages build ## two suites on eight machines each with real XRootD, in sandboxes (root)
 	scripts/as-root $(RELEASE)/xrdtest run ts_001_mm ts_002_frm --local
 
+up: packages build ## an engine and a hypervisor agent with the example definitions, until Ctrl-C (root)
+	scripts/as-root scripts/up
+
 build: ## release programs in target/release; the slave agent is static
-	cargo build --release --locked -p xrdtest
+	cargo build --release --locked -p xrdtest -p xrdtest-engine -p xrdtest-hypervisor
 	cargo rustc --release --locked -p xrdtest-slave --bin xrdtest-slave -- -C target-feature=+crt-static
 
 # Built by whoever calls, run as root.
@@ -29,6 +32,12 @@ check: ## formatting, lints, documentation, dependencies, scripts
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 	scripts/deny
 	scripts/shellcheck
+
+# Random instants: make kill9 N=200 SEED=1. Then once between each two effects of the engine.
+N ?= 200
+SEED ?= $(shell date +%s)
+kill9: packages build ## kill -9 the engine N times during runs, and judge by the machines' own journals (root)
+	scripts/kill9 $(N) $(SEED)
 
 bench: packages build ## time of an empty suite on eight sandbox machines (root)
 	scripts/bench
