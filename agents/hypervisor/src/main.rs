@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the last word of a daemon that cannot run")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("xrdtest-hypervisor: {error:#}");
+    eprintln!("xrdtest-hypervisor: {}", xrdtest_model::with_causes(error.as_ref()));
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {

@@ -133,7 +133,7 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the last word of a daemon that cannot start")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("xrdtest-slave: {error:#}");
+    eprintln!("xrdtest-slave: {}", xrdtest_model::with_causes(error.as_ref()));
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use xrdtest_engine::config::{Config, DEFAULT_PATH};
 use xrdtest_engine::daemon::{self, ask::ask, background};
 use xrdtest_engine::lock;
+use xrdtest_model::with_causes;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "xrdtest-engine: {error:#}");
+            let _ = writeln!(std::io::stderr(), "xrdtest-engine: {}", with_causes(error.as_ref()));
             ExitCode::from(2)
         }
     }

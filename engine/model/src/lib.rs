@@ -4,6 +4,7 @@
 //! API and page. What is written to disk or sent to programs is versioned; see [`document`] and [`event`].
 
 pub mod api;
+pub mod cause;
 pub mod chronicle;
 pub mod definition;
 pub mod diagnostic;
@@ -19,6 +20,7 @@ pub mod size;
 pub mod stage;
 pub mod time;
 
+pub use cause::with_causes;
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use event::{Event, EventBody};
 pub use ids::{AgentName, AttemptId, HypervisorName, InstanceId, MachineId, RunId};

@@ -24,8 +24,8 @@ mod tokens;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{Method, StatusCode, Uri};
+use axum::extract::{DefaultBodyLimit, OriginalUri};
+use axum::http::{Method, StatusCode};
 use axum::routing::{delete, get, post, put};
 
 pub use self::extract::Caller;
@@ -79,10 +79,10 @@ fn routes() -> Router<Shared> {
         .route("/tokens/{id}", delete(tokens::revoke))
 }
 
-async fn unknown_path(uri: Uri) -> Failure {
+async fn unknown_path(OriginalUri(uri): OriginalUri) -> Failure {
     Failure::not_found(format!("there is no {}", uri.path())).help("the API's paths begin with /api/v1/")
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Failure {
+async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Failure {
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not take {method}", uri.path()))
 }

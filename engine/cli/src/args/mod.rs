@@ -2,6 +2,7 @@
 
 mod remote;
 mod run;
+mod sim;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub(crate) use self::remote::{
     ShowArgs, SlavesArgs, TokenArgs, TokenCommand,
 };
 pub(crate) use self::run::{RUNS, RunArgs, RunFormat, STATE};
+pub(crate) use self::sim::{SimArgs, SimCommand};
 
 /// Runs distributed test suites on clusters of machines.
 #[derive(Debug, Parser)]
@@ -58,6 +60,7 @@ pub(crate) enum Command {
     Hypervisors(NamedArgs),
     Slaves(SlavesArgs),
     Token(TokenArgs),
+    Sim(SimArgs),
 }
 
 /// Looks for mistakes in definitions, without running anything.

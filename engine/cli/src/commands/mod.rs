@@ -14,6 +14,7 @@ pub(crate) mod rule;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod show;
+pub(crate) mod sim;
 pub(crate) mod slaves;
 pub(crate) mod suites;
 pub(crate) mod token;

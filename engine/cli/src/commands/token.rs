@@ -53,8 +53,8 @@ fn how_to_join(created: &TokenCreated) -> String {
     let replace =
         if everywhere { "\nTHIS_MACHINE is this machine's address as the agent sees it." } else { "" };
     format!(
-        "{name} may join once with this token. On its machine, with the token in the file TOKEN:\n  \
-         {program} --engine {engine} --join TOKEN{replace}"
+        "{name} may join once with this token. On its machine, with the token in the file `token`:\n  \
+         {program} --engine {engine} --join @token{replace}"
     )
 }
 
@@ -78,10 +78,10 @@ mod tests {
     fn the_command_names_what_the_user_has_to_fill_in() {
         let text = how_to_join(&created("slave/node7.example.org", "0.0.0.0:4444"));
         assert!(
-            text.contains("xrdtest-slave --engine THIS_MACHINE:4444 --join TOKEN\nTHIS_MACHINE is"),
+            text.contains("xrdtest-slave --engine THIS_MACHINE:4444 --join @token\nTHIS_MACHINE is"),
             "{text}"
         );
         let text = how_to_join(&created("hypervisor/hv1", "192.0.2.1:4444"));
-        assert!(text.ends_with("xrdtest-hypervisor --engine 192.0.2.1:4444 --join TOKEN"), "{text}");
+        assert!(text.ends_with("xrdtest-hypervisor --engine 192.0.2.1:4444 --join @token"), "{text}");
     }
 }

@@ -12,6 +12,7 @@ use futures::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use xrdtest_model::with_causes;
 
 use self::log::Log;
 use crate::config::Config;
@@ -122,7 +123,7 @@ impl Daemon {
         Controls {
             reload: Box::new(move || {
                 let daemon = reloading.clone();
-                async move { daemon.reload().await.map_err(|error| format!("{error:#}")) }.boxed()
+                async move { daemon.reload().await.map_err(|error| with_causes(error.as_ref())) }.boxed()
             }),
             stop: Box::new(move || ending.end.cancel()),
             set_log_level: Box::new(move |level| setting.set_log_level(level)),

@@ -1,0 +1,233 @@
+//! The daemon as a process: how it starts, is asked, is told, and ends.
+#![expect(clippy::unwrap_used, reason = "test helpers are not marked as tests")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A configuration with everything below a temporary folder.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(more: &str) -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir_all(place.path("definitions/suites")).unwrap();
+        place.configure(more);
+        place
+    }
+
+    fn configure(&self, more: &str) {
+        let config = format!(
+            "state = '{}'\nlisten = '127.0.0.1:0'\nsocket = '{}'\nlog = '{}'\npid_file = '{}'\n{more}\n\
+             [[repository]]\npath = '{}'\n",
+            self.path("state").display(),
+            self.path("engine.sock").display(),
+            self.path("engine.log").display(),
+            self.path("run/engine.pid").display(),
+            self.path("definitions").display(),
+        );
+        fs::write(self.path("engine.toml"), config).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xrdtest-engine"));
+        command.arg("--config").arg(self.path("engine.toml")).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Exit code, standard output and standard error of a command.
+    fn ask(&self, arguments: &[&str]) -> (i32, String, String) {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (status.code().unwrap(), text(stdout), text(stderr))
+    }
+
+    fn background(&self) -> Pid {
+        let (code, said, errors) = self.ask(&["--background"]);
+        assert_eq!(code, 0, "{errors}");
+        let pid = said.trim().strip_prefix("the engine runs (process ").unwrap().strip_suffix(')').unwrap();
+        let pid = pid.parse().unwrap();
+        assert_eq!(fs::read_to_string(self.path("run/engine.pid")).unwrap(), format!("{pid}\n"));
+        Pid::from_raw(pid)
+    }
+
+    fn stop(&self) {
+        let (code, _, errors) = self.ask(&["stop"]);
+        assert_eq!(code, 0, "{errors}");
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("engine.log")).unwrap()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Only where a test has failed there is something to be stopped.
+        let _ = self.command(&["stop"]).output();
+    }
+}
+
+#[test]
+fn in_the_background_it_is_ready_when_the_command_comes_back() {
+    let place = Place::new("");
+    assert_eq!(place.ask(&["status"]).0, 1, "nothing runs yet");
+    place.background();
+    let (code, said, _) = place.ask(&["status"]);
+    assert_eq!(code, 0);
+    assert!(said.contains("0 runs have a place, 0 wait"), "{said}");
+    assert!(said.contains("0 suites, 0 clusters, 0 errors in definitions"), "{said}");
+    place.stop();
+    assert_eq!(place.ask(&["status"]).0, 1);
+    assert!(!place.path("run/engine.pid").exists(), "the pid file goes with the engine");
+    assert!(place.log().contains("the engine stops; machines and their scripts go on"), "{}", place.log());
+    let (code, _, errors) = place.ask(&["stop"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("no engine runs with the state in"), "{errors}");
+}
+
+#[test]
+fn a_second_engine_on_the_same_state_is_refused_in_words() {
+    let place = Place::new("");
+    let pid = place.background();
+    for arguments in [&[][..], &["--background"]] {
+        let (code, _, errors) = place.ask(arguments);
+        assert_eq!(code, 2);
+        // In the background its words are in the terminal too, until it is ready.
+        assert!(errors.contains("another engine uses") && errors.contains(&pid.to_string()), "{errors}");
+    }
+    place.stop();
+}
+
+#[test]
+fn killed_and_started_again_it_takes_its_place() {
+    let place = Place::new("");
+    let pid = place.background();
+    kill(pid, Signal::SIGKILL).unwrap();
+    // The lock goes with the process, whoever reaps it.
+    while place.ask(&["status"]).0 == 0 {
+        std::thread::yield_now();
+    }
+    assert!(place.path("engine.sock").exists(), "the socket of the dead one lies there");
+    assert_ne!(place.background(), pid);
+    assert_eq!(place.ask(&["status"]).0, 0);
+    place.stop();
+}
+
+#[test]
+fn definitions_and_configuration_are_read_again() {
+    let place = Place::new("");
+    place.background();
+    let suite = "fn getTestSuite() { let ts = TestSuite(\"ts_new\"); ts.clusters = [\"none\"]; ts }";
+    fs::write(place.path("definitions/suites/ts_new.rhai"), suite).unwrap();
+    assert_eq!(place.ask(&["reload"]).0, 0);
+    let (_, said, _) = place.ask(&["status"]);
+    assert!(said.contains("1 suites, 0 clusters, "), "{said}");
+    assert!(!said.contains(" 0 errors"), "its cluster does not exist: {said}");
+
+    place.configure("unheard_of = 1");
+    let (code, _, errors) = place.ask(&["reload"]);
+    // The command itself reads the configuration, to find the engine.
+    assert_eq!(code, 2);
+    assert!(errors.contains("unknown field `unheard_of`") && errors.contains("line 6, column 1"), "{errors}");
+    place.configure("log_level = 'debug'");
+    assert_eq!(place.ask(&["reload"]).0, 0);
+    assert!(place.ask(&["status"]).1.contains("log level debug"));
+    place.stop();
+}
+
+#[test]
+fn the_level_of_the_log_changes_while_it_runs() {
+    let place = Place::new("log_format = 'json'");
+    place.background();
+    assert_eq!(place.ask(&["log-level", "info,xrdtest_engine=trace"]).0, 0);
+    assert!(place.ask(&["status"]).1.contains("log level info,xrdtest_engine=trace"));
+    let (code, _, errors) = place.ask(&["log-level", "loud=very"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("loud=very"), "{errors}");
+    place.stop();
+    let log = place.log();
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["level"].is_string() && line["timestamp"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn a_log_file_that_was_moved_away_is_opened_anew() {
+    let place = Place::new("");
+    let pid = place.background();
+    fs::rename(place.path("engine.log"), place.path("engine.log.1")).unwrap();
+    kill(pid, Signal::SIGHUP).unwrap();
+    while !place.path("engine.log").exists() {
+        std::thread::yield_now();
+    }
+    place.stop();
+    assert!(place.log().contains("the engine stops"));
+    assert!(fs::read_to_string(place.path("engine.log.1")).unwrap().contains("the engine is ready"));
+}
+
+/// An engine in the foreground whose log is read here.
+struct Foreground {
+    process: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
+}
+
+impl Foreground {
+    fn start(place: &Place) -> Self {
+        let text = fs::read_to_string(place.path("engine.toml")).unwrap();
+        let without_log: Vec<_> = text.lines().filter(|line| !line.starts_with("log =")).collect();
+        fs::write(place.path("engine.toml"), without_log.join("\n")).unwrap();
+        let mut process = place.command(&[]).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut engine = Self { process, lines };
+        engine.until("the engine is ready");
+        engine
+    }
+
+    fn until(&mut self, words: &str) {
+        let found = self.lines.by_ref().map(Result::unwrap).find(|line| line.contains(words));
+        assert!(found.is_some(), "it never said: {words}");
+    }
+}
+
+#[test]
+fn in_the_foreground_it_logs_to_the_terminal_and_ends_at_ctrl_c() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let place = Place::new("");
+        let mut engine = Foreground::start(&place);
+        kill(Pid::from_raw(i32::try_from(engine.process.id()).unwrap()), signal).unwrap();
+        engine.until("the engine stops; machines and their scripts go on");
+        assert_eq!(engine.process.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_start_is_said() {
+    let place = Place::new("");
+    let cases: [(&str, &[&str], &str); 3] = [
+        ("listen = 'somewhere'", &["check-config"], "line 1, column 10"),
+        ("state = '/proc/nowhere'\nlisten = '127.0.0.1:0'", &[], "/proc/nowhere"),
+        ("[contact]\nlate = '1m'", &["check-config"], "contact.late must be shorter than contact.lost"),
+    ];
+    for (config, arguments, words) in cases {
+        fs::write(place.path("engine.toml"), config).unwrap();
+        let (code, _, errors) = place.ask(arguments);
+        assert_eq!(code, 2, "{config}");
+        assert!(errors.contains(words), "{config}: {errors}");
+    }
+    fs::remove_file(place.path("engine.toml")).unwrap();
+    let (code, _, errors) = place.ask(&["--background"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("cannot read the configuration"), "{errors}");
+}
