@@ -16,9 +16,13 @@ demo: packages build ## two suites on eight machines each with real XRootD, in s
 up: packages build ## an engine and a hypervisor agent with the example definitions, until Ctrl-C (root)
 	scripts/as-root scripts/up
 
+# Each stage of each machine starts the slave agent once, as its supervisor. A program at a fixed address needs no
+# relocation, which makes that start a third quicker.
+STATIC := -C target-feature=+crt-static -C relocation-model=static
+
 build: ## release programs in target/release; the slave agent is static
 	cargo build --release --locked -p xrdtest -p xrdtest-engine -p xrdtest-hypervisor
-	cargo rustc --release --locked -p xrdtest-slave --bin xrdtest-slave -- -C target-feature=+crt-static
+	cargo rustc --release --locked -p xrdtest-slave --bin xrdtest-slave -- $(STATIC)
 
 # Built by whoever calls, run as root.
 AS_ROOT := --config "target.'cfg(unix)'.runner = '$(CURDIR)/scripts/as-root'"
@@ -39,7 +43,7 @@ SEED ?= $(shell date +%s)
 kill9: packages build ## kill -9 the engine N times during runs, and judge by the machines' own journals (root)
 	scripts/kill9 $(N) $(SEED)
 
-bench: packages build ## time of an empty suite on eight sandbox machines (root)
+bench: packages build ## figures of the release build beside references taken in the same minute (root)
 	scripts/bench
 
 fmt: ## format the code

@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   xrdtest-hypervisor                              run the agent with /etc/xrdtest/hypervisor.toml
   xrdtest-hypervisor --config /tmp/h.toml         run it with another configuration
-  xrdtest-hypervisor --join @token --engine engine.example.org:20220
+  xrdtest-hypervisor --join @token --engine engine.example.org:20000
                                                   join with the one-time token in the file `token`, and run
 
 A token comes from the engine: xrdtest token new hypervisor NAME. The agent joins with it once, keeps its credentials in

@@ -14,7 +14,7 @@ pub struct EngineAddress(String);
 
 /// The text is no address.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not of the form HOST:PORT, such as engine.example.org:20220")]
+#[error("`{0}` is not of the form HOST:PORT, such as engine.example.org:20000")]
 pub struct ParseAddressError(String);
 
 impl EngineAddress {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn names_and_numbers_are_read() {
-        for good in ["engine.example.org:20220", "192.0.2.1:1", "[2001:db8::1]:20220", "localhost:20220"] {
+        for good in ["engine.example.org:20000", "192.0.2.1:1", "[2001:db8::1]:20000", "localhost:20000"] {
             assert_eq!(good.parse::<EngineAddress>().unwrap().to_string(), good);
         }
         for bad in

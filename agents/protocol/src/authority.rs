@@ -17,11 +17,11 @@ use crate::transport::{SERVER_NAME, certificate_from_pem};
 const CERTIFICATE: &str = "ca.pem";
 const KEY: &str = "ca-key.pem";
 
-/// How long a machine's certificate lives; it is made anew with each machine.
-pub const SLAVE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long the certificates of engine and hypervisor agents live.
-pub const SERVICE_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
-const CA_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// How long the certificate of an instance's machine lives; it is made anew with each machine.
+pub const MACHINE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long the CA lives, and the certificates of all that stand for years: engine, hypervisor agents, physical
+/// machines. None of them shall drop out some night.
+pub const STANDING_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Clocks of guests may be behind.
 const BACKDATE: Duration = Duration::from_secs(24 * 3600);
 
@@ -191,10 +191,8 @@ fn params_for(identity: &Identity) -> Result<CertificateParams, ProtocolError> {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     }
     params.use_authority_key_identifier_extension = true;
-    lifetime(
-        &mut params,
-        if matches!(identity, Identity::Slave(_)) { SLAVE_LIFETIME } else { SERVICE_LIFETIME },
-    );
+    let passing = matches!(identity, Identity::Slave(machine) if !machine.is_physical());
+    lifetime(&mut params, if passing { MACHINE_LIFETIME } else { STANDING_LIFETIME });
     Ok(params)
 }
 
@@ -206,7 +204,7 @@ fn new_authority() -> Result<(String, String), ProtocolError> {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "xrdtest engine CA");
-    lifetime(&mut params, CA_LIFETIME);
+    lifetime(&mut params, STANDING_LIFETIME);
     let certificate = params.self_signed(&key).map_err(failed(WHAT))?;
     Ok((certificate.pem(), key.serialize_pem()))
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use quinn::{Connection, Endpoint, VarInt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::answered::leave_when_unanswered;
 use crate::authority::request_for;
 use crate::error::ProtocolError;
 use crate::frame::{FrameReceiver, FrameSender};
@@ -62,6 +64,7 @@ pub struct Session<S, R> {
     /// The version that both speak.
     pub version: u32,
     connection: Connection,
+    _answered: AbortOnDropHandle<()>,
 }
 
 /// The session of a slave agent.
@@ -146,6 +149,7 @@ where
             receiver: Receiver::new(receiver),
             streams: Streams::new(connection.clone()),
             version,
+            _answered: AbortOnDropHandle::new(tokio::spawn(leave_when_unanswered(connection.clone()))),
             connection,
         }),
         HelloReply::Refused { reason } => Err(ProtocolError::Refused(reason)),

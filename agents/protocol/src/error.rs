@@ -2,6 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::IDLE_TIMEOUT;
+use crate::answered::{LEAVES_AFTER, UNANSWERED};
 
 /// An error of this crate. Messages name the peer where the caller can't know it.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +76,17 @@ impl ProtocolError {
         move |detail| Self::Identity { what, detail }
     }
 
-    /// Whether the connection was given up because nothing was heard of the peer.
-    pub fn is_idle_timeout(&self) -> bool {
-        matches!(self, Self::Connection(quinn::ConnectionError::TimedOut))
+    /// How long there had been no contact already when the connection ended, by the end's own account.
+    pub fn silence(&self) -> Duration {
+        match self {
+            Self::Connection(quinn::ConnectionError::TimedOut) => IDLE_TIMEOUT,
+            Self::Connection(quinn::ConnectionError::ApplicationClosed(close))
+                if close.error_code == UNANSWERED =>
+            {
+                LEAVES_AFTER
+            }
+            _ => Duration::ZERO,
+        }
     }
 
     /// Whether the peer said that it knows nothing of the connection: it was started anew, and is there.

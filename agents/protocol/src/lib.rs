@@ -9,6 +9,7 @@
 
 mod address;
 mod admission;
+mod answered;
 pub mod authority;
 pub mod backoff;
 pub mod client;
@@ -16,6 +17,7 @@ pub mod error;
 pub mod frame;
 pub mod identity;
 pub mod message;
+pub mod open_files;
 pub mod server;
 pub mod stream;
 pub mod token;

@@ -27,7 +27,7 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Agents send at least that often. The engine need not: it answers each such packet, which shows both sides that the
 /// other one is there, and an engine that was started anew answers it with a reset, so that its agents come back at
 /// once.
-const KEEP_ALIVE: Duration = Duration::from_millis(500);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_millis(500);
 /// Between two resets. Each is smaller than the packet that it answers and only goes to packets whose connection id
 /// this listener's key has made, so there is no need to spare them: hundreds of agents shall come back at once.
 const RESET_INTERVAL: Duration = Duration::from_micros(100);

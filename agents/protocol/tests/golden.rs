@@ -38,6 +38,7 @@ fn finished() -> StageReport {
         started: Timestamp::from_millis(1_795_000_000_123),
         duration_ms: 45,
         output_length: 678,
+        output_lost: 0,
         leftovers: vec!["xrootd (pid 12)".to_owned()],
         logs: vec![CollectedLog { path: "/var/log/x".to_owned(), length: 9, note: "rotated".to_owned() }],
     }))

@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use xrdtest_model::room::Room;
-use xrdtest_protocol::{Credentials, JoinToken};
+use xrdtest_protocol::{Credentials, JoinToken, open_files};
 
 use crate::hypervisor::{self, Setup};
 use crate::rule::{Behaviours, Rule};
@@ -63,7 +62,7 @@ impl Fleet {
     /// Sends the agents out. They live in the tokio runtime in which this is called, and go on for ever: that the
     /// engine is away, or refuses, is seen in the statistics.
     pub fn start(config: FleetConfig) -> Self {
-        raise_open_files();
+        open_files::raise_limit();
         let FleetConfig { engine, hypervisors, behaviours, seed } = config;
         let (stats, stop) = (Arc::new(Stats::new()), CancellationToken::new());
         let behaviours = Behaviours::new(behaviours);
@@ -87,15 +86,5 @@ impl Fleet {
         self.stop.cancel();
         while self.agents.join_next().await.is_some() {}
         last
-    }
-}
-
-/// Each agent has a socket. Where the limit can't be raised, the agents that get none say so in the statistics.
-fn raise_open_files() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
-    {
-        tracing::warn!(%error, soft, hard, "the limit of open files can't be raised");
     }
 }

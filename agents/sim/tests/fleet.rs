@@ -35,17 +35,20 @@ async fn slaves_join_work_and_vanish() {
 
     for slave in &mut slaves {
         slave.orders.send(&order(&slave.machine, &slave.boot_id, 1)).await.unwrap();
-        let said = [slave.report(1).await, slave.report(1).await];
-        assert_eq!(said[0], StageReport::Accepted);
+        let mut said = slave.report(1).await;
+        if slave.machine.host == "d" {
+            assert_eq!(said, StageReport::Accepted, "it takes a while");
+            said = slave.report(1).await;
+        }
         let expect = if slave.machine.host == "c" { Outcome::Failed } else { Outcome::Passed };
-        assert_eq!(outcome(&said[1]), expect, "{}", slave.machine);
+        assert_eq!(outcome(&said), expect, "{}", slave.machine);
         if slave.machine.host == "b" {
             let (about, bytes) = output_of(&slave.link).await;
             assert_eq!((about, bytes), (attempt(&slave.machine, 1), 300 << 10));
         }
         // The same order again is answered with what is known.
         slave.orders.send(&order(&slave.machine, &slave.boot_id, 1)).await.unwrap();
-        assert_eq!(slave.report(1).await, said[1]);
+        assert_eq!(slave.report(1).await, said);
     }
     until(&fleet, "the output is known to be there", |seen| seen.uploads == 1).await;
     let seen = fleet.stats();
@@ -74,7 +77,6 @@ async fn an_engine_that_was_restarted_is_told_everything() {
     let mut slaves = engine.slaves(2).await;
     for slave in &mut slaves {
         slave.orders.send(&order(&slave.machine, &slave.boot_id, 1)).await.unwrap();
-        assert_eq!(slave.report(1).await, StageReport::Accepted);
         assert_eq!(outcome(&slave.report(1).await), Outcome::Passed);
     }
 
@@ -94,7 +96,7 @@ async fn an_engine_that_was_restarted_is_told_everything() {
         }
         slave.orders.send(&EngineToSlave::Forget { attempt: attempt(&slave.machine, 1) }).await.unwrap();
         slave.orders.send(&order(&slave.machine, &slave.boot_id, 2)).await.unwrap();
-        assert_eq!(slave.report(2).await, StageReport::Accepted);
+        assert_eq!(outcome(&slave.report(2).await), Outcome::Passed);
     }
     until(&fleet, "all have counted", |seen| seen.reconnects >= 3).await;
     fleet.stop().await;

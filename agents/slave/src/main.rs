@@ -13,9 +13,9 @@ use xrdtest_slave::{agent, init, process, supervisor};
 
 const EXAMPLES: &str = "\
 Examples:
-  xrdtest-slave join @token --engine engine.example.org:20220
+  xrdtest-slave join @token --engine engine.example.org:20000
       make this machine a slave for good; then: systemctl enable --now xrdtest-slave
-  xrdtest-slave --join @token --engine engine.example.org:20220
+  xrdtest-slave --join @token --engine engine.example.org:20000
       join and run at once, without a configuration file
   xrdtest-slave
       run the agent with /etc/xrdtest/slave.toml
@@ -102,11 +102,11 @@ impl PlaceArguments {
             ),
             _ => Config::load(self.path())?,
         };
-        self.apply(&mut config);
+        self.apply(&mut config)?;
         Ok(config)
     }
 
-    fn apply(&self, config: &mut Config) {
+    fn apply(&self, config: &mut Config) -> anyhow::Result<()> {
         let Self { config: _, engine, state, log } = self;
         if let Some(engine) = engine {
             config.engine = engine.clone();
@@ -117,6 +117,12 @@ impl PlaceArguments {
         if let Some(log) = log {
             config.log = log.clone();
         }
+        // The agent leaves the directory that it was started in.
+        let paths = [&mut config.state, &mut config.log, &mut config.functions];
+        for path in paths.into_iter().chain(&mut config.join_token_file) {
+            *path = std::path::absolute(&*path).with_context(|| format!("cannot use {}", path.display()))?;
+        }
+        Ok(())
     }
 }
 
@@ -154,8 +160,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let token = arguments.join.as_ref().map(TokenSource::read).transpose()?;
             agent::setup::start_log(&config)
                 .with_context(|| format!("cannot log to {}", config.log.display()))?;
+            let program = own_program()?;
+            std::env::set_current_dir("/").context("cannot go to /")?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let result = runtime.block_on(agent::setup::run(config, token, own_program()?));
+            let result = runtime.block_on(agent::setup::run(config, token, program));
             // Whatever still runs in the background is on disk already, and found again by the next agent.
             runtime.shutdown_background();
             Ok(result?)
@@ -169,7 +177,7 @@ fn join(token: &TokenSource, place: &PlaceArguments) -> anyhow::Result<()> {
         Some(engine) => Config::for_engine(engine.clone()),
         None => place.load()?,
     };
-    place.apply(&mut config);
+    place.apply(&mut config)?;
     let token = token.read()?;
     // An engine that does not answer is tried again for ever; whoever waits should see why.
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();

@@ -70,14 +70,14 @@ fn supervise(folder: &StageFolder) -> (Child, UnixStream) {
         .arg("supervise")
         .arg(folder.path())
         .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stderr(Stdio::from(fs::File::create(folder.complaints()).unwrap()))
+        .stderr(Stdio::from(fs::File::create(folder.path().join("complaints")).unwrap()))
         .spawn()
         .unwrap();
     (process, ours)
 }
 
 fn start(base: &Path, case: &Case) -> Supervised {
-    let folder = StageFolder::at(base.join(case.name));
+    let folder = StageFolder::at(base.join("stages").join(case.name));
     folder.create(&assignment(case, base.join("work").join(case.name))).unwrap();
     let (process, stream) = supervise(&folder);
     Supervised { folder, process, stream }
@@ -113,7 +113,7 @@ impl Supervised {
     }
 
     fn complaints(&self) -> String {
-        fs::read_to_string(self.folder.complaints()).unwrap_or_default()
+        fs::read_to_string(self.folder.path().join("complaints")).unwrap_or_default()
     }
 
     /// Waits for the end of the supervisor's own process.
@@ -214,7 +214,7 @@ fn where_memory_runs_out_the_script_goes_first() {
 fn of_two_supervisors_one_starts_the_script() {
     let base = tempfile::tempdir().unwrap();
     let case = passing("two_supervisors", "#!/bin/bash\necho run >> ran\n");
-    let folder = StageFolder::at(base.path().join(case.name));
+    let folder = StageFolder::at(base.path().join("stages").join(case.name));
     let work = base.path().join("work");
     folder.create(&assignment(&case, work.clone())).unwrap();
     let mut started: Vec<_> = (0..8).map(|_| supervise(&folder)).collect();

@@ -60,7 +60,8 @@ impl EngineHandle {
                 let age = Duration::from_secs(request.older_than_s.unwrap_or(0));
                 let limit = self.clock.now().before(age);
                 let all = self.all_runs().await.map_err(unavailable)?;
-                let old = all.into_iter().filter(|run| run.evidence_removed.is_none());
+                // A pinned run stays as it is, unless it is named.
+                let old = all.into_iter().filter(|run| run.evidence_removed.is_none() && !run.pinned);
                 old.filter(|run| run.finished.is_some_and(|at| at <= limit)).map(|run| run.run).collect()
             }
         };

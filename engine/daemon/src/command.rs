@@ -1,6 +1,7 @@
 //! What the core's task is told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use xrdtest_model::{AttemptId, Event, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport};
@@ -46,7 +47,8 @@ pub(crate) enum Command {
         machine: MachineId,
         serial: Serial,
         orderly: bool,
-        idle: bool,
+        /// How long nothing had been heard before.
+        silence: Duration,
     },
     EvidenceStored {
         attempt: AttemptId,

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tracing::{debug, error};
 use xrdtest_model::{Event, HypervisorName, MachineId};
 use xrdtest_orchestrator::{Input, Orchestrator};
@@ -22,7 +24,9 @@ use crate::tokens::Tokens;
 use crate::uploads::Arrivals;
 
 /// Commands that are decided upon at once, at most.
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
+/// The picture of the present state that others see is at most this old.
+const PICTURE_AGE: Duration = Duration::from_millis(20);
 
 /// The owner of everything that is decided.
 pub(crate) struct Engine {
@@ -56,14 +60,22 @@ impl Engine {
     pub(crate) async fn run(mut self, first: Vec<Input>, mut inbox: mpsc::Receiver<Command>) {
         let resumed = self.core.resume(self.clock.now());
         self.go(resumed, first).await;
+        self.publish();
+        let mut published = Instant::now();
+        let mut stale = false;
         let mut batch = Vec::with_capacity(BATCH);
         while self.failure.is_none() {
             let wakeup = self.core.next_wakeup().map(|at| self.clock.instant(at).into());
             tokio::select! {
-                // All that has come meanwhile is decided upon at once, and becomes durable at once.
                 taken = inbox.recv_many(&mut batch, BATCH) => if taken == 0 { break },
+                () = sleep_until(stale.then(|| published + PICTURE_AGE)) => {
+                    self.publish();
+                    (published, stale) = (Instant::now(), false);
+                    continue;
+                }
                 () = sleep_until(wakeup) => {}
             }
+            take_the_rest(&mut inbox, &mut batch).await;
             let mut inputs = Vec::with_capacity(batch.len().max(1));
             let mut stop = None;
             for command in batch.drain(..) {
@@ -76,6 +88,16 @@ impl Engine {
                 inputs.push(Input::Tick);
             }
             self.go(Vec::new(), inputs).await;
+            stale = true;
+            // A picture of hundreds of machines is not made for each of their reports; but who is answered sees what he
+            // has done.
+            if !self.answers.is_empty() || self.failure.is_some() || published.elapsed() >= PICTURE_AGE {
+                self.publish();
+                (published, stale) = (Instant::now(), false);
+            }
+            for answer in self.answers.drain(..) {
+                answer();
+            }
             if let Some(reply) = stop {
                 self.end().await;
                 let _ = reply.send(());
@@ -93,9 +115,9 @@ impl Engine {
             self.failure = Some(error.to_string());
             self.answers.clear();
         }
-        for answer in self.answers.drain(..) {
-            answer();
-        }
+    }
+
+    fn publish(&self) {
         self.status.send_replace(Arc::new(self.present()));
     }
 
@@ -130,6 +152,23 @@ impl Engine {
     async fn end(self) {
         self.listener.close().await;
         self.store.close().await;
+    }
+}
+
+/// All that has come meanwhile is decided upon at once, and becomes durable at once: as long as others have more to say
+/// when they are let, they are let.
+async fn take_the_rest(inbox: &mut mpsc::Receiver<Command>, batch: &mut Vec<Command>) {
+    while batch.len() < BATCH {
+        let before = batch.len();
+        tokio::task::yield_now().await;
+        while batch.len() < BATCH
+            && let Ok(command) = inbox.try_recv()
+        {
+            batch.push(command);
+        }
+        if batch.len() == before {
+            return;
+        }
     }
 }
 

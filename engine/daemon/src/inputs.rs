@@ -1,10 +1,11 @@
 //! Commands as inputs of the core: who is connected is noted here, and who is not believed.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 use tracing::warn;
 use xrdtest_model::{AttemptId, HypervisorName, MachineId, StageReport};
 use xrdtest_orchestrator::{Ability, Input, InstanceReport, RunPhase};
-use xrdtest_protocol::IDLE_TIMEOUT;
 use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave, HypervisorToEngine};
 
 use crate::command::{CancelHow, Command, HypervisorHello, NotCancelled, SlaveHello};
@@ -37,8 +38,8 @@ impl Engine {
                     self.slave_report(&machine, attempt, report, inputs);
                 }
             }
-            Command::SlaveDisconnected { machine, serial, orderly, idle } => {
-                self.slave_disconnected(machine, serial, (orderly, idle), inputs);
+            Command::SlaveDisconnected { machine, serial, orderly, silence } => {
+                self.slave_disconnected(machine, serial, (orderly, silence), inputs);
             }
             Command::EvidenceStored { attempt, file, length } => {
                 let length = self.arrivals.arrived(&attempt, file, length);
@@ -137,14 +138,14 @@ impl Engine {
         &mut self,
         agent: MachineId,
         serial: Serial,
-        (orderly, idle): (bool, bool),
+        (orderly, silence): (bool, Duration),
         inputs: &mut Vec<Input>,
     ) {
         if !self.slaves.remove(&agent, serial) {
             return;
         }
         let now = self.clock.now();
-        let last_contact = if idle { now.before(IDLE_TIMEOUT) } else { now };
+        let last_contact = now.before(silence);
         let role = if agent.is_physical() {
             self.external.left(&agent.host);
             inputs.push(Input::PhysicalDisconnected { host: agent.host.clone(), orderly });

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -124,8 +125,8 @@ enum Heard {
 struct Farewell {
     /// The agent said goodbye.
     orderly: bool,
-    /// Nothing was heard for the whole idle time.
-    idle: bool,
+    /// How long nothing had been heard before.
+    silence: Duration,
 }
 
 /// The connection of an agent after both hellos.
@@ -175,10 +176,10 @@ where
             while tasks.try_join_next().is_some() {}
         }
         // Closing would hide why it broke.
-        let idle = link.close_reason().is_some_and(|reason| reason.is_idle_timeout());
+        let silence = link.close_reason().map_or(Duration::ZERO, |reason| reason.silence());
         link.close("the control stream is over");
         tasks.shutdown().await;
-        Farewell { orderly, idle }
+        Farewell { orderly, silence }
     }
 }
 
@@ -204,8 +205,8 @@ async fn slave(
     };
     let stream = |stream, tasks: &mut JoinSet<()>| spawn_slave_stream(context, &machine, stream, tasks);
     let conversation = Conversation { link, sender, receiver, outgoing };
-    let Farewell { orderly, idle } = conversation.run(&context.commands, hear, stream).await;
-    let _ = context.commands.send(Command::SlaveDisconnected { machine, serial, orderly, idle }).await;
+    let Farewell { orderly, silence } = conversation.run(&context.commands, hear, stream).await;
+    let _ = context.commands.send(Command::SlaveDisconnected { machine, serial, orderly, silence }).await;
 }
 
 fn spawn_slave_stream(

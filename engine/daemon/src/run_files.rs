@@ -4,7 +4,7 @@
 //! RUNS/RUN/run.json                                    the run document, when the run is over
 //! RUNS/RUN/outputs/03-copy_to-run/ds1.xrd.test.log     output of one stage on one machine
 //! RUNS/RUN/logs/03-copy_to-run/ds1.xrd.test/var/log/…  what was new in a log file after that stage
-//! RUNS/RUN/engine/journal.jsonl                        the events, where the engine served this run alone
+//! RUNS/RUN/engine/store.sqlite                         the store, where the engine served this run alone
 //! ```
 
 use std::path::{Path, PathBuf};

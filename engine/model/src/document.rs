@@ -40,7 +40,7 @@ pub struct RunRecord {
     pub verdict: Option<Verdict>,
     /// Why, where the verdict is not `passed`; else empty.
     pub reason: String,
-    /// What it is doing, in words, while it is not over: `waiting: no hypervisor is in contact`, `copy_to / run`.
+    /// What it is doing, in words, while it is not over: `waits: no hypervisor is in contact`, `copy_to / run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
     /// When its first stage, or where there was none the run, began: RFC 3339, UTC.
@@ -97,7 +97,7 @@ pub struct StageRecord {
     pub output: String,
     /// Bytes of the whole output.
     pub output_length: u64,
-    /// Whether the whole output has arrived.
+    /// Whether all that the script wrote is here: the machine could keep it, and it has arrived.
     #[serde(default = "yes")]
     pub output_complete: bool,
     /// File of the whole output, relative to the run's directory.

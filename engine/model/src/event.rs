@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentName, HypervisorName, InstanceId, MachineId, RunId};
+use crate::order::is_zero;
 use crate::outcome::{Outcome, Verdict};
 use crate::plan::RunPlan;
 use crate::stage::StageId;
@@ -94,7 +95,7 @@ pub enum EventBody {
         /// Changes with every boot; orders name it.
         boot_id: String,
     },
-    /// A machine is out of contact for longer than [`crate::limits::LATE_AFTER`].
+    /// A machine is out of contact for longer than the engine waits in silence (5 s by default).
     MachineLate {
         /// The machine.
         machine: MachineId,
@@ -250,7 +251,10 @@ pub struct StageResult {
     pub duration_ms: u64,
     /// Bytes of output that the machine has kept for this stage.
     pub output_length: u64,
-    /// Whether all of them, and all of the collected logs, have arrived.
+    /// Bytes that it could not keep: its disk was full, or a script deleted them. `reason` says why.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub output_lost: u64,
+    /// Whether all that the script wrote, and all of the collected logs, are in the engine.
     pub output_complete: bool,
     /// Processes that the script left running and that kept its output open: `xrootd (pid 12)`.
     pub leftovers: Vec<String>,

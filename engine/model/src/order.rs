@@ -72,10 +72,19 @@ pub struct FinishedReport {
     pub duration_ms: u64,
     /// Bytes of output that the machine has kept.
     pub output_length: u64,
+    /// Bytes that it could not keep: its disk was full, or a script deleted them. `reason` says why.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub output_lost: u64,
     /// Processes left running that kept the output open: `xrootd (pid 12)`.
     pub leftovers: Vec<String>,
     /// Log files collected after the stage.
     pub logs: Vec<CollectedLog>,
+}
+
+/// For fields that are told only where they say something.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(crate) fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl FinishedReport {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use xrdtest_model::api::RunSummary;
 use xrdtest_model::{RunId, Timestamp};
 
-/// Limits. A limit that is absent or 0 is none; a run that is beyond any of the others goes. Age counts from the
+/// Limits. A limit of 0 is none; one that is absent has its default, which is mostly none. A run that is beyond any of the others goes. Age counts from the
 /// verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

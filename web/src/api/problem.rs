@@ -67,6 +67,6 @@ impl From<Refusal> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-            .help("look at the engine's log; what is running goes on, and is told when the store works again")
+            .help("look at the engine's log, which says what to do; everything that was acknowledged is kept, and machines go on")
     }
 }

@@ -55,12 +55,10 @@ pub(crate) async fn revoke(State(engine): State<Shared>, Path(id): Path<String>)
 
 fn info(token: TokenRecord) -> TokenInfo {
     let TokenRecord { digest, identity, by, created, expires, used } = token;
-    TokenInfo {
-        id: digest.chars().take(ID).collect(),
-        identity: identity.strip_prefix("xrdtest:").unwrap_or(&identity).to_owned(),
-        by,
-        created,
-        expires,
-        used,
-    }
+    let identity = identity.strip_prefix("xrdtest:").unwrap_or(&identity);
+    let identity = match identity.strip_prefix("slave/external/") {
+        Some(host) => format!("slave/{host}"),
+        None => identity.to_owned(),
+    };
+    TokenInfo { id: digest.chars().take(ID).collect(), identity, by, created, expires, used }
 }

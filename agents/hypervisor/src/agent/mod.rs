@@ -5,7 +5,6 @@
 //! instances exist, and what the engine may have missed is said again. Where the engine stays silent for longer than
 //! the lease (`lease`), all instances are stopped.
 
-mod address;
 pub mod join;
 mod lease;
 mod link;
@@ -31,7 +30,7 @@ use lease::Lease;
 use link::Link;
 use orders::Orders;
 
-pub use address::{EngineAddress, ParseAddressError};
+pub use xrdtest_protocol::{EngineAddress, ParseAddressError};
 
 /// What the agent needs.
 #[derive(Clone, Debug)]

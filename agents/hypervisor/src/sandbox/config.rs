@@ -194,6 +194,8 @@ fn mounts(machine: &Machine<'_>) -> Result<Vec<Mount>, OciSpecError> {
         ("/dev/mqueue", "mqueue", "nosuid,noexec,nodev"),
         ("/sys", "sysfs", "nosuid,noexec,nodev,ro"),
         ("/run", "tmpfs", &format!("nosuid,nodev,mode=755,{quarter}")),
+        // The journal of the slave agent's stages: small, and of no use after the machine's end.
+        ("/var/lib/xrdtest/slave/stages", "tmpfs", "nosuid,nodev,mode=700,size=64m"),
         ("/run/lock", "tmpfs", "nosuid,noexec,nodev,mode=1777,size=5120k"),
     ];
     let mut mounts = special

@@ -195,7 +195,10 @@ impl Core {
         let (report, limit) = (StageReport::Accepted, order.output_limit);
         let known = Attempt { kind, started: now, report, output, limit, forgotten: false };
         self.attempts.insert(attempt.clone(), known);
-        let mut actions = vec![Action::Report(attempt.clone(), StageReport::Accepted)];
+        // Real agents say so only of a stage that goes on for a while.
+        let is_over_at_once = matches!(kind, Kind::Prompt | Kind::Output(_) | Kind::Fails(_));
+        let accepted = Action::Report(attempt.clone(), StageReport::Accepted);
+        let mut actions = if is_over_at_once { Vec::new() } else { vec![accepted] };
         if let Some(length) = output {
             actions.push(Action::Upload(attempt.clone(), length));
         }

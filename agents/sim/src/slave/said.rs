@@ -22,6 +22,7 @@ pub(super) fn ended(outcome: Outcome, reason: &str, started: Timestamp, now: Tim
         started,
         duration_ms: millis(now.since(started)),
         output_length: 0,
+        output_lost: 0,
         leftovers: Vec::new(),
         logs: Vec::new(),
     }
@@ -40,6 +41,7 @@ pub(super) fn lies(order: &StageOrder, now: Timestamp) -> Vec<(AttemptId, StageR
         exit_code: Some(1),
         signal: Some(9),
         output_length: 1 << 50,
+        output_lost: 0,
         ..ended(Outcome::Passed, "it was not me", now.after(Duration::from_secs(1 << 30)), now)
     };
     vec![

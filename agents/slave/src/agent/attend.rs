@@ -1,12 +1,15 @@
 //! Takes one attempt from wherever it is to its final report.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream as StdStream;
 use std::process::Stdio;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::fs::MemfdFlags;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -72,6 +75,10 @@ pub async fn attend(
             let outcome =
                 outcome.unwrap_or_else(|error| lost(&folder, format!("its journal cannot be used: {error}")));
             news.grown.send_replace(Grown { length: outcome.output_length, whole: true });
+            if assignment.order.logs.is_empty() && is_stated(&folder, &outcome) {
+                // The supervisor has written down all that there is to report.
+                return outcome;
+            }
             let (place, folder) = (Arc::clone(&place), folder.clone());
             let fallback = Record { report: outcome.clone(), logs: None };
             let through = tokio::task::spawn_blocking(move || settle(&place, &folder, &assignment, outcome));
@@ -91,6 +98,7 @@ async fn outcome(
     commands: &mut mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<FinishedReport> {
     let mut tries = 0;
+    let mut complaints = None;
     loop {
         if let Some(outcome) = folder.outcome()? {
             return Ok(outcome);
@@ -119,7 +127,10 @@ async fn outcome(
         } else if tries < TRIES {
             tries += 1;
             match start_supervisor(place, folder) {
-                Ok((stream, child)) => (stream, Some(child)),
+                Ok((stream, child, errors)) => {
+                    complaints = Some(errors);
+                    (stream, Some(child))
+                }
                 // What ran before may have left no room for another process; that may pass.
                 Err(error) if tries < TRIES => {
                     tracing::warn!(%error, "cannot start a supervisor; trying again");
@@ -129,7 +140,8 @@ async fn outcome(
                 Err(error) => return Ok(lost(folder, format!("no supervisor could be started: {error}"))),
             }
         } else {
-            return Ok(lost(folder, format!("no supervisor could be started{}", complaints(folder))));
+            let why = complaints.as_ref().map(last_line).unwrap_or_default();
+            return Ok(lost(folder, format!("no supervisor could be started{why}")));
         };
         let supervisor = match &child {
             Some(child) => child.id(),
@@ -148,21 +160,27 @@ async fn outcome(
     }
 }
 
-/// Starts a supervisor. Its standard input is the other end of the stream. Should it find the attempt taken, by one
-/// that an agent before this one started, it goes away again.
-fn start_supervisor(place: &Place, folder: &StageFolder) -> io::Result<(StdStream, tokio::process::Child)> {
+/// Starts a supervisor. Its standard input is the other end of the stream, its standard error a file without a name,
+/// as it may outlive this agent. Should it find the attempt taken, by one that an agent before this one started, it goes
+/// away again.
+///
+/// No working directory is asked for: a child that is to change it is, in a static program, made by a full copy of this
+/// process. The agent is in `/` itself.
+fn start_supervisor(
+    place: &Place,
+    folder: &StageFolder,
+) -> io::Result<(StdStream, tokio::process::Child, File)> {
     let (ours, theirs) = StdStream::pair()?;
-    let complaints = std::fs::OpenOptions::new().create(true).append(true).open(folder.complaints())?;
+    let complaints = File::from(rustix::fs::memfd_create("complaints", MemfdFlags::CLOEXEC)?);
     let child = tokio::process::Command::new(&place.supervisor)
         .arg("supervise")
         .arg(folder.path())
         .env_clear()
-        .current_dir("/")
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
-        .stderr(Stdio::from(complaints))
+        .stderr(Stdio::from(complaints.try_clone()?))
         .spawn()?;
-    Ok((ours, child))
+    Ok((ours, child, complaints))
 }
 
 /// Listens to a supervisor, and passes commands on, until the outcome comes or patience is over; `None` where the
@@ -218,13 +236,17 @@ async fn listen(
     }
 }
 
+fn is_stated(folder: &StageFolder, outcome: &FinishedReport) -> bool {
+    folder.outcome().is_ok_and(|stated| stated.as_ref() == Some(outcome))
+}
+
 /// Collects the logs and writes the final report down.
 fn settle(place: &Place, folder: &StageFolder, assignment: &Assignment, outcome: FinishedReport) -> Record {
     let mut record = Record { report: outcome, logs: None };
     let order = &assignment.order;
     // Held until the report is on disk: collections have an order.
     let mut book = place.book.lock().unwrap_or_else(PoisonError::into_inner);
-    match book.collect(&order.logs, order.log_limit, &folder.path().join("logs")) {
+    match book.collect(&order.logs, order.log_limit, &folder.logs()) {
         Ok((logs, update)) => {
             book.apply(&update);
             record.report.logs = logs;
@@ -250,9 +272,11 @@ fn append(reason: &mut String, words: &str) {
     reason.push_str(words);
 }
 
-/// What a supervisor that failed has said, for a reason's end.
-fn complaints(folder: &StageFolder) -> String {
-    let text = std::fs::read_to_string(folder.complaints()).unwrap_or_default();
+/// The last thing that a supervisor complained about, for a reason's end.
+fn last_line(complaints: &File) -> String {
+    let mut text = [0; 4096];
+    let length = complaints.read_at(&mut text, 0).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[..length]);
     text.lines().last().map_or_else(String::new, |line| format!(": {line}"))
 }
 
@@ -265,6 +289,7 @@ fn lost(folder: &StageFolder, why: impl Into<String>) -> FinishedReport {
     FinishedReport {
         started: Timestamp::from_millis(xrdtest_model::time::millis(started)),
         output_length: output.map_or(0, |output| output.len()),
+        output_lost: 0,
         ..lost_without_trace(why)
     }
 }
@@ -295,6 +320,7 @@ pub fn lost_without_trace(why: impl Into<String>) -> FinishedReport {
         started: Timestamp::default(),
         duration_ms: 0,
         output_length: 0,
+        output_lost: 0,
         leftovers: Vec::new(),
         logs: Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! The owner of everything that the agent knows: connection, stages, uploads. One event at a time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use xrdtest_model::order::{FinishedReport, StageReport};
 use xrdtest_model::{AttemptId, MachineId};
 use xrdtest_protocol::backoff::{BackOff, chance};
@@ -18,6 +19,7 @@ use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Credentials, ProtocolError};
 
 use super::attend::{Grown, StageNews, attend};
+use super::forgotten::Forgotten;
 use super::join::NO_ANSWER;
 use super::setup::Stop;
 use super::upload::{FileKey, upload};
@@ -34,7 +36,7 @@ const UPLOAD_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Stage {
     folder: StageFolder,
-    report: Option<FinishedReport>,
+    pub(super) report: Option<FinishedReport>,
     grown: watch::Receiver<Grown>,
     commands: mpsc::UnboundedSender<Command>,
     /// Files that the engine may not have in full.
@@ -72,6 +74,9 @@ pub struct Desk {
     announcing: mpsc::UnboundedSender<AttemptId>,
     announced: mpsc::UnboundedReceiver<AttemptId>,
     uploads: JoinSet<(AttemptId, FileKey, Result<(), ProtocolError>)>,
+    forgotten: Forgotten,
+    /// Stages that have just begun, and from when on that is worth a word.
+    pub(super) unsaid: VecDeque<(Instant, AttemptId)>,
 }
 
 /// How a session ended.
@@ -102,6 +107,8 @@ impl Desk {
             announcing,
             announced,
             uploads: JoinSet::new(),
+            forgotten: Forgotten::default(),
+            unsaid: VecDeque::new(),
         };
         let path = desk.place.stages();
         let entries = std::fs::read_dir(&path).map_err(system(format!("cannot read {}", path.display())))?;
@@ -195,6 +202,7 @@ impl Desk {
                     return self.session_over(SessionEnd::Broken(error)).await;
                 }
             }
+            let (say, pause) = (self.unsaid.front().map(|(at, _)| *at), self.forgotten.pause());
             tokio::select! {
                 message = session.receiver.recv() => match message {
                     Ok(Some(message)) => outbox.extend(self.on_message(message, &session.streams)),
@@ -209,6 +217,8 @@ impl Desk {
                 }
                 Some(attempt) = self.announced.recv() => outbox.extend(self.note_announcement(attempt)),
                 Some(done) = self.uploads.join_next() => self.note_upload(done, &session.streams),
+                () = at(say) => outbox.extend(self.say_accepted()),
+                () = at(pause) => self.forgotten.delete(),
                 () = stop.wait() => {
                     if session.sender.send(&SlaveToEngine::Goodbye).await.is_ok() {
                         session.close().await;
@@ -234,7 +244,7 @@ impl Desk {
                 let attempt = order.attempt.clone();
                 let report = self.on_order(*order);
                 self.start_uploads(&attempt, streams, Duration::ZERO);
-                (attempt, report)
+                (attempt, report?)
             }
             EngineToSlave::EndStage { attempt, why, reason } => {
                 let Some(stage) = self.stages.get(&attempt) else {
@@ -370,11 +380,16 @@ impl Desk {
         if self.stages.get(attempt).is_some_and(done)
             && let Some(stage) = self.stages.remove(attempt)
         {
-            tokio::task::spawn_blocking(move || {
-                if let Err(error) = stage.folder.remove() {
-                    tracing::warn!(%error, folder = %stage.folder.path().display(), "cannot remove a record");
-                }
-            });
+            let length = stage.grown.borrow().length;
+            self.forgotten.add(stage.folder, length);
         }
+    }
+}
+
+/// Waits for a time; for ever where there is none.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }

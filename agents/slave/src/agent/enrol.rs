@@ -153,7 +153,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("etc/slave.toml");
         for state in ["/var/lib/xrdtest/slave", "/a \"b\"/c"] {
-            let mut config = Config::for_engine("engine.example.org:20220".parse().unwrap());
+            let mut config = Config::for_engine("engine.example.org:20000".parse().unwrap());
             config.state = state.into();
             write_config(&config, &path).unwrap();
             assert_eq!(Config::load(&path).unwrap(), config);

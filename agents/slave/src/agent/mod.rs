@@ -6,6 +6,7 @@
 pub mod attend;
 pub mod desk;
 pub mod enrol;
+mod forgotten;
 pub mod join;
 mod orders;
 mod patience;

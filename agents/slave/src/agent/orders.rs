@@ -4,15 +4,21 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 use std::{fs, io};
 
+use tokio::time::Instant;
 use xrdtest_model::order::{StageOrder, StageReport};
 use xrdtest_model::{AttemptId, MachineId};
+use xrdtest_protocol::message::SlaveToEngine;
 
 use super::attend::lost_without_trace;
 use super::desk::Desk;
 use crate::stage::Assignment;
 use crate::tags::Tags;
+
+/// A stage that goes on for longer is said to be accepted.
+const SAID_AFTER: Duration = Duration::from_millis(50);
 
 /// Whether the agent of machine `own` carries out orders for machine `ordered`. A physical machine works for any
 /// instance whose host has its name.
@@ -21,19 +27,31 @@ fn carries_out(own: &MachineId, ordered: &MachineId) -> bool {
 }
 
 impl Desk {
-    /// Carries an order out, unless the attempt is known: then the answer is what is known.
-    pub(super) fn on_order(&mut self, order: StageOrder) -> StageReport {
+    /// Carries an order out, unless the attempt is known: then the answer is what is known. That an order is being
+    /// carried out is said only when that takes a while: many stages are over sooner.
+    pub(super) fn on_order(&mut self, order: StageOrder) -> Option<StageReport> {
         if let Some(stage) = self.stages.get(&order.attempt) {
-            return stage.says();
+            return Some(stage.says());
         }
         let attempt = order.attempt.clone();
         match self.accept(order) {
-            Ok(()) => StageReport::Accepted,
+            Ok(()) => {
+                self.unsaid.push_back((Instant::now() + SAID_AFTER, attempt));
+                None
+            }
             Err(why) => {
                 tracing::error!(%attempt, %why, "an order was not carried out");
-                StageReport::Finished(Box::new(lost_without_trace(why)))
+                Some(StageReport::Finished(Box::new(lost_without_trace(why))))
             }
         }
+    }
+
+    /// What is to be said of the stage that has gone on for a while, unless it is over.
+    pub(super) fn say_accepted(&mut self) -> Option<SlaveToEngine> {
+        let (_, attempt) = self.unsaid.pop_front()?;
+        let stage = self.stages.get(&attempt).filter(|stage| stage.report.is_none())?;
+        let report = stage.says();
+        Some(SlaveToEngine::Report { attempt, report })
     }
 
     fn accept(&mut self, order: StageOrder) -> Result<(), String> {

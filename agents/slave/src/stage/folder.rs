@@ -4,13 +4,14 @@
 //! |---|---|---|
 //! | `order.json` | agent | the folder is complete; the attempt may be started |
 //! | `accepted` | supervisor | the attempt is this supervisor's; nobody else will ever start it |
-//! | `script/NAME` | supervisor | the script, tags replaced |
-//! | `output`, `output.tail` | supervisor | see [`crate::supervisor::spool`] |
+//! | NAME | supervisor | the script, tags replaced, under a name that is none of the others |
 //! | `outcome.json` | supervisor | how it ended |
-//! | `logs/N` | agent | log files collected after it |
 //! | `rebooting.json` | supervisor | the script has announced a boot of the machine |
-//! | `report.json` | agent | what the engine is told, for ever the same |
-//! | `supervisor.err` | supervisor | what it had to complain about |
+//! | `report.json` | agent | what the engine is told, for ever the same; absent where `outcome.json` says all of it |
+//!
+//! What may become large lies beside it, in the folder `evidence`: `NAME.output` and `NAME.tail` (supervisor, see
+//! [`crate::supervisor::spool`]) and `NAME.logs/N` (agent: log files collected after it). So the journal may be on a file
+//! system in memory where machines cannot survive a boot anyway; there a stage costs no inode but its output's.
 //!
 //! Nothing is synced to disk: after a reboot the boot id says that none of it counts. Only a boot that the script has
 //! announced makes a difference; then all of it is synced before the script may go on.
@@ -65,19 +66,37 @@ impl StageFolder {
         &self.path
     }
 
+    /// Where what may become large is kept: beside the folder of all stages.
+    fn evidence(&self) -> PathBuf {
+        let stages = self.path.parent().unwrap_or(Path::new("/"));
+        stages.with_file_name("evidence")
+    }
+
+    fn piece(&self, kind: &str) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(kind);
+        self.evidence().join(name)
+    }
+
     /// The output.
     pub fn output(&self) -> PathBuf {
-        self.path.join("output")
+        self.piece(".output")
+    }
+
+    /// The folder of collected log files.
+    pub fn logs(&self) -> PathBuf {
+        self.piece(".logs")
     }
 
     /// The collected log file at a position of the report's list.
     pub fn log(&self, index: u32) -> PathBuf {
-        self.path.join("logs").join(index.to_string())
+        self.logs().join(index.to_string())
     }
 
-    /// The supervisor's complaints.
-    pub fn complaints(&self) -> PathBuf {
-        self.path.join("supervisor.err")
+    /// Whether a name is, or begins as, one of the journal's own.
+    pub fn is_own(name: &str) -> bool {
+        let own = ["order", "accepted", "outcome", "rebooting", "report", "socket"];
+        own.iter().any(|own| name.starts_with(own))
     }
 
     /// Creates the folder with its order.
@@ -85,6 +104,7 @@ impl StageFolder {
     /// # Errors
     /// Where the system refuses; then nothing is left behind as far as possible.
     pub fn create(&self, assignment: &Assignment) -> io::Result<()> {
+        fs::create_dir_all(self.evidence())?;
         fs::create_dir_all(&self.path)?;
         self.write_whole("order.json", assignment).inspect_err(|_| {
             // Without its order the folder means nothing, and whoever finds it removes it.
@@ -92,11 +112,16 @@ impl StageFolder {
         })
     }
 
-    /// Removes the folder and everything in it.
+    /// Removes the folder and everything that belongs to it, itself last: as long as it is there, somebody looks for the
+    /// rest.
     ///
     /// # Errors
     /// Where the system refuses.
     pub fn remove(&self) -> io::Result<()> {
+        let output = self.output();
+        gone(fs::remove_file(output.with_extension("tail")))?;
+        gone(fs::remove_file(output))?;
+        gone(fs::remove_dir_all(self.logs()))?;
         fs::remove_dir_all(&self.path)
     }
 
@@ -148,7 +173,7 @@ impl StageFolder {
         let socket = socket_name();
         let listener = self.listen(&socket)?;
         let draft = format!("accepted.{pid}");
-        self.write_whole(&draft, &Accepted { pid, socket: socket.clone() })?;
+        self.new_file(&draft)?.write_all(&serde_json::to_vec(&Accepted { pid, socket: socket.clone() })?)?;
         let linked = fs::hard_link(self.path.join(&draft), self.path.join("accepted"));
         let _ = fs::remove_file(self.path.join(&draft));
         match linked {
@@ -247,6 +272,14 @@ impl StageFolder {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         options.open(self.path.join(name))
+    }
+}
+
+/// What was not there is gone too.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

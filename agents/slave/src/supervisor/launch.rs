@@ -91,21 +91,20 @@ pub fn launch(folder: &StageFolder, assignment: &Assignment) -> Result<Launched,
 /// Writes the script under the name it has for people. This process has no other child, so no other process can hold
 /// the file open for writing when it is executed.
 fn write_script(folder: &Path, order: &StageOrder) -> io::Result<PathBuf> {
-    let path = folder.join("script").join(file_name(&order.script.origin));
-    fs::create_dir_all(folder.join("script"))?;
+    let path = folder.join(file_name(&order.script.origin));
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o700);
     options.open(&path)?.write_all(order.script.text.as_bytes())?;
     Ok(path)
 }
 
-/// The last part of where a script came from, if it can name a file without surprises; else `script`.
+/// The last part of where a script came from, if it can name a file of the folder without surprises; else `script`.
 fn file_name(origin: &str) -> &str {
     let last = origin.rsplit('/').next().unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let good =
         last.len() <= 100 && last.chars().all(plain) && last.contains(|c: char| c.is_ascii_alphanumeric());
-    if good && origin.contains('/') { last } else { "script" }
+    if good && origin.contains('/') && !StageFolder::is_own(last) { last } else { "script" }
 }
 
 fn environment(folder: &StageFolder, order: &StageOrder) -> impl Iterator<Item = (&'static str, OsString)> {
@@ -251,6 +250,9 @@ mod tests {
             ("suites/", "script"),
             ("", "script"),
             ("suites/ü.sh", "script"),
+            ("suites/outcome", "script"),
+            ("suites/accepted.sh", "script"),
+            ("suites/accept.sh", "accept.sh"),
         ] {
             assert_eq!(file_name(origin), name, "{origin}");
         }

@@ -116,8 +116,7 @@ impl Supervisor {
         clients: Clients,
     ) -> Result<Self, SupervisorError> {
         let order = &assignment.order;
-        let spool = Spool::create(&folder.output(), order.output_limit)
-            .map_err(system("cannot create the output file"))?;
+        let spool = Spool::new(&folder.output(), order.output_limit);
         let began = (wall_clock(), Instant::now());
         let launched = launch::launch(&folder, &assignment);
         let mut supervisor = Self {
@@ -295,18 +294,19 @@ impl Supervisor {
     }
 
     fn end_spool(&mut self) -> Spooled {
-        let nothing = Spooled { length: 0, trouble: String::new() };
+        let nothing = Spooled { length: 0, lost: 0, trouble: String::new() };
         self.spool.take().map_or(nothing, Spool::finish)
     }
 
     fn state(&mut self, ending: Ending, spooled: Spooled, leftovers: Vec<String>) {
         let end = self.exit.map_or_else(Instant::now, |(_, at)| at);
         let outcome = ending.report(self.began.0, end - self.began.1, spooled, leftovers);
-        self.clients.tell(&News::Over { outcome: Box::new(outcome.clone()) });
-        self.outcome = Some(outcome);
+        self.outcome = Some(outcome.clone());
         self.unwritten = Some(Instant::now());
         self.over_since = Some(Instant::now());
+        // Who is told may have to find it written: then it is not told another thing by a later agent.
         self.write_outcome_when_due();
+        self.clients.tell(&News::Over { outcome: Box::new(outcome) });
     }
 
     fn write_outcome_when_due(&mut self) {

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// Writes the output of one stage.
 #[derive(Debug)]
 pub struct Spool {
-    output: File,
+    /// Made with the first byte: most stages write nothing on most machines.
+    output: Option<File>,
     path: PathBuf,
     tail_path: PathBuf,
     tail: Option<Tail>,
@@ -41,19 +42,19 @@ struct Tail {
 pub struct Spooled {
     /// Bytes of the file.
     pub length: u64,
+    /// Bytes that should be in it and are not.
+    pub lost: u64,
     /// What could not be kept, in words; empty where all is well.
     pub trouble: String,
 }
 
 impl Spool {
-    /// Begins an empty output at `path`, of which at most `limit` bytes are kept (and the line about the rest).
-    ///
-    /// # Errors
-    /// Where the file can't be created.
-    pub fn create(path: &Path, limit: u64) -> io::Result<Self> {
+    /// An empty output at `path`, of which at most `limit` bytes are kept (and the line about the rest). There is no
+    /// file before the first byte.
+    pub fn new(path: &Path, limit: u64) -> Self {
         let head_limit = limit / 2;
-        Ok(Self {
-            output: create_new(path)?,
+        Self {
+            output: None,
             path: path.to_owned(),
             tail_path: path.with_extension("tail"),
             tail: None,
@@ -62,7 +63,7 @@ impl Spool {
             length: 0,
             limit,
             trouble: None,
-        })
+        }
     }
 
     /// Bytes that a reader finds now.
@@ -101,19 +102,21 @@ impl Spool {
             // Nothing else looks at it, and its folder goes when the engine has everything.
             let _ = std::fs::remove_file(&self.tail_path);
         }
+        let lost = self.trouble.as_ref().map_or(0, |trouble| trouble.lost);
         let trouble = self.trouble.take().map_or_else(String::new, |trouble| {
             let words = format!("{} bytes of output could not be kept: {}", trouble.lost, trouble.error);
             // Perhaps there is room for a line again, now that the tail is gone.
             self.append(format!("\n[… {words} …]\n").as_bytes());
             words
         });
-        self.restore(trouble)
+        self.restore(trouble, lost)
     }
 
     /// Sees to it that readers find the output: a script may have deleted it, with everything else that there was.
-    fn restore(mut self, mut trouble: String) -> Spooled {
-        if !self.is_in_place()
-            && let Err(error) = self.write_anew()
+    fn restore(mut self, mut trouble: String, mut lost: u64) -> Spooled {
+        if let Some(mut output) = self.output.take()
+            && !self.is_in_place(&output)
+            && let Err(error) = self.write_anew(&mut output)
         {
             add(&mut trouble, &format!("the output was deleted on the machine: {error}"));
         }
@@ -123,24 +126,25 @@ impl Spool {
                 &mut trouble,
                 &format!("{} bytes of output were deleted on the machine", self.length - there),
             );
+            lost += self.length - there;
             self.length = there;
         }
-        Spooled { length: self.length, trouble }
+        Spooled { length: self.length, lost, trouble }
     }
 
-    fn is_in_place(&self) -> bool {
-        let own = self.output.metadata();
+    fn is_in_place(&self, output: &File) -> bool {
+        let own = output.metadata();
         let there = std::fs::metadata(&self.path);
         matches!((own, there), (Ok(own), Ok(there)) if (own.dev(), own.ino()) == (there.dev(), there.ino()))
     }
 
-    fn write_anew(&mut self) -> io::Result<()> {
+    fn write_anew(&self, output: &mut File) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)?;
         }
         let mut anew = create_new(&self.path)?;
-        self.output.seek(SeekFrom::Start(0))?;
-        io::copy(&mut self.output, &mut anew).map(drop)
+        output.seek(SeekFrom::Start(0))?;
+        io::copy(output, &mut anew).map(drop)
     }
 
     fn append(&mut self, bytes: &[u8]) {
@@ -151,9 +155,16 @@ impl Spool {
             trouble.lost += bytes.len() as u64;
             return;
         }
+        let output = match &mut self.output {
+            Some(output) => output,
+            none => match create_new(&self.path) {
+                Ok(made) => none.insert(made),
+                Err(error) => return self.note(error, bytes.len()),
+            },
+        };
         let mut rest = bytes;
         while !rest.is_empty() {
-            match self.output.write(rest) {
+            match output.write(rest) {
                 Ok(0) => return self.note(io::ErrorKind::WriteZero.into(), rest.len()),
                 Ok(written) => {
                     rest = &rest[written..];
@@ -253,16 +264,18 @@ mod tests {
     fn spool(limit: u64, chunks: &[Vec<u8>]) -> (Spooled, Vec<u8>, bool) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("output");
-        let mut spool = Spool::create(&path, limit).unwrap();
+        let read = || std::fs::read(&path).unwrap_or_default();
+        let mut spool = Spool::new(&path, limit);
         for chunk in chunks {
-            let before = std::fs::read(&path).unwrap();
+            let before = read();
             spool.write(chunk);
-            let after = std::fs::read(&path).unwrap();
+            let after = read();
             assert!(after.starts_with(&before), "a byte changed under its readers");
             assert_eq!(after.len() as u64, spool.length());
         }
         let spooled = spool.finish();
-        let content = std::fs::read(&path).unwrap();
+        let content = read();
+        assert_eq!(path.exists(), !content.is_empty());
         (spooled, content, folder.path().join("output.tail").exists())
     }
 
@@ -298,9 +311,9 @@ mod tests {
     fn a_disk_without_room_is_reported_not_fatal() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("output");
-        let mut spool = Spool::create(&path, 1000).unwrap();
+        let mut spool = Spool::new(&path, 1000);
         spool.write(b"kept");
-        spool.output = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        spool.output = OpenOptions::new().write(true).open("/dev/full").ok();
         spool.write(b"not kept");
         spool.write(&[b'x'; 2000]);
         let spooled = spool.finish();

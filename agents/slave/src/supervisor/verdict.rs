@@ -69,6 +69,7 @@ impl Ending {
             started,
             duration_ms: xrdtest_model::time::millis(duration),
             output_length: spooled.length,
+            output_lost: spooled.lost,
             leftovers,
             logs: Vec::new(),
         }

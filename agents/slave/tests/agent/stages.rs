@@ -33,8 +33,7 @@ async fn a_stage_from_join_to_forget() {
     };
     let attempt = order.attempt.clone();
     contact.order(&order).await;
-    assert_eq!(contact.report(&attempt).await, StageReport::Accepted);
-    let report = contact.finished(&attempt).await;
+    let report = contact.result(&attempt).await;
     assert_eq!((report.outcome, report.exit_code), (Outcome::Failed, Some(3)));
     let log_path = lab.path("log").to_str().unwrap().to_owned();
     assert_eq!(report.logs[0], CollectedLog { path: log_path.clone(), length: 7, note: String::new() });

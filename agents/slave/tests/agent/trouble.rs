@@ -1,5 +1,7 @@
 //! Links that break in odd ways, agents that are stopped, disks that are full: the result arrives once.
 
+use std::time::Duration;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -40,7 +42,7 @@ async fn a_link_cut(direction: Direction) {
     let lab = Lab::new();
     let (forwarder, _agent, contact, order) = begin(&lab).await;
     forwarder.cut(direction);
-    assert!(within("the end of the link", contact.link.closed()).await.is_idle_timeout());
+    assert!(within("the end of the link", contact.link.closed()).await.silence() > Duration::ZERO);
     let_go(&lab).await;
     forwarder.mend();
     let mut contact = lab.contact().await;
@@ -72,7 +74,7 @@ async fn an_agent_that_is_stopped_for_a_while() {
     let lab = Lab::new();
     let (_forwarder, agent, contact, order) = begin(&lab).await;
     agent.signal(Signal::STOP);
-    assert!(within("the end of the link", contact.link.closed()).await.is_idle_timeout());
+    assert!(within("the end of the link", contact.link.closed()).await.silence() > Duration::ZERO);
     let_go(&lab).await;
     agent.signal(Signal::CONT);
     let mut contact = lab.contact().await;
@@ -128,8 +130,7 @@ async fn a_full_disk_is_a_reason_and_nothing_that_was_said_is_lost() {
     let mut contact = lab.contact().await;
     let floods = order(&lab, 1, "#!/bin/bash\nhead -c 16M /dev/zero\nexit 3\n");
     contact.order(&floods).await;
-    assert_eq!(contact.report(&floods.attempt).await, StageReport::Accepted);
-    let report = contact.finished(&floods.attempt).await;
+    let report = contact.result(&floods.attempt).await;
     assert_eq!((report.outcome, report.exit_code), (Outcome::Failed, Some(3)));
     assert!(report.reason.contains("bytes of output could not be kept: No space left"), "{}", report.reason);
     assert!(report.output_length > 1 << 20, "{report:?}");

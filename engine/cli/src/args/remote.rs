@@ -177,7 +177,7 @@ pub(crate) struct NamedArgs {
 Examples:
   xrdtest slaves
   xrdtest slaves node7.example.org                    a physical machine
-  xrdtest slaves 20261122-101500-ab12-0/ds1.xrd.test  a machine of an instance")]
+  xrdtest slaves 20261122-101500-ts_001_mm-3fa2.0/ds1.xrd.test  a machine of an instance")]
 pub(crate) struct SlavesArgs {
     /// Only this one, with details and the history of its states
     pub(crate) name: Option<String>,

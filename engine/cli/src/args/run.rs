@@ -71,7 +71,7 @@ pub(crate) struct RunArgs {
     /// What to print on standard output
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub(crate) format: RunFormat,
-    /// With --local: keep each run's output, logs and journal in a folder of its own below DIR
+    /// With --local: keep each run's output, logs and events in a folder of its own below DIR
     #[arg(long, value_name = "DIR", default_value = RUNS, requires = "local")]
     pub(crate) output: PathBuf,
     /// With --local: keep the machines' files below DIR while they run: a local file system such as ext4 or xfs

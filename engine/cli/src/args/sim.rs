@@ -73,7 +73,7 @@ pub(crate) enum SimCommand {
         machines: u16,
         /// Cases of the suite; each has three stages
         #[arg(long, value_name = "N", default_value_t = 3)]
-        #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+        #[arg(value_parser = clap::value_parser!(u16).range(1..=500))]
         cases: u16,
     },
 }

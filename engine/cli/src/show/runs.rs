@@ -39,6 +39,8 @@ fn word(run: &RunSummary) -> String {
     match (run.verdict, run.started) {
         (Some(verdict), _) => verdict.to_string(),
         (None, Some(_)) => "runs".to_owned(),
+        // Without a reason it has its place already.
+        (None, None) if run.reason.is_empty() => "starts".to_owned(),
         (None, None) => "waits".to_owned(),
     }
 }

@@ -70,6 +70,7 @@ fn entered(kind: SubjectKind, state: StateWord, detail: &str) -> Transition {
         state,
         detail: detail.to_owned(),
         run: Some(RunId::new("20261122-101700-ts_copy-77cd")),
+        is_step: false,
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use xrdtest_model::with_causes;
+use xrdtest_protocol::open_files;
 
 use self::log::Log;
 use crate::config::Config;
@@ -37,6 +38,7 @@ pub fn run(path: &Path, detached: bool) -> anyhow::Result<()> {
         background::leave_session()?;
     }
     let log = Log::start(&config)?;
+    open_files::raise_limit();
     let lock = Lock::take(&config.state)?;
     let runtime = tokio::runtime::Runtime::new().context("no threads for the engine")?;
     let result = runtime.block_on(serve(path, config, log, detached));

@@ -96,6 +96,10 @@ pub struct Transition {
     pub detail: String,
     /// The run that it has to do with.
     pub run: Option<RunId>,
+    /// Each stage of a run brings one for each of its machines, and the run's events alone tell it again: whoever keeps
+    /// them need not keep this.
+    #[serde(skip)]
+    pub is_step: bool,
 }
 
 /// Tells states from events. It has to see the events of all live runs and instances from their beginning, and the last
@@ -174,6 +178,24 @@ impl Told {
             state: word.into(),
             detail: detail.into(),
             run: run.cloned(),
+            is_step: false,
         });
+    }
+
+    /// As [`Self::tell`], for what [`Transition::is_step`] says.
+    fn tell_step(
+        &mut self,
+        subject: (SubjectKind, impl Into<String>),
+        word: Word,
+        detail: impl Into<String>,
+        run: &RunId,
+    ) {
+        self.tell(subject, word, detail, Some(run));
+        if let Some(transition) = self.transitions.last_mut() {
+            // What a physical machine does is told by the events of many runs, and by its own.
+            let physical =
+                transition.subject.kind == SubjectKind::Slave && !transition.subject.name.contains('/');
+            transition.is_step = !physical;
+        }
     }
 }

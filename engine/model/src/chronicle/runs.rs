@@ -145,7 +145,7 @@ impl Chronicle {
         told.tell((SubjectKind::Suite, &run.suite), words.begun, title.as_str(), Some(id));
         for (machine, _) in machines {
             let name = self.slave_name(machine);
-            told.tell((SubjectKind::Slave, name), words.sent, title.as_str(), Some(id));
+            told.tell_step((SubjectKind::Slave, name), words.sent, title.as_str(), id);
         }
     }
 
@@ -167,10 +167,10 @@ impl Chronicle {
             return;
         }
         if in_contact {
-            told.tell((SubjectKind::Slave, slave), words.done, about(&outcome), Some(id));
+            told.tell_step((SubjectKind::Slave, slave), words.done, about(&outcome), id);
         }
         let detail = about(&format!("{} {outcome}", machine.host));
-        told.tell((SubjectKind::Suite, &suite), words.one, detail, Some(id));
+        told.tell_step((SubjectKind::Suite, &suite), words.one, detail, id);
         let Some(barrier) = run.stage.as_mut().filter(|barrier| barrier.stage == stage) else { return };
         if !barrier.open.remove(&machine.host) {
             return;

@@ -99,8 +99,9 @@ impl Orchestrator {
             return;
         };
         let complete = self.world.arrived(attempt).length >= report.evidence_length();
+        let lost = report.output_lost;
         let result = Box::new(StageResult {
-            output_complete: complete,
+            output_complete: complete && lost == 0,
             ..result(run, attempt, report, self.world.now)
         });
         let run = attempt.run.clone();
@@ -130,6 +131,7 @@ fn result(run: &Run, attempt: &AttemptId, report: FinishedReport, now: Timestamp
         started: started(ordered, now, report.started, report.duration_ms),
         duration_ms: report.duration_ms,
         output_length: report.output_length,
+        output_lost: report.output_lost,
         output_complete: false,
         leftovers: report.leftovers,
         logs: report.logs,

@@ -38,7 +38,8 @@ impl View<'_> {
         let given_up = run.is_forced()
             || !self.state.takes_part(&attempt.id.machine)
             || self.output_until(run, barrier, attempt).is_some_and(|until| self.now >= until);
-        (complete || given_up).then(|| StageResult { output_complete: complete, ..reported.clone() })
+        let whole = complete && reported.output_lost == 0;
+        (complete || given_up).then(|| StageResult { output_complete: whole, ..reported.clone() })
     }
 
     /// The final result of an attempt of which no end was reported, where none will be.
@@ -81,6 +82,7 @@ impl View<'_> {
             reason,
             duration_ms: millis(self.now.since(barrier.started)),
             output_length: self.world.arrived(id).length,
+            output_lost: 0,
             ..blank(id, barrier.started)
         }
     }
@@ -99,6 +101,7 @@ pub(crate) fn blank(id: &AttemptId, started: Timestamp) -> StageResult {
         started,
         duration_ms: millis(Duration::ZERO),
         output_length: 0,
+        output_lost: 0,
         output_complete: false,
         leftovers: Vec::new(),
         logs: Vec::new(),

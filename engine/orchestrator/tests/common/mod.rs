@@ -116,6 +116,7 @@ pub(crate) fn report(outcome: Outcome, exit_code: Option<i32>, output_length: u6
         started: Timestamp::from_millis(0),
         duration_ms: 5,
         output_length,
+        output_lost: 0,
         leftovers: Vec::new(),
         logs: Vec::new(),
     }

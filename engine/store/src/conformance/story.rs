@@ -237,6 +237,7 @@ fn result(stage: StageId, machine: MachineId, outcome: Outcome) -> StageResult {
         started: Timestamp::from_millis(BEGIN_MS),
         duration_ms: 1500,
         output_length: 1000,
+        output_lost: 0,
         output_complete: true,
         leftovers: Vec::new(),
         logs: vec![log],

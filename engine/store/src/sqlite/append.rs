@@ -104,7 +104,7 @@ impl Changes {
         for (event, body) in events {
             let run = memory.run_of(&event.body).cloned();
             changes.note(memory, &event);
-            changes.transitions.extend(memory.chronicle.apply(&event));
+            changes.transitions.extend(memory.tell(&event));
             memory.learn(&event);
             changes.events.push(EventRow { number: event.number, at: event.at.as_millis(), run, body });
         }
@@ -171,7 +171,10 @@ impl Changes {
             length,
             complete: result.output_complete,
         };
-        self.outputs.push(row("", plan.output_path(stage, host, result.attempt), result.output_length));
+        // There is no file without a byte.
+        if result.output_length > 0 || !result.output_complete {
+            self.outputs.push(row("", plan.output_path(stage, host, result.attempt), result.output_length));
+        }
         let logs = result.logs.iter();
         self.outputs
             .extend(logs.map(|log| row(&log.path, plan.log_path(stage, host, &log.path), log.length)));

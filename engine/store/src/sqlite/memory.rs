@@ -1,11 +1,27 @@
 //! What the writer knows without asking: the runs that are not over, and the instances of which something may be left.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use xrdtest_model::chronicle::Chronicle;
+use xrdtest_model::chronicle::{Chronicle, Subject, SubjectKind, Transition};
 use xrdtest_model::event::InstanceState;
 use xrdtest_model::{Event, EventBody, InstanceId, MachineId, RunId, RunPlan};
+
+/// The last step of each suite and machine that is at work. Steps are not kept in the file: the events of their run tell
+/// them. By one transaction they may be ahead of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Steps(Arc<Mutex<BTreeMap<Subject, Transition>>>);
+
+impl Steps {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Subject, Transition>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of subjects of a kind.
+    pub(super) fn of(&self, kind: SubjectKind) -> Vec<Transition> {
+        self.lock().values().filter(|step| step.subject.kind == kind).cloned().collect()
+    }
+}
 
 /// The writer's memory. It is the same after all live events as after all events.
 #[derive(Debug, Default)]
@@ -16,6 +32,8 @@ pub(super) struct Memory {
     pub(super) chronicle: Chronicle,
     /// Rows written since the last checkpoint.
     pub(super) rows: u64,
+    /// For readers: see [`Steps`].
+    pub(super) steps: Steps,
     plans: HashMap<RunId, Arc<RunPlan>>,
     instances: HashMap<InstanceId, (RunId, InstanceState)>,
 }
@@ -25,10 +43,20 @@ impl Memory {
     pub(super) fn restore(events: &[Event]) -> Self {
         let mut memory = Self::default();
         for event in events {
+            memory.tell(event);
             memory.learn(event);
-            memory.chronicle.apply(event);
         }
         memory
+    }
+
+    /// The states that an event leads to and that are to be kept. The others are steps.
+    pub(super) fn tell(&mut self, event: &Event) -> Vec<Transition> {
+        let (steps, kept): (Vec<_>, Vec<_>) =
+            self.chronicle.apply(event).into_iter().partition(|transition| transition.is_step);
+        let mut latest = self.steps.lock();
+        latest.extend(steps.into_iter().map(|step| (step.subject.clone(), step)));
+        drop(latest);
+        kept
     }
 
     /// Takes over what an event says, apart from the chronicle.
@@ -55,7 +83,12 @@ impl Memory {
             EventBody::RunFinished { run, .. } => {
                 self.plans.remove(run);
             }
-            _ => {}
+            _ => return,
+        }
+        if matches!(event.body, EventBody::RunFinished { .. } | EventBody::InstanceChanged { .. }) {
+            // Of what is not live the end was told, which is kept.
+            let is_live = |run: &RunId| self.is_live(run);
+            self.steps.lock().retain(|_, step| step.run.as_ref().is_some_and(is_live));
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod append;
 mod checkpoints;
+mod history;
 mod keep;
 mod lock;
 mod memory;
@@ -36,7 +37,7 @@ use append::Append;
 use checkpoints::Checkpoints;
 use keep::{EvidenceRemoved, Pin, RemoveRun};
 use lock::Lock;
-use memory::Memory;
+use memory::{Memory, Steps};
 use read::Reader;
 use tokens::{AddTokens, RevokeTokens, UseToken};
 use write::Write;
@@ -47,6 +48,7 @@ pub struct SqliteStore {
     path: PathBuf,
     requests: mpsc::UnboundedSender<Message>,
     readers: SqlitePool,
+    steps: Steps,
     commits: Arc<AtomicU64>,
 }
 
@@ -61,6 +63,7 @@ impl SqliteStore {
         let lock = Lock::take(path).await?;
         let mut connection = open::writer(path).await?;
         let memory = Memory::restore(&read::live_events(&mut connection, path).await?);
+        let steps = memory.steps.clone();
         let checkpoints = Checkpoints::start(open::checkpointer(path).await?);
         let commits = Arc::new(AtomicU64::new(0));
         let writer = Writer {
@@ -72,7 +75,7 @@ impl SqliteStore {
             lock,
         };
         let readers = open::readers(path);
-        Ok(Self { path: path.to_owned(), requests: writer.start(), readers, commits })
+        Ok(Self { path: path.to_owned(), requests: writer.start(), readers, steps, commits })
     }
 
     /// Transactions so far, each with one sync to the disk: how well requests are grouped.
@@ -92,7 +95,7 @@ impl SqliteStore {
     }
 
     fn reader(&self) -> Reader<'_> {
-        Reader { pool: &self.readers, path: &self.path }
+        Reader { pool: &self.readers, path: &self.path, steps: &self.steps }
     }
 
     /// Takes its place in the queue at once, not only when somebody waits for the answer.

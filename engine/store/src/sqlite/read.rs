@@ -6,9 +6,9 @@ use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteExecutor};
 use xrdtest_model::api::{OutputEntry, RunSummary};
-use xrdtest_model::chronicle::{StateWord, Subject, SubjectKind, Transition};
 use xrdtest_model::{Event, RunId, Timestamp};
 
+use super::memory::Steps;
 use super::rows::{int, uint};
 use super::{spelling, tokens, words};
 use crate::{RunFilter, StoreError, TokenRecord};
@@ -23,15 +23,6 @@ const LIVE_EVENTS: &str = "SELECT number, at, body FROM events WHERE run IN \
      UNION SELECT number, at, body FROM events WHERE number = (SELECT max(number) FROM events) \
      ORDER BY number";
 
-/// The last transition of each subject of kind ?1. The names are found one after the other in the index.
-const STATES: &str = "WITH RECURSIVE names(name) AS ( \
-         SELECT min(name) FROM transitions WHERE kind = ?1 \
-         UNION ALL SELECT (SELECT min(name) FROM transitions WHERE kind = ?1 AND name > names.name) \
-         FROM names WHERE names.name IS NOT NULL) \
-     SELECT t.* FROM names JOIN transitions t \
-     ON t.id = (SELECT max(id) FROM transitions WHERE kind = ?1 AND name = names.name) \
-     ORDER BY t.name";
-
 const RUN_COLUMNS: &str = "SELECT id, suite, asked_by, queued, started, finished, verdict, reason, pinned, \
      evidence_bytes, evidence_removed, archive FROM runs";
 
@@ -40,6 +31,7 @@ const RUN_COLUMNS: &str = "SELECT id, suite, asked_by, queued, started, finished
 pub(super) struct Reader<'a> {
     pub(super) pool: &'a SqlitePool,
     pub(super) path: &'a Path,
+    pub(super) steps: &'a Steps,
 }
 
 impl Reader<'_> {
@@ -47,7 +39,7 @@ impl Reader<'_> {
         words::broken("read", self.path, error)
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         rows: Result<Vec<SqliteRow>, sqlx::Error>,
         from: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
@@ -116,22 +108,6 @@ impl Reader<'_> {
         self.all(rows, output)
     }
 
-    pub(super) async fn states(&self, kind: SubjectKind) -> Result<Vec<Transition>, StoreError> {
-        let rows = sqlx::query(STATES).bind(spelling::subject_kind(kind)).fetch_all(self.pool).await;
-        self.all(rows, |row| transition(row, kind))
-    }
-
-    pub(super) async fn history(&self, subject: Subject, limit: u32) -> Result<Vec<Transition>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM transitions WHERE kind = ?1 AND name = ?2 ORDER BY id DESC LIMIT ?3")
-                .bind(spelling::subject_kind(subject.kind))
-                .bind(subject.name)
-                .bind(limit)
-                .fetch_all(self.pool)
-                .await;
-        self.all(rows, |row| transition(row, subject.kind))
-    }
-
     pub(super) async fn tokens(&self, now: Timestamp) -> Result<Vec<TokenRecord>, StoreError> {
         let rows = sqlx::query("SELECT * FROM tokens WHERE expires > ?1 ORDER BY created DESC, digest")
             .bind(int(now.as_millis()))
@@ -163,7 +139,7 @@ fn events(rows: Result<Vec<SqliteRow>, sqlx::Error>, path: &Path) -> Result<Vec<
     Ok(events)
 }
 
-fn time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
+pub(super) fn time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
     let millis: Option<i64> = row.try_get(column)?;
     Ok(millis.map(|millis| Timestamp::from_millis(uint(millis))))
 }
@@ -196,17 +172,5 @@ fn output(row: &SqliteRow) -> Result<OutputEntry, sqlx::Error> {
         log: Some(log).filter(|log| !log.is_empty()),
         length: uint(row.try_get("length")?),
         complete: row.try_get("complete")?,
-    })
-}
-
-fn transition(row: &SqliteRow, kind: SubjectKind) -> Result<Transition, sqlx::Error> {
-    let run: Option<&str> = row.try_get("run")?;
-    Ok(Transition {
-        event: uint(row.try_get("event")?),
-        at: time(row, "at")?.unwrap_or_default(),
-        subject: Subject { kind, name: row.try_get("name")? },
-        state: StateWord::of_constant(row.try_get("word")?),
-        detail: row.try_get("detail")?,
-        run: run.map(RunId::from),
     })
 }

@@ -59,9 +59,8 @@ fn accepted() -> Action {
 fn prompt_ones_pass_at_once_and_answer_again_until_told_to_forget() {
     let mut core = core(&[]);
     let actions = core.handle(at(0), order(1));
-    assert_eq!(actions[0], accepted());
     assert_eq!((finished(&actions).outcome, finished(&actions).exit_code), (Outcome::Passed, Some(0)));
-    assert_eq!(core.handle(at(1), order(1)), actions[1..], "a repeated order is answered with what is known");
+    assert_eq!(core.handle(at(1), order(1)), actions, "a repeated order is answered with what is known");
     assert_eq!(core.known().len(), 1);
     assert!(core.handle(at(2), Input::Forget(attempt(1))).is_empty());
     assert!(core.known().is_empty());
@@ -97,7 +96,7 @@ fn output_is_sent_again_on_each_connection_until_it_is_there() {
     let mut core = core(&["*=output:1M"]);
     let upload = Action::Upload(attempt(1), Some(1 << 20));
     let actions = core.handle(at(0), order(1));
-    assert_eq!(actions[..2], [accepted(), upload.clone()]);
+    assert_eq!(actions[0], upload);
     assert_eq!(finished(&actions).output_length, 1 << 20);
     assert_eq!(core.handle(at(1), Input::Connected), std::slice::from_ref(&upload));
     core.handle(at(2), Input::Forget(attempt(1)));
