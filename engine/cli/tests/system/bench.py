@@ -167,7 +167,7 @@ def barrier(args, bounds):
         times, synced = [], []
         for _ in range(3):
             run = lab.submit("sim")
-            until("the run is over", lambda: not lab.unfinished(), 300)
+            until("the run is over", lambda: not lab.unfinished(), 300, every=0.5)
             record = lab.ask("GET", f"/runs/{run}")["runs"][0]
             assert record["verdict"] == "passed", record["reason"]
             starts = sorted(at for at, _ in lab.events(run, "stage_started"))

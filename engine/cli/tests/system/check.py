@@ -137,6 +137,11 @@ class Check:
             if not ended or result["outcome"] in ("lost", "not_run"):
                 continue
             _, length, digest, _ = ended[0]
+            if result.get("output_lost"):
+                # The machine could not keep it, and must say so.
+                if result["output_complete"] or "could not be kept" not in result["reason"]:
+                    self.fault(f"{stage} on {host}: {result['output_lost']} bytes were lost without a word")
+                continue
             if result["output_length"] != length or not result["output_complete"]:
                 self.fault(
                     f"{stage} on {host}: {length} bytes written, {result['output_length']} reported, "

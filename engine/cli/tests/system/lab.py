@@ -16,14 +16,14 @@ import time
 PATIENCE = 120
 
 
-def until(what, condition, patience=PATIENCE):
+def until(what, condition, patience=PATIENCE, every=0.01):
     """Asks until the answer is true: of programs that are being killed no event could be waited for."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         answer = condition()
         if answer:
             return answer
-        time.sleep(0.01)
+        time.sleep(every)
     raise SystemExit(f"not within {patience} s: {what}")
 
 
