@@ -39,7 +39,7 @@ pub async fn join(
     let request = request_for(key.pem())?;
     let hello = Hello::Join { versions: (OLDEST, NEWEST), token: token.to_string(), request };
     let config = joining_config(token.ca_fingerprint)?;
-    let (connection, _, _, reply) = greet(engine, config, &hello).await?;
+    let (connection, _, _, reply) = greet(engine, config, || hello).await?;
     connection.close(VarInt::from_u32(0), b"joined");
     match reply {
         HelloReply::Joined { certificate, ca } => {
@@ -129,14 +129,15 @@ impl<T: DeserializeOwned> Receiver<T> {
 }
 
 /// Connects with a certificate. Returns only after the engine has accepted the hello: with TLS 1.3 a handshake that
-/// looks complete here may still be refused there.
+/// looks complete here may still be refused there. The hello is made when there is somebody who hears it: reaching an
+/// engine that is just coming back takes seconds, in which things change.
 ///
 /// # Errors
 /// Where the engine can't be reached or refuses.
 pub async fn connect<S, R>(
     engine: SocketAddr,
     credentials: &Credentials,
-    hello: &Hello,
+    hello: impl FnOnce() -> Hello,
 ) -> Result<Session<S, R>, ProtocolError>
 where
     S: Serialize + Sync,
@@ -162,7 +163,7 @@ type Greeting = (Connection, FrameSender, FrameReceiver, HelloReply);
 async fn greet(
     engine: SocketAddr,
     config: quinn::ClientConfig,
-    hello: &Hello,
+    hello: impl FnOnce() -> Hello,
 ) -> Result<Greeting, ProtocolError> {
     let greeting = async {
         let any: SocketAddr = if engine.is_ipv4() {
@@ -174,7 +175,7 @@ async fn greet(
         let connection = endpoint.connect_with(config, engine, SERVER_NAME)?.await?;
         let (send, receive) = connection.open_bi().await?;
         let (mut sender, mut receiver) = (FrameSender::new(send), FrameReceiver::new(receive));
-        sender.send(hello).await?;
+        sender.send(&hello()).await?;
         let reply =
             receiver.recv().await?.ok_or(ProtocolError::Closed("instead of an answer to the hello"))?;
         Ok((connection, sender, receiver, reply))

@@ -58,12 +58,13 @@ async fn pair(
 ) -> (SlaveSession, Link, client::Sender<EngineToSlave>, client::Receiver<SlaveToEngine>) {
     let credentials = engine.slave();
     let hello = hello((1, NEWEST));
-    let (session, accepted) = tokio::join!(client::connect(engine.address, &credentials, &hello), async {
-        let arrival = engine.arrival().await;
-        assert_eq!(arrival.identity, Some(Identity::Slave(machine())));
-        let version = arrival.version().unwrap();
-        arrival.accept::<EngineToSlave, SlaveToEngine>(version).await.unwrap()
-    });
+    let (session, accepted) =
+        tokio::join!(client::connect(engine.address, &credentials, || hello.clone()), async {
+            let arrival = engine.arrival().await;
+            assert_eq!(arrival.identity, Some(Identity::Slave(machine())));
+            let version = arrival.version().unwrap();
+            arrival.accept::<EngineToSlave, SlaveToEngine>(version).await.unwrap()
+        });
     let (link, sender, receiver) = accepted;
     (session.unwrap(), link, sender, receiver)
 }
@@ -177,11 +178,12 @@ async fn a_file_is_fetched_or_refused_in_words() {
     let credentials = engine.authority.issue(&Identity::Hypervisor("hv1".into())).unwrap();
     let hello =
         Hello::Slave { versions: (1, 9), software: String::new(), boot_id: String::new(), known: Vec::new() };
-    let (session, link) = tokio::join!(client::connect(engine.address, &credentials, &hello), async {
-        let arrival = engine.arrival().await;
-        assert_eq!(arrival.identity, Some(Identity::Hypervisor("hv1".into())));
-        arrival.accept::<EngineToSlave, SlaveToEngine>(1).await.unwrap()
-    });
+    let (session, link) =
+        tokio::join!(client::connect(engine.address, &credentials, || hello.clone()), async {
+            let arrival = engine.arrival().await;
+            assert_eq!(arrival.identity, Some(Identity::Hypervisor("hv1".into())));
+            arrival.accept::<EngineToSlave, SlaveToEngine>(1).await.unwrap()
+        });
     let session: HypervisorSession = session.unwrap();
     let header = StreamHeader::Fetch { instance: "i".into(), host: "h".to_owned(), path: "p".to_owned() };
     for (reply, content, limit) in [
@@ -206,7 +208,7 @@ async fn strangers_are_refused() {
     let foreign = Credentials { ca: engine.authority.certificate().to_owned(), ..foreign };
     let hello_1 = hello((1, NEWEST));
     let (session, incoming) = tokio::join!(
-        client::connect::<SlaveToEngine, EngineToSlave>(engine.address, &foreign, &hello_1),
+        client::connect::<SlaveToEngine, EngineToSlave>(engine.address, &foreign, || hello_1.clone()),
         async { greet(engine.listener.accept().await.unwrap()).await }
     );
     assert!(session.is_err() && incoming.is_err());
@@ -216,7 +218,7 @@ async fn strangers_are_refused() {
     let token = other.new_token().unwrap();
     let key = JoinKey::generate().unwrap();
     let (session, joined, _, _) = tokio::join!(
-        client::connect::<SlaveToEngine, EngineToSlave>(engine.address, &credentials, &hello_1),
+        client::connect::<SlaveToEngine, EngineToSlave>(engine.address, &credentials, || hello_1.clone()),
         client::join(engine.address, &token, &key),
         async { greet(engine.listener.accept().await.unwrap()).await.is_err() },
         async { greet(engine.listener.accept().await.unwrap()).await.is_err() },
@@ -229,7 +231,7 @@ async fn strangers_are_refused() {
     let credentials = engine.slave();
     let hello_9 = hello((NEWEST + 1, NEWEST + 5));
     let (session, ()) = tokio::join!(
-        client::connect::<SlaveToEngine, EngineToSlave>(engine.address, &credentials, &hello_9),
+        client::connect::<SlaveToEngine, EngineToSlave>(engine.address, &credentials, || hello_9.clone()),
         async {
             let arrival = engine.arrival().await;
             assert_eq!(arrival.version(), None);

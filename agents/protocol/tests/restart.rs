@@ -65,7 +65,7 @@ fn hello() -> Hello {
 async fn connect(authority: &Authority, engine: SocketAddr) -> Result<SlaveSession, ProtocolError> {
     let machine = MachineId::new("r1.0".into(), "ds1.xrd.test");
     let credentials = authority.issue(&Identity::Slave(machine)).unwrap();
-    client::connect(engine, &credentials, &hello()).await
+    client::connect(engine, &credentials, hello).await
 }
 
 /// How the agents of a killed engine notice that another one is there, and how long the last of them takes.

@@ -74,7 +74,10 @@ impl Dialer {
             self.wait().await;
         }
         loop {
-            let attempt = timeout(self.back_off.patience(), client::connect(self.engine, credentials, hello));
+            let attempt = timeout(
+                self.back_off.patience(),
+                client::connect(self.engine, credentials, || hello.clone()),
+            );
             match attempt.await.unwrap_or(Err(NO_ANSWER)) {
                 Ok(session) => {
                     self.stats.connections.add(1);

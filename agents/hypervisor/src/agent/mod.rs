@@ -163,18 +163,19 @@ impl Agent {
         &self,
         patience: Duration,
     ) -> impl Future<Output = Result<HypervisorSession, ProtocolError>> + use<> {
-        let hello = Hello::Hypervisor {
+        let provider = self.provider.clone();
+        let hello = move || Hello::Hypervisor {
             versions: (OLDEST, NEWEST),
             software: env!("CARGO_PKG_VERSION").to_owned(),
-            abilities: self.provider.abilities(),
-            instances: self.provider.instances(),
+            abilities: provider.abilities(),
+            instances: provider.instances(),
         };
         let (engine, credentials, found) =
             (self.engine.clone(), self.credentials.clone(), self.found.clone());
         let connect = async move {
             let address = engine.resolve().await?;
             found.send_replace(Some(address));
-            client::connect(address, &credentials, &hello).await
+            client::connect(address, &credentials, hello).await
         };
         async move { timeout(patience, connect).await.unwrap_or(Err(join::NO_ANSWER)) }
     }

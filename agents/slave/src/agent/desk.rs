@@ -140,7 +140,8 @@ impl Desk {
             let (engine, credentials) = (self.config.engine.clone(), self.credentials.clone());
             let patience = back_off.patience();
             let connect = async {
-                let connect = async { client::connect(engine.resolve().await?, &credentials, &hello).await };
+                let connect =
+                    async { client::connect(engine.resolve().await?, &credentials, || hello).await };
                 tokio::time::timeout(patience, connect).await.unwrap_or(Err(NO_ANSWER))
             };
             let trouble = match self.meanwhile(connect, stop).await {
