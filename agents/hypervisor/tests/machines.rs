@@ -104,11 +104,13 @@ async fn a_machine_is_made_from_this_machines_files_and_keeps_its_own() {
         ["/tmp", "/var/tmp", "/var/lib/xrdtest", "/var/log/XrdTest", &lab.folder.path().display().to_string()]
     {
         assert_eq!(
-            lab.good(&id, m1, &format!("ls -A {empty} | grep -v '^runtime$\\|^state$'; true")),
+            lab.good(&id, m1, &format!("ls -A {empty} | grep -v '^runtime$\\|^state$\\|^slave$'; true")),
             "",
             "{empty}"
         );
     }
+    // The machine's own, in memory.
+    assert_eq!(lab.good(&id, m1, "find /var/lib/xrdtest/slave -mindepth 1"), "/var/lib/xrdtest/slave/stages");
     let state = lab.folder.path().join("state");
     assert_eq!(lab.good(&id, m1, &format!("ls -A {}", state.display())), "");
     assert_eq!(

@@ -105,6 +105,22 @@ impl<T: Serialize + Sync> Sender<T> {
     pub async fn send(&mut self, message: &T) -> Result<(), ProtocolError> {
         self.frames.send(message).await
     }
+
+    /// As [`Sender::send`], but it may wait for the next message, to travel with it.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub async fn feed(&mut self, message: &T) -> Result<(), ProtocolError> {
+        self.frames.feed(message).await
+    }
+
+    /// Sends what waits.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    pub async fn flush(&mut self) -> Result<(), ProtocolError> {
+        self.frames.flush().await
+    }
 }
 
 /// The receiving half of a control stream.

@@ -70,9 +70,23 @@ impl FrameSender {
     /// # Errors
     /// [`ProtocolError::TooLong`] where it exceeds [`MAX_FRAME`] (the stream stays usable), or the stream is broken.
     pub async fn send<T: Serialize + Sync>(&mut self, message: &T) -> Result<(), ProtocolError> {
-        let text =
-            serde_json::to_vec(message).map_err(|error| ProtocolError::Malformed(error.to_string()))?;
-        self.send_bytes(text.into()).await
+        Ok(self.inner.send(encode(message)?).await?)
+    }
+
+    /// As [`FrameSender::send`], but it may wait for the next message, to travel with it.
+    ///
+    /// # Errors
+    /// As [`FrameSender::send`].
+    pub async fn feed<T: Serialize + Sync>(&mut self, message: &T) -> Result<(), ProtocolError> {
+        Ok(self.inner.feed(encode(message)?).await?)
+    }
+
+    /// Sends what waits.
+    ///
+    /// # Errors
+    /// Where the stream is broken.
+    pub async fn flush(&mut self) -> Result<(), ProtocolError> {
+        Ok(SinkExt::<Bytes>::flush(&mut self.inner).await?)
     }
 
     /// Sends bytes as they are.
@@ -80,11 +94,7 @@ impl FrameSender {
     /// # Errors
     /// As [`FrameSender::send`].
     pub async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), ProtocolError> {
-        if bytes.len() > MAX_FRAME {
-            let (message, length) = (kind(&bytes), bytes.len());
-            return Err(ProtocolError::TooLong { message, length, limit: MAX_FRAME });
-        }
-        Ok(self.inner.send(bytes).await?)
+        Ok(self.inner.send(checked(bytes)?).await?)
     }
 
     /// Ends this direction of the stream in an orderly way.
@@ -97,6 +107,19 @@ impl FrameSender {
     pub async fn delivered(&mut self) {
         let _ = self.inner.get_mut().stopped().await;
     }
+}
+
+fn encode<T: Serialize>(message: &T) -> Result<Bytes, ProtocolError> {
+    let text = serde_json::to_vec(message).map_err(|error| ProtocolError::Malformed(error.to_string()))?;
+    checked(text.into())
+}
+
+fn checked(bytes: Bytes) -> Result<Bytes, ProtocolError> {
+    if bytes.len() > MAX_FRAME {
+        let (message, length) = (kind(&bytes), bytes.len());
+        return Err(ProtocolError::TooLong { message, length, limit: MAX_FRAME });
+    }
+    Ok(bytes)
 }
 
 /// The receiving half of a stream.

@@ -205,6 +205,9 @@ class Lab:
 
 
 def memory_of(process):
-    """Resident memory of a process in MiB."""
-    status = pathlib.Path(f"/proc/{process}/status").read_text()
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
+    """Resident memory of a process in MiB; none where it has just ended."""
+    try:
+        status = pathlib.Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:")), 0.0)

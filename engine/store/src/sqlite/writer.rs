@@ -17,8 +17,8 @@ use crate::StoreError;
 /// The most requests of one transaction.
 const BATCH: usize = 1024;
 
-/// Rows written between two checkpoints.
-const ROWS_PER_CHECKPOINT: u64 = 4096;
+/// Rows written between two checkpoints: some tens of megabytes of log, which a start reads in moments.
+const ROWS_PER_CHECKPOINT: u64 = 16_384;
 
 /// What the writer is asked.
 pub(super) enum Message {
