@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 RELEASE := target/release
 
-.PHONY: help demo up kill9 build test check bench fmt packages clean
+.PHONY: help demo up image kill9 build test check bench fmt packages clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,8 +20,11 @@ up: packages build ## an engine and a hypervisor agent with the example definiti
 # relocation, which makes that start a third quicker.
 STATIC := -C target-feature=+crt-static -C relocation-model=static
 
+# What not every machine can build: make build FEATURES=xrdtest-hypervisor/libvirt
+FEATURES ?=
+
 build: ## release programs in target/release; the slave agent is static
-	cargo build --release --locked -p xrdtest -p xrdtest-engine -p xrdtest-hypervisor
+	cargo build --release --locked $(if $(FEATURES),--features $(FEATURES)) -p xrdtest -p xrdtest-engine -p xrdtest-hypervisor
 	cargo rustc --release --locked -p xrdtest-slave --bin xrdtest-slave -- $(STATIC)
 
 # Built by whoever calls, run as root.
@@ -36,6 +39,9 @@ check: ## formatting, lints, documentation, dependencies, scripts
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 	scripts/deny
 	scripts/shellcheck
+
+image: ## a Debian image for virtual machines, with XRootD, in target/images
+	scripts/image
 
 # Random instants: make kill9 N=200 SEED=1. Then once between each two effects of the engine.
 N ?= 200

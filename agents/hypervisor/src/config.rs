@@ -7,6 +7,8 @@ use serde::Deserialize;
 use xrdtest_model::time::parse_duration;
 
 use crate::agent::EngineAddress;
+#[cfg(feature = "libvirt")]
+use crate::libvirt::LibvirtConfig;
 use crate::sandbox::SandboxConfig;
 
 /// Where the file lies when nobody says otherwise.
@@ -46,6 +48,10 @@ pub struct Config {
     /// Settings of the provider `sandbox`.
     #[serde(default)]
     pub sandbox: SandboxConfig,
+    /// Settings of the provider `libvirt`.
+    #[cfg(feature = "libvirt")]
+    #[serde(default)]
+    pub libvirt: LibvirtConfig,
 }
 
 /// How the log is written.
@@ -66,6 +72,9 @@ pub enum ProviderName {
     /// Containers made from this machine's own files.
     #[default]
     Sandbox,
+    /// Virtual machines.
+    #[cfg(feature = "libvirt")]
+    Libvirt,
 }
 
 /// How long instances are kept without word from the engine; `None`: for ever. Written as a duration, `never`, or 0,
@@ -139,6 +148,8 @@ impl Config {
             labels: Vec::new(),
             provider: ProviderName::default(),
             sandbox: SandboxConfig::default(),
+            #[cfg(feature = "libvirt")]
+            libvirt: LibvirtConfig::default(),
         }
     }
 
@@ -151,6 +162,12 @@ impl Config {
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         toml::from_str(&text)
             .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// The provider's settings, with the agent's labels and folder.
+    #[cfg(feature = "libvirt")]
+    pub fn libvirt(&self) -> LibvirtConfig {
+        LibvirtConfig { labels: self.labels.clone(), state: self.state.clone(), ..self.libvirt.clone() }
     }
 
     /// The provider's settings: with the agent's labels, and without a machine ever seeing the agent's own keys.

@@ -6,6 +6,8 @@
 pub mod agent;
 pub mod config;
 pub mod daemon;
+#[cfg(feature = "libvirt")]
+pub mod libvirt;
 pub mod provider;
 pub mod relay;
 pub mod sandbox;

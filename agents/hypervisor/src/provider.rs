@@ -102,6 +102,10 @@ pub enum ProviderError {
     /// The sandbox says why.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// libvirt says why.
+    #[cfg(feature = "libvirt")]
+    #[error(transparent)]
+    Libvirt(#[from] crate::libvirt::LibvirtError),
     /// A task of the provider ended without a word, which is a fault of this program.
     #[error("a task of the {provider} provider broke off: {reason}. Please report this")]
     BrokenOff {
@@ -115,6 +119,11 @@ pub enum ProviderError {
 impl ProviderError {
     /// Whether this is only because the instance was ordered to stop meanwhile.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Sandbox(SandboxError::Cancelled(_)))
+        match self {
+            Self::Sandbox(error) => matches!(error, SandboxError::Cancelled(_)),
+            #[cfg(feature = "libvirt")]
+            Self::Libvirt(error) => matches!(error, crate::libvirt::LibvirtError::Cancelled(_)),
+            Self::BrokenOff { .. } => false,
+        }
     }
 }

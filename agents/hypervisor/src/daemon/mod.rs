@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::Agent;
 use crate::agent::join::{self, JoinError, TokenSource};
 use crate::config::{Config, ProviderName};
+#[cfg(feature = "libvirt")]
+use crate::libvirt::{Libvirt, LibvirtError};
+use crate::provider::Provider;
 use crate::sandbox::{Sandbox, SandboxError};
 use lock::{LockError, StateLock};
 use log::LogFile;
@@ -27,6 +30,10 @@ pub enum DaemonError {
     /// Machines can't be made here.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Virtual machines can't be made here.
+    #[cfg(feature = "libvirt")]
+    #[error(transparent)]
+    Libvirt(#[from] LibvirtError),
     /// It is nobody.
     #[error(transparent)]
     Join(#[from] JoinError),
@@ -49,8 +56,16 @@ pub async fn run(
     watch_signals(shutdown.clone(), log).map_err(DaemonError::Signals)?;
     let _lock = StateLock::take(&config.state)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), engine = %config.engine, "the hypervisor agent starts");
-    let (provider, gone) = match config.provider {
-        ProviderName::Sandbox => Sandbox::open(config.sandbox()).await?,
+    let (provider, gone): (Arc<dyn Provider>, _) = match config.provider {
+        ProviderName::Sandbox => {
+            let (provider, gone) = Sandbox::open(config.sandbox()).await?;
+            (Arc::new(provider), gone)
+        }
+        #[cfg(feature = "libvirt")]
+        ProviderName::Libvirt => {
+            let (provider, gone) = Libvirt::open(config.libvirt()).await?;
+            (Arc::new(provider), gone)
+        }
     };
     tell(&[NotifyState::Ready, NotifyState::Status("ready; looks for the engine")]);
     let watchdog = tokio::spawn(feed_watchdog());
@@ -62,8 +77,7 @@ pub async fn run(
         tracing::info!(%name, "this is the hypervisor agent's name");
         let status = format!("{name}, for the engine at {}", config.engine);
         tell(&[NotifyState::Status(&status)]);
-        let agent =
-            Agent::new(config.engine, credentials, Arc::new(provider), gone).with_lease(config.lease.0);
+        let agent = Agent::new(config.engine, credentials, provider, gone).with_lease(config.lease.0);
         agent.run(shutdown).await;
     }
     watchdog.abort();

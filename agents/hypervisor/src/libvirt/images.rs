@@ -1,0 +1,120 @@
+//! The storage pool: images by their names, and the volumes of machines.
+
+use virt::connect::Connect;
+use virt::storage_pool::StoragePool;
+use virt::storage_vol::StorageVol;
+use virt::stream::Stream;
+
+use super::domain::Boot;
+use super::error::{During, LibvirtError};
+use super::volume;
+
+/// The pool that is used where the configured one does not exist.
+const FALL_BACK: &str = "default";
+/// Bytes that are handed to libvirt at a time.
+const CHUNK: usize = 256 << 10;
+
+/// A boot image.
+#[derive(Debug)]
+pub(super) struct Image {
+    pub(super) volume: StorageVol,
+    pub(super) path: String,
+    pub(super) format: String,
+    pub(super) bytes: u64,
+    pub(super) boot: Option<Boot>,
+}
+
+/// The pool of this name, or the one called `default`.
+pub(super) fn pool(connect: &Connect, name: &str) -> Result<StoragePool, LibvirtError> {
+    let found = connect.lookup_storage_pool_by_name(name);
+    let pool = found.or_else(|_| connect.lookup_storage_pool_by_name(FALL_BACK)).map_err(|error| {
+        let (words, names) = (error.message(), connect.list_storage_pools().unwrap_or_default().join(", "));
+        let there =
+            if names.is_empty() { "there are no pools".to_owned() } else { format!("there are: {names}") };
+        LibvirtError::Unsuitable(format!(
+            "storage pool {name} does not exist, and {FALL_BACK} neither ({words}); {there}"
+        ))
+    })?;
+    if !pool.is_active().unwrap_or(false) {
+        let name = pool.name().unwrap_or_default();
+        pool.create(0).during(|| format!("start storage pool {name}"))?;
+    }
+    Ok(pool)
+}
+
+/// The image of this name, with kernel and initial root file system where volumes called as the image lie beside it.
+pub(super) fn image(pool: &StoragePool, name: &str) -> Result<Image, LibvirtError> {
+    let known = pool.lookup_storage_vol_by_name(name);
+    // libvirt knows of files that others put into the folder only when it looks again.
+    let found = known.or_else(|_| pool.refresh(0).and_then(|()| pool.lookup_storage_vol_by_name(name)));
+    let volume = found.map_err(|_| {
+        let mut names = pool.list_volumes().unwrap_or_default();
+        names.retain(|name| !name.starts_with("xrdtest-"));
+        let (pool, there) = (pool.name().unwrap_or_default(), names.join(", "));
+        LibvirtError::Unsuitable(format!(
+            "boot image {name} is not in storage pool {pool}; there are: {}",
+            if there.is_empty() { "no volumes" } else { &there }
+        ))
+    })?;
+    let step = || format!("look at boot image {name}");
+    let path = volume.path().during(step)?;
+    let description = volume.xml_desc(0).during(step)?;
+    let bytes = volume.info().during(step)?.capacity;
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let beside =
+        |ending: &str| pool.lookup_storage_vol_by_name(&format!("{stem}.{ending}")).ok()?.path().ok();
+    let boot = beside("vmlinuz").zip(beside("initrd")).map(|(kernel, initrd)| Boot { kernel, initrd });
+    Ok(Image { path, format: volume::format_of(&description).to_owned(), bytes, boot, volume })
+}
+
+/// Makes a volume that begins as the image: an overlay, or a copy.
+pub(super) fn root(
+    pool: &StoragePool,
+    image: &Image,
+    name: &str,
+    overlay: bool,
+) -> Result<String, LibvirtError> {
+    let step = || format!("make volume {name}");
+    let volume = if overlay {
+        let definition = volume::overlay(name, image.bytes, &image.path, &image.format).document();
+        StorageVol::create_xml(pool, &definition, 0)
+    } else {
+        let definition = volume::volume(name, image.bytes, "qcow2").document();
+        StorageVol::create_xml_from(pool, &definition, &image.volume, 0)
+    };
+    volume.and_then(|volume| volume.path()).during(step)
+}
+
+/// Makes an empty volume, or takes the one that is there where its content is kept.
+pub(super) fn disk(pool: &StoragePool, name: &str, bytes: u64, keep: bool) -> Result<String, LibvirtError> {
+    if keep && let Ok(volume) = pool.lookup_storage_vol_by_name(name) {
+        return volume.path().during(|| format!("look at volume {name}"));
+    }
+    let definition = volume::volume(name, bytes, "qcow2").document();
+    let made = StorageVol::create_xml(pool, &definition, 0).and_then(|volume| volume.path());
+    made.during(|| format!("make volume {name} of {bytes} bytes"))
+}
+
+/// Makes a volume with this content.
+pub(super) fn upload(
+    connect: &Connect,
+    pool: &StoragePool,
+    name: &str,
+    content: &[u8],
+) -> Result<String, LibvirtError> {
+    let step = || format!("fill volume {name}");
+    let bytes = content.len() as u64;
+    let definition = volume::volume(name, bytes, "raw").document();
+    let volume = StorageVol::create_xml(pool, &definition, 0).during(step)?;
+    let stream = Stream::new(connect, 0).during(step)?;
+    volume.upload(&stream, 0, bytes, 0).during(step)?;
+    for chunk in content.chunks(CHUNK) {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let sent = stream.send(rest).during(step)?;
+            rest = &rest[usize::try_from(sent).unwrap_or(0).min(rest.len())..];
+        }
+    }
+    stream.finish().during(step)?;
+    volume.path().during(step)
+}
