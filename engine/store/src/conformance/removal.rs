@@ -38,7 +38,10 @@ where
     for kept in [subject(SubjectKind::Job, "r10"), subject(SubjectKind::Slave, "r10.0/ds1.xrd.test")] {
         assert!(!store.history(kept.clone(), 100).await?.is_empty(), "{kept:?}");
     }
-    assert!(!store.states(SubjectKind::Suite).await?.is_empty(), "a suite has a state, whatever is removed");
+    let present = store.states(SubjectKind::Suite).await?;
+    assert!(!present.is_empty(), "a suite has a state, whatever is removed");
+    let history = store.history(subject(SubjectKind::Suite, "s"), 100).await?;
+    assert_eq!(history.first(), present.first(), "and its history begins with it");
     let left = (store.events(Some("r10".into()), 0, 1000).await?, store.outputs("r10".into()).await?);
     assert_eq!(left, others);
     let live = store.live_events().await?;

@@ -49,18 +49,21 @@ impl Reader<'_> {
                 .await;
         let kept = self.all(rows, |row| transition(row, subject.kind))?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let runs = self.runs_with_steps(&subject, &kept).await?;
         let mut told: Vec<Transition> = Vec::new();
         let mut done: Vec<RunId> = Vec::new();
-        for run in runs {
+        for (run, goes_on) in self.runs_with_steps(&subject, &kept).await? {
             let newest = kept.iter().find(|kept| kept.run.as_ref() == Some(&run));
             let enough = told.get(limit.saturating_sub(1)).map(|last| last.event);
-            if enough.zip(newest).is_some_and(|(last, newest)| newest.event < last) {
-                break;
+            if !goes_on && enough.zip(newest).is_some_and(|(last, newest)| newest.event < last) {
+                continue;
             }
-            told.extend(self.tell(&run, &subject).await?);
+            let of_run = self.tell(&run, &subject).await?;
+            // A run whose record was removed has no events; what is kept of it stays.
+            if !of_run.is_empty() {
+                done.push(run);
+            }
+            told.extend(of_run);
             told.sort_by_key(|transition| Reverse(transition.event));
-            done.push(run);
         }
         let is_told = |kept: &Transition| kept.run.as_ref().is_some_and(|run| done.contains(run));
         told.extend(kept.into_iter().filter(|kept| !is_told(kept)));
@@ -69,13 +72,13 @@ impl Reader<'_> {
         Ok(told)
     }
 
-    /// The runs whose events tell steps of a subject, of the time that its newest `kept` states cover: those that go on
-    /// first, then the newest. A step is followed by a kept state of its run, unless the run goes on.
+    /// The runs whose events tell steps of a subject, of the time that its newest `kept` states cover, and whether they
+    /// may go on: those first, then the newest. A step is followed by a kept state of its run, unless the run goes on.
     async fn runs_with_steps(
         &self,
         subject: &Subject,
         kept: &[Transition],
-    ) -> Result<Vec<RunId>, StoreError> {
+    ) -> Result<Vec<(RunId, bool)>, StoreError> {
         let of = match (subject.kind, subject.name.split_once('/')) {
             (SubjectKind::Suite, _) => sqlx::query(
                 "SELECT id AS run FROM runs WHERE suite = ?1 AND finished IS NULL ORDER BY event DESC",
@@ -87,10 +90,10 @@ impl Reader<'_> {
             _ => return Ok(Vec::new()),
         };
         let rows = of.fetch_all(self.pool).await;
-        let mut runs: Vec<RunId> = self.all(rows, |row| Ok(RunId::from(row.try_get::<&str, _>("run")?)))?;
+        let mut runs = self.all(rows, |row| Ok((RunId::from(row.try_get::<&str, _>("run")?), true)))?;
         for run in kept.iter().filter_map(|kept| kept.run.as_ref()) {
-            if !runs.contains(run) {
-                runs.push(run.clone());
+            if !runs.iter().any(|(known, _)| known == run) {
+                runs.push((run.clone(), false));
             }
         }
         Ok(runs)
@@ -106,6 +109,7 @@ impl Reader<'_> {
         Ok(told)
     }
 }
+
 fn transition(row: &SqliteRow, kind: SubjectKind) -> Result<Transition, sqlx::Error> {
     let run: Option<&str> = row.try_get("run")?;
     Ok(Transition {
