@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use xrdtest_model::chronicle::{Chronicle, Subject, SubjectKind, Transition};
+use xrdtest_model::{Outcome, StageId};
 
 use super::again;
 use super::story::{Scribe, Story};
@@ -27,6 +28,12 @@ where
         let ends_early = run == 2 && position >= longest / 2;
         events.extend(scribe.all(side_by_side[run].get(position).filter(|_| !ends_early).cloned()));
     }
+    // Two runs that go on; the only news of the older one for a long time is that one of its machines is done.
+    let (slow, quick) = (Story::new("r6", "v", 2), Story::new("r7", "v", 2));
+    events.extend(scribe.all(slow.beginning()));
+    events.extend(scribe.all([slow.begun(StageId::SUITE_INITIALIZE)]));
+    events.extend(scribe.all([quick.beginning(), quick.middle()].concat()));
+    events.extend(scribe.all(slow.done(StageId::SUITE_INITIALIZE, Outcome::Passed).into_iter().take(1)));
     let mut chronicle = Chronicle::default();
     let told: Vec<Transition> = events.iter().flat_map(|event| chronicle.apply(event)).collect();
     let mut store = open("states").await?;
