@@ -144,6 +144,8 @@ fn kill(pid: i32) {
 fn check(base: &Path, case: &Case) -> Result<(), String> {
     let supervised = start(base, case);
     let report = supervised.outcome(case);
+    // There is a file where there is a byte.
+    assert_eq!(supervised.folder.output().exists(), report.output_length > 0, "{}", case.name);
     let output = fs::read(supervised.folder.output()).unwrap_or_default();
     let daemons: Vec<i32> = String::from_utf8_lossy(&output[..output.len().min(4096)])
         .lines()
@@ -205,7 +207,7 @@ fn where_memory_runs_out_the_script_goes_first() {
     let supervised = start(base.path(), &case);
     assert_eq!(supervised.outcome(&case).outcome, Outcome::Passed);
     let own: i32 = fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim().parse().unwrap();
-    let output = fs::read_to_string(supervised.folder.output()).unwrap_or_default();
+    let output = fs::read_to_string(supervised.folder.output()).unwrap();
     assert_eq!(output, format!("{}\n{own}\n", own.max(300)));
     supervised.join();
 }
@@ -249,7 +251,7 @@ fn a_left_over_goes_on_writing_unharmed() {
     assert_eq!(serde_json::from_str::<News>(&line).unwrap(), News::Over { outcome: Box::new(report) });
     fs::write(work.join("go"), "go\n").unwrap();
     assert_eq!(fs::read_to_string(work.join("done")).unwrap(), "alive\n");
-    assert_eq!(fs::read(supervised.folder.output()).unwrap_or_default(), b"bye\n");
+    assert_eq!(fs::read(supervised.folder.output()).unwrap(), b"bye\n");
     supervised.join();
 }
 

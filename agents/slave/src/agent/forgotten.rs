@@ -4,7 +4,6 @@
 //! seconds, and looks at each of them on its way to the next free one. Where stages follow each other at once, deleting
 //! the last one's record costs the next one time. So small records wait for a pause.
 
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -41,18 +40,46 @@ impl Forgotten {
         self.pause
     }
 
-    /// Deletes what waits, on another thread.
+    /// Deletes what waits, on one other thread.
     pub(super) fn delete(&mut self) {
         self.pause = None;
-        for folder in self.folders.drain(..) {
-            tokio::task::spawn_blocking(move || delete(&folder));
-        }
+        let folders = std::mem::take(&mut self.folders);
+        tokio::task::spawn_blocking(move || {
+            for folder in folders {
+                if let Err(error) = folder.remove() {
+                    tracing::warn!(%error, folder = %folder.path().display(), "cannot remove a record");
+                }
+            }
+        });
     }
 }
 
-fn delete(folder: &StageFolder) {
-    if let Err(error) = folder.remove() {
-        let folder: &Path = folder.path();
-        tracing::warn!(%error, folder = %folder.display(), "cannot remove a record");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adds records of so many bytes of output; answers which of them are there when all threads are done.
+    fn there_after(lengths: &[u64]) -> Vec<usize> {
+        let base = tempfile::tempdir().unwrap();
+        let folder = |number: usize| StageFolder::at(base.path().join("stages").join(number.to_string()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let mut forgotten = Forgotten::default();
+            for (number, length) in lengths.iter().enumerate() {
+                std::fs::create_dir_all(folder(number).path()).unwrap();
+                forgotten.add(folder(number), *length);
+            }
+            assert_eq!(forgotten.pause().is_some(), !forgotten.folders.is_empty());
+        });
+        // Waits for the threads.
+        drop(runtime);
+        (0..lengths.len()).filter(|number| folder(*number).path().exists()).collect()
+    }
+
+    #[test]
+    fn small_records_wait_for_a_pause_until_they_are_many() {
+        assert_eq!(there_after(&[0, 100]), [0, 1]);
+        assert_eq!(there_after(&[0, LARGE, 0]), [2], "a large one goes at once, and takes the others along");
+        assert_eq!(there_after(&[0; MANY + 1]), [MANY]);
     }
 }
