@@ -2,11 +2,12 @@
 
 use super::error::{During, LibvirtError};
 use super::images;
-use super::instance::{Settings, sweep};
+use super::instance::{Settings, drives, sweep};
 
 /// Removes all machines, networks and volumes that this agent ever made, but for disks whose content is kept. Answers
 /// the names of networks and machines that were there. Blocks.
 pub(super) fn collect(settings: &Settings) -> Result<Vec<String>, LibvirtError> {
+    let _ = std::fs::remove_dir_all(drives(&settings.config));
     let connect = settings.connection.get()?;
     let prefix = settings.owner.prefix();
     let domains = connect.list_all_domains(0).during(|| "list machines".to_owned())?;

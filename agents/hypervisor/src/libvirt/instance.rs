@@ -65,7 +65,8 @@ impl Making<'_> {
         self.step(InstanceStep::CreatingNetwork, "making the network")?;
         self.network(&connect)?;
         self.step(InstanceStep::CreatingSlaves, "making the machines")?;
-        let folder = tempfile_in(&self.settings.config.state)?;
+        let folder = drives(&self.settings.config).join(uuid::Uuid::new_v4().simple().to_string());
+        std::fs::create_dir_all(&folder).on("create", &folder)?;
         let made = self.machines(&connect, &pool, &folder);
         let _ = std::fs::remove_dir_all(&folder);
         made
@@ -218,10 +219,9 @@ fn image_of(host: &HostPlan) -> Result<&str, LibvirtError> {
     })
 }
 
-fn tempfile_in(state: &Path) -> Result<PathBuf, LibvirtError> {
-    let folder = state.join(format!("drives-{}", uuid::Uuid::new_v4().simple()));
-    std::fs::create_dir_all(&folder).on("create", &folder)?;
-    Ok(folder)
+/// Where drives are prepared. They hold tokens; what a killed agent left there is removed with its other left-overs.
+pub(super) fn drives(config: &LibvirtConfig) -> PathBuf {
+    config.state.join("drives")
 }
 
 /// The file of a machine's console.

@@ -28,9 +28,8 @@ mod xml;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::{BoxFuture, FutureExt, ready};
-use tokio::sync::{Mutex as Slot, OwnedMutexGuard, mpsc};
-use tokio_util::sync::CancellationToken;
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
 use xrdtest_model::InstanceId;
 use xrdtest_model::plan::ClusterPlan;
 use xrdtest_model::room::Room;
@@ -39,6 +38,7 @@ use xrdtest_protocol::message::Abilities;
 pub use error::LibvirtError;
 pub use settings::{Acceleration, LibvirtConfig, Reserve, Size};
 
+use crate::instances::Instances;
 use crate::provider::{MachineGone, Provider, ProviderError, StartOrder, Step};
 use connection::{Connection, Ended};
 use error::{During, OnFile};
@@ -58,16 +58,16 @@ pub struct Libvirt {
 struct Inner {
     settings: Settings,
     room: Room,
-    instances: Mutex<HashMap<InstanceId, Entry>>,
+    instances: Instances<Made>,
+    /// Whose machine a domain is, by its name, from before it is made until nothing of its instance is left.
+    domains: Mutex<HashMap<String, (InstanceId, String)>>,
 }
 
-/// An instance from the order to start it until nothing of it is left. Who changes it holds the slot.
-#[derive(Clone, Debug)]
-struct Entry {
-    cancelled: CancellationToken,
+/// An instance whose machines are made.
+#[derive(Debug)]
+struct Made {
+    id: InstanceId,
     cluster: Arc<ClusterPlan>,
-    /// Whether its machines are made.
-    slot: Arc<Slot<bool>>,
 }
 
 impl Libvirt {
@@ -82,80 +82,34 @@ impl Libvirt {
         let (ends, ended) = mpsc::unbounded_channel();
         let (settings, room) = blocking(move || prepare(config, ends)).await??;
         let (gone, told) = mpsc::unbounded_channel();
-        let provider = Self { inner: Arc::new(Inner { settings, room, instances: Mutex::default() }) };
+        let instances = Instances::new("libvirt");
+        let provider =
+            Self { inner: Arc::new(Inner { settings, room, instances, domains: Mutex::default() }) };
         tokio::spawn(report_ends(Arc::downgrade(&provider.inner), ended, gone));
         Ok((provider, told))
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<InstanceId, Entry>> {
-        self.inner.entries()
-    }
-
-    /// The instance's entry; with the slot where it is new and now the caller's to fill.
-    fn enlist(&self, order: &StartOrder) -> (Entry, Option<OwnedMutexGuard<bool>>) {
-        let mut entries = self.entries();
-        if let Some(entry) = entries.get(&order.instance) {
-            return (entry.clone(), None);
-        }
-        let (cancelled, cluster) = (CancellationToken::new(), order.cluster.clone());
-        let entry = Entry { cancelled, cluster, slot: Arc::default() };
-        // Nobody else has it yet, so this does not fail.
-        let slot = entry.slot.clone().try_lock_owned().ok();
-        entries.insert(order.instance.clone(), entry.clone());
-        (entry, slot)
-    }
-
-    async fn start_or_join(
-        self,
-        order: StartOrder,
-        steps: mpsc::UnboundedSender<Step>,
-        entry: Entry,
-        slot: Option<OwnedMutexGuard<bool>>,
-    ) -> Result<(), LibvirtError> {
-        let id = order.instance.clone();
-        let Some(mut made) = slot else {
-            return match *entry.slot.lock().await {
-                true => Ok(()),
-                false => Err(LibvirtError::Cancelled(id)),
-            };
-        };
-        let inner = self.inner.clone();
-        let cancelled = entry.cancelled.clone();
-        let started = blocking(move || instance::start(&inner.settings, &order, &steps, &cancelled)).await?;
-        match started {
-            Ok(()) => *made = true,
-            Err(_) => drop(self.entries().remove(&id)),
-        }
-        started
-    }
-
-    /// Takes the instance away once nobody makes it any more.
-    async fn stop_when_free(self, id: InstanceId, entry: Entry) -> Result<(), LibvirtError> {
-        let mut made = entry.slot.lock().await;
-        if !std::mem::take(&mut *made) {
-            return Ok(());
-        }
-        let (inner, of) = (self.inner.clone(), id.clone());
-        let cluster = entry.cluster.clone();
-        let removed = blocking(move || instance::remove(&inner.settings, &of, &cluster)).await?;
-        self.entries().remove(&id);
-        removed
+    /// Notes whose machines are being made: an event may name one before the others are there.
+    fn note(&self, id: &InstanceId, cluster: &ClusterPlan) {
+        let owner = &self.inner.settings.owner;
+        let of = |host: &str| (owner.machine(id, host), (id.clone(), host.to_owned()));
+        self.inner.domains().extend(cluster.hosts.iter().map(|host| of(&host.name)));
     }
 }
 
 impl Inner {
-    fn entries(&self) -> MutexGuard<'_, HashMap<InstanceId, Entry>> {
-        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    fn domains(&self) -> MutexGuard<'_, HashMap<String, (InstanceId, String)>> {
+        self.domains.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, id: &InstanceId) {
+        self.domains().retain(|_, (of, _)| of != id);
     }
 
     /// Whose machine that was, if nobody is taking it away.
     fn machine(&self, domain: &str) -> Option<(InstanceId, String)> {
-        let entries = self.entries();
-        entries.iter().filter(|(_, entry)| !entry.cancelled.is_cancelled()).find_map(|(id, entry)| {
-            let mut hosts = entry.cluster.hosts.iter();
-            let host = hosts.find(|host| self.settings.owner.machine(id, &host.name) == domain)?;
-            Some((id.clone(), host.name.clone()))
-        })
+        let of = self.domains().get(domain).cloned();
+        of.filter(|(id, _)| self.instances.is_wanted(id))
     }
 }
 
@@ -197,7 +151,7 @@ fn prepare(
     let connect = connection.get()?;
     let node = connect.node_info().during(|| "look at libvirt's machine".to_owned())?;
     let native = node.model;
-    let (accelerator, why) = probe::accelerator(config.accel, &native);
+    let (accelerator, why) = probe::accelerator(config.accel, &native, &config.state);
     tracing::info!(accelerator = why, native, "how guests are run");
     let settings = Settings { config, owner, connection, accelerator, native };
     for name in garbage::collect(&settings)? {
@@ -229,19 +183,36 @@ impl Provider for Libvirt {
         order: StartOrder,
         steps: mpsc::UnboundedSender<Step>,
     ) -> BoxFuture<'static, Result<(), ProviderError>> {
-        let (entry, slot) = self.enlist(&order);
-        finish(self.clone().start_or_join(order, steps, entry, slot))
+        let (inner, id, cluster) = (self.inner.clone(), order.instance.clone(), order.cluster.clone());
+        self.note(&id, &cluster);
+        let made = Made { id: id.clone(), cluster };
+        let make = move |cancelled| async move {
+            let on = inner.clone();
+            let started = blocking(move || instance::start(&on.settings, &order, &steps, &cancelled)).await;
+            match started.and_then(|started| started) {
+                Ok(()) => Ok(made),
+                Err(error) => {
+                    inner.forget(&made.id);
+                    Err(error)
+                }
+            }
+        };
+        self.inner.instances.start(id, make, LibvirtError::Cancelled)
     }
 
     fn stop(&self, instance: &InstanceId) -> BoxFuture<'static, Result<(), ProviderError>> {
-        let Some(entry) = self.entries().get(instance).cloned() else { return ready(Ok(())).boxed() };
-        entry.cancelled.cancel();
-        finish(self.clone().stop_when_free(instance.clone(), entry))
+        let inner = self.inner.clone();
+        let remove = move |made: Made| async move {
+            let (on, id) = (inner.clone(), made.id.clone());
+            let removed = blocking(move || instance::remove(&on.settings, &made.id, &made.cluster)).await;
+            inner.forget(&id);
+            removed.and_then(|removed| removed)
+        };
+        self.inner.instances.stop(instance, remove)
     }
 
     fn instances(&self) -> Vec<(InstanceId, bool)> {
-        let made = |entry: &Entry| entry.slot.try_lock().is_ok_and(|made| *made);
-        self.entries().iter().map(|(id, entry)| (id.clone(), made(entry))).collect()
+        self.inner.instances.list()
     }
 }
 
@@ -250,18 +221,4 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| LibvirtError::Unsuitable(format!("a task broke off: {error}")))
-}
-
-/// Does the work in a task of its own, so that it is not left half-done when nobody waits for it any more.
-fn finish(
-    work: impl Future<Output = Result<(), LibvirtError>> + Send + 'static,
-) -> BoxFuture<'static, Result<(), ProviderError>> {
-    let task = tokio::spawn(work);
-    async move {
-        match task.await {
-            Ok(result) => Ok(result?),
-            Err(error) => Err(ProviderError::BrokenOff { provider: "libvirt", reason: error.to_string() }),
-        }
-    }
-    .boxed()
 }

@@ -24,28 +24,28 @@ pub(super) enum Accelerator {
     Tcg,
 }
 
-/// What runs guests here, and why, in words. Blocks for some seconds at most.
-pub(super) fn accelerator(wanted: Acceleration, native: &str) -> (Accelerator, String) {
+/// What runs guests here, and why, in words. `folder` is for the guest's disk. Blocks for some seconds at most.
+pub(super) fn accelerator(wanted: Acceleration, native: &str, folder: &Path) -> (Accelerator, String) {
     match wanted {
         Acceleration::Kvm => (Accelerator::Kvm, "kvm, as configured".to_owned()),
         Acceleration::Tcg => (Accelerator::Tcg, "tcg, as configured".to_owned()),
         Acceleration::Auto if native != "x86_64" || !Path::new("/dev/kvm").exists() => {
             (Accelerator::Tcg, "tcg: there is no /dev/kvm that could be tried".to_owned())
         }
-        Acceleration::Auto => match try_kvm() {
+        Acceleration::Auto => match try_kvm(folder) {
             Ok(()) => (Accelerator::Kvm, "kvm: a guest ran".to_owned()),
             Err(why) => (Accelerator::Tcg, format!("tcg: {why}")),
         },
     }
 }
 
-fn try_kvm() -> Result<(), String> {
+fn try_kvm(folder: &Path) -> Result<(), String> {
     let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     if !flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm") {
         return Err("/dev/kvm exists, but the processor has neither vmx nor svm".to_owned());
     }
     let sector = boot_sector();
-    let path = std::env::temp_dir().join(format!("xrdtest-probe-{}", std::process::id()));
+    let path = folder.join("kvm-probe");
     std::fs::write(&path, sector).map_err(|error| format!("no guest could be tried: {error}"))?;
     let tried = run_guest(&path);
     let _ = std::fs::remove_file(&path);

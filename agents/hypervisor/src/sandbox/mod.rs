@@ -33,21 +33,20 @@ mod shared;
 #[cfg(test)]
 mod test_support;
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, ready};
-use tokio::sync::{Mutex as Slot, OwnedMutexGuard, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
 use xrdtest_model::InstanceId;
 use xrdtest_protocol::message::Abilities;
 
 pub use error::SandboxError;
 pub use settings::{Overcommit, SandboxConfig, Shared};
 
+use crate::instances::Instances;
 use crate::provider::{MachineGone, Provider, ProviderError, StartOrder, Step};
 use build::Settings;
 use error::OnPath;
@@ -65,14 +64,7 @@ struct Inner {
     places: Places,
     settings: Arc<Settings>,
     gone: mpsc::UnboundedSender<MachineGone>,
-    instances: Mutex<HashMap<InstanceId, Entry>>,
-}
-
-/// An instance from the order to start it until nothing of it is left. Who changes it holds the slot.
-#[derive(Clone, Debug)]
-struct Entry {
-    cancelled: CancellationToken,
-    slot: Arc<Slot<Option<Instance>>>,
+    instances: Instances<Instance>,
 }
 
 impl Sandbox {
@@ -91,7 +83,7 @@ impl Sandbox {
         .await??;
         let (gone, ends) = mpsc::unbounded_channel();
         let places = Places { runtime: config.runtime.clone(), state: config.state.clone() };
-        let instances = Mutex::default();
+        let instances = Instances::new("sandbox");
         let inner = Inner { config, places, settings: Arc::new(settings), gone, instances };
         Ok((Self { inner: Arc::new(inner) }, ends))
     }
@@ -99,69 +91,10 @@ impl Sandbox {
     /// A command that runs a program in a machine; the program and its arguments are to be added. For people and
     /// tests: runs have the slave agent. `None` where there is no such machine, or it is being made or removed.
     pub fn enter(&self, instance: &InstanceId, host: &str) -> Option<Command> {
-        let entry = self.entries().get(instance)?.clone();
-        let slot = entry.slot.try_lock().ok()?;
-        let (root, id) = slot.as_ref()?.container(host)?;
+        let (root, id) = self.inner.instances.look(instance, |made| made.container(host))?;
         let mut command = Command::new(&self.inner.settings.runc);
         command.arg("--root").arg(root).arg("exec").arg(id);
         Some(command)
-    }
-
-    fn entries(&self) -> MutexGuard<'_, HashMap<InstanceId, Entry>> {
-        self.inner.instances.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The instance's entry; with the slot where it is new and now the caller's to fill.
-    fn enlist(&self, instance: &InstanceId) -> (Entry, Option<OwnedMutexGuard<Option<Instance>>>) {
-        let mut entries = self.entries();
-        if let Some(entry) = entries.get(instance) {
-            return (entry.clone(), None);
-        }
-        let entry = Entry { cancelled: CancellationToken::new(), slot: Arc::default() };
-        // Nobody else has it yet, so this does not fail.
-        let slot = entry.slot.clone().try_lock_owned().ok();
-        entries.insert(instance.clone(), entry.clone());
-        (entry, slot)
-    }
-
-    /// Makes the instance if the slot is given, and waits for whoever makes it otherwise.
-    async fn start_or_join(
-        self,
-        order: StartOrder,
-        steps: mpsc::UnboundedSender<Step>,
-        entry: Entry,
-        slot: Option<OwnedMutexGuard<Option<Instance>>>,
-    ) -> Result<(), SandboxError> {
-        let id = order.instance.clone();
-        let Some(mut slot) = slot else {
-            return match *entry.slot.lock().await {
-                Some(_) => Ok(()),
-                None => Err(SandboxError::Cancelled(id)),
-            };
-        };
-        let inner = &self.inner;
-        let (places, settings) = (inner.places.clone(), inner.settings.clone());
-        let started =
-            Instance::start(order, places, settings, entry.cancelled, steps, inner.gone.clone()).await;
-        match started {
-            Ok(instance) => {
-                *slot = Some(instance);
-                Ok(())
-            }
-            Err(error) => {
-                self.entries().remove(&id);
-                Err(error)
-            }
-        }
-    }
-
-    /// Takes the instance away once nobody makes it any more.
-    async fn stop_when_free(self, id: InstanceId, entry: Entry) -> Result<(), SandboxError> {
-        let mut slot = entry.slot.lock().await;
-        let Some(instance) = slot.take() else { return Ok(()) };
-        let stopped = instance.stop().await;
-        self.entries().remove(&id);
-        stopped
     }
 }
 
@@ -213,32 +146,20 @@ impl Provider for Sandbox {
         if let Err(error) = check::order(&order) {
             return ready(Err(error.into())).boxed();
         }
-        let (entry, slot) = self.enlist(&order.instance);
-        finish(self.clone().start_or_join(order, steps, entry, slot))
+        let id = order.instance.clone();
+        let inner = self.inner.clone();
+        let make = move |cancelled| async move {
+            let (places, settings) = (inner.places.clone(), inner.settings.clone());
+            Instance::start(order, places, settings, cancelled, steps, inner.gone.clone()).await
+        };
+        self.inner.instances.start(id, make, SandboxError::Cancelled)
     }
 
     fn stop(&self, instance: &InstanceId) -> BoxFuture<'static, Result<(), ProviderError>> {
-        let Some(entry) = self.entries().get(instance).cloned() else { return ready(Ok(())).boxed() };
-        entry.cancelled.cancel();
-        finish(self.clone().stop_when_free(instance.clone(), entry))
+        self.inner.instances.stop(instance, Instance::stop)
     }
 
     fn instances(&self) -> Vec<(InstanceId, bool)> {
-        let made = |entry: &Entry| entry.slot.try_lock().is_ok_and(|slot| slot.is_some());
-        self.entries().iter().map(|(id, entry)| (id.clone(), made(entry))).collect()
+        self.inner.instances.list()
     }
-}
-
-/// Does the work in a task of its own, so that it is not left half-done when nobody waits for it any more.
-fn finish(
-    work: impl Future<Output = Result<(), SandboxError>> + Send + 'static,
-) -> BoxFuture<'static, Result<(), ProviderError>> {
-    let task = tokio::spawn(work);
-    async move {
-        match task.await {
-            Ok(result) => Ok(result?),
-            Err(error) => Err(ProviderError::BrokenOff { provider: "sandbox", reason: error.to_string() }),
-        }
-    }
-    .boxed()
 }
