@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use xrdtest_hypervisor::provider::{Provider, StartOrder};
 use xrdtest_hypervisor::sandbox::{Sandbox, SandboxConfig};
 use xrdtest_model::InstanceId;
+use xrdtest_model::definition::Forward;
 use xrdtest_model::plan::{ClusterPlan, HostPlan, NetworkPlan};
 
 #[tokio::main]
@@ -47,6 +48,10 @@ fn cluster(machines: u8) -> ClusterPlan {
         arch: None,
         boot_image: None,
         cache_boot_image: true,
+        vcpus: 1,
+        kernel: None,
+        initrd: None,
+        cmdline: None,
         emulator_path: None,
         aliases: Vec::new(),
         in_dns: true,
@@ -54,6 +59,7 @@ fn cluster(machines: u8) -> ClusterPlan {
     };
     ClusterPlan {
         external: false,
+        hypervisor: None,
         name: "bench".to_owned(),
         network: NetworkPlan {
             name: "bench_net".to_owned(),
@@ -62,6 +68,7 @@ fn cluster(machines: u8) -> ClusterPlan {
             prefix: 24,
             dhcp_range: None,
             lb_alias: None,
+            forward: Forward::Nat,
         },
         hosts: (1..=machines).map(host).collect(),
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use xrdtest_model::definition::Forward;
 use xrdtest_model::event::{CollectedLog, InstanceStep};
 use xrdtest_model::order::{EndCause, FinishedReport, StageOrder, StageReport};
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan, Script};
@@ -47,6 +48,7 @@ fn finished() -> StageReport {
 fn cluster() -> Arc<ClusterPlan> {
     Arc::new(ClusterPlan {
         external: false,
+        hypervisor: None,
         name: "c".to_owned(),
         network: NetworkPlan {
             name: "n".to_owned(),
@@ -55,6 +57,7 @@ fn cluster() -> Arc<ClusterPlan> {
             prefix: 24,
             dhcp_range: Some(([192, 168, 127, 2].into(), [192, 168, 127, 254].into())),
             lb_alias: Some(("lb.xrd.test".to_owned(), vec![[192, 168, 127, 6].into()])),
+            forward: Forward::Nat,
         },
         hosts: vec![HostPlan {
             name: "ds1.xrd.test".to_owned(),
@@ -65,6 +68,10 @@ fn cluster() -> Arc<ClusterPlan> {
             arch: Some("x86_64".to_owned()),
             boot_image: Some("debian12.qcow2".to_owned()),
             cache_boot_image: true,
+            vcpus: 1,
+            kernel: None,
+            initrd: None,
+            cmdline: None,
             emulator_path: None,
             aliases: vec!["multiip.xrd.test".to_owned()],
             in_dns: true,
@@ -181,6 +188,17 @@ fn additions(lines: &mut Lines) {
         instance: "i".into(),
         detail: text(),
         step: Some(InstanceStep::CopyingImages),
+    });
+    let mut cluster = ClusterPlan::clone(&cluster());
+    cluster.network.forward = Forward::Isolated;
+    cluster.hypervisor = Some(text());
+    let host = &mut cluster.hosts[0];
+    host.vcpus = 4;
+    (host.kernel, host.initrd, host.cmdline) = (Some(text()), Some(text()), Some(text()));
+    lines.add(&EngineToHypervisor::StartInstance {
+        instance: "i".into(),
+        cluster: Arc::new(cluster),
+        tokens: Vec::new(),
     });
 }
 

@@ -5,7 +5,9 @@
 mod support;
 
 use support::{CLUSTER, Repository, SUITE, render};
-use xrdtest_model::definition::{AlertPolicy, ClusterDefinition, Schedule, ScriptRef, SuiteDefinition};
+use xrdtest_model::definition::{
+    AlertPolicy, ClusterDefinition, Forward, Schedule, ScriptRef, SuiteDefinition,
+};
 
 const SCRIPT: &str = "#!/bin/sh\ntrue\n";
 
@@ -174,6 +176,36 @@ fn hosts_take_what_they_lack_from_the_default_host() {
     assert_eq!(manager1.aliases, ["all.xrd.test"]);
     assert!(ds1.aliases.is_empty());
     assert_eq!(manager1.net, "base_net");
+}
+
+#[test]
+fn virtual_machines_have_cores_kernels_and_a_way_out() {
+    let plain = cluster("");
+    assert_eq!((plain.hypervisor.as_deref(), plain.network.forward), (None, Forward::Nat));
+    assert_eq!((plain.hosts[0].vcpus, plain.hosts[0].kernel.as_deref()), (1, None));
+    let cluster = cluster(
+        r#"
+    cluster.hypervisor = "big";
+    cluster.network.forward = "isolated";
+    cluster.defaultHost.vcpus = 2;
+    cluster.defaultHost.kernel = "tiny.vmlinuz";
+    cluster.defaultHost.initrd = "tiny.initrd";
+    ds1.vcpus = "64";
+    ds1.cmdline = "console=ttyS0 quiet";
+"#,
+    );
+    assert_eq!((cluster.hypervisor.as_deref(), cluster.network.forward), (Some("big"), Forward::Isolated));
+    let [manager1, ds1] = cluster.hosts.as_slice() else {
+        panic!("two hosts");
+    };
+    assert_eq!((manager1.vcpus, ds1.vcpus), (2, 64));
+    for host in [manager1, ds1] {
+        assert_eq!(
+            (host.kernel.as_deref(), host.initrd.as_deref()),
+            (Some("tiny.vmlinuz"), Some("tiny.initrd"))
+        );
+    }
+    assert_eq!((manager1.cmdline.as_deref(), ds1.cmdline.as_deref()), (None, Some("console=ttyS0 quiet")));
 }
 
 #[test]

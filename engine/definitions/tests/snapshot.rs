@@ -14,6 +14,8 @@ use xrdtest_definitions::{
     LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, check, find_root, snapshot,
 };
 use xrdtest_model::RunPlan;
+use xrdtest_model::definition::Forward;
+use xrdtest_model::plan::HostPlan;
 
 fn plan(repository: &Repository) -> Result<RunPlan, SnapshotError> {
     cases(repository, &[])
@@ -44,6 +46,32 @@ fn a_plan_is_complete() {
     assert_eq!(plan.cases.len(), 2);
     assert!(plan.cases[1].initialize.is_none() && plan.cases[1].finalize.is_none());
     assert_eq!(plan, self::plan(&repository).expect("a plan"), "the same again");
+}
+
+#[test]
+fn a_plan_says_how_virtual_machines_are_made() {
+    let repository = Repository::base();
+    repository.add_lines(
+        CLUSTER,
+        r#"
+    cluster.hypervisor = "big";
+    net.forward = "isolated";
+    cluster.defaultHost.vcpus = 2;
+    ds1.kernel = "tiny.vmlinuz";
+    ds1.initrd = "tiny.initrd";
+    ds1.cmdline = "console=ttyS0";
+"#,
+    );
+    let plan = plan(&repository).expect("a plan");
+    let cluster = &plan.clusters[0];
+    assert_eq!((cluster.hypervisor.as_deref(), cluster.network.forward), (Some("big"), Forward::Isolated));
+    assert_eq!(cluster.room().cores, 4);
+    let boots = |host: &HostPlan| [&host.kernel, &host.initrd, &host.cmdline].map(Clone::clone);
+    assert_eq!(boots(&cluster.hosts[0]), [None, None, None]);
+    assert_eq!(
+        boots(&cluster.hosts[1]).map(Option::unwrap_or_default),
+        ["tiny.vmlinuz", "tiny.initrd", "console=ttyS0"]
+    );
 }
 
 #[test]

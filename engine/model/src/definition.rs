@@ -135,6 +135,8 @@ pub struct ClusterDefinition {
     pub hosts: Vec<HostDefinition>,
     /// `external`: the hosts are physical machines whose slave agents joined by themselves.
     pub external: bool,
+    /// `hypervisor`: name or label of the hypervisor that shall make it; `None`: any that can.
+    pub hypervisor: Option<String>,
     /// Where it came from.
     pub source: Source,
 }
@@ -156,10 +158,23 @@ pub struct NetworkDefinition {
     pub lb_alias: Option<String>,
     /// `lbHosts`: host names.
     pub lb_hosts: Vec<String>,
+    /// `forward`, default `nat`.
+    pub forward: Forward,
     /// Names of the hosts with a static DHCP lease: all that were given to `addHost(s)` or `addDhcpHost`.
     pub dhcp_hosts: Vec<String>,
     /// Names of the hosts in the network's DNS: all that were given to `addHost(s)` or `addDnsHost`.
     pub dns_hosts: Vec<String>,
+}
+
+/// What machines reach beyond their network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forward {
+    /// Whatever the hypervisor's machine reaches, by address translation.
+    #[default]
+    Nat,
+    /// Nothing.
+    Isolated,
 }
 
 /// `Host`.
@@ -177,12 +192,20 @@ pub struct HostDefinition {
     pub uuid: Option<String>,
     /// `ramSize` in KiB.
     pub ram_kib: u64,
+    /// `vcpus`, default 1.
+    pub vcpus: u32,
     /// `arch`: `x86_64`, `aarch64` …; `None`: the hypervisor's.
     pub arch: Option<String>,
     /// `bootImage`: a volume of the hypervisor's pool. Machines of the sandbox need none.
     pub boot_image: Option<String>,
     /// `cacheBootImage`, default true.
     pub cache_boot_image: bool,
+    /// `kernel`: a volume of the hypervisor's pool, booted directly.
+    pub kernel: Option<String>,
+    /// `initrd`: a volume of the hypervisor's pool, the initial root file system of `kernel`.
+    pub initrd: Option<String>,
+    /// `cmdline`: the kernel's command line, where it is booted directly.
+    pub cmdline: Option<String>,
     /// `emulatorPath`; `None`: the hypervisor's.
     pub emulator_path: Option<String>,
     /// Further DNS names; several hosts may share one.

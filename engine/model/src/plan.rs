@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::definition::{AlertPolicy, short_name};
+use crate::definition::{AlertPolicy, Forward, short_name};
 use crate::limits::Limits;
 use crate::room::Room;
 use crate::stage::{StageId, StageKind};
@@ -89,6 +89,9 @@ pub struct ClusterPlan {
     /// the hosts' addresses may be unset (0.0.0.0).
     #[serde(default, skip_serializing_if = "is_false")]
     pub external: bool,
+    /// Name or label of the hypervisor that shall make it; `None`: any that can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hypervisor: Option<String>,
 }
 
 /// A cluster's network.
@@ -106,6 +109,9 @@ pub struct NetworkPlan {
     pub dhcp_range: Option<(Ipv4Addr, Ipv4Addr)>,
     /// The balanced alias and the addresses behind it.
     pub lb_alias: Option<(String, Vec<Ipv4Addr>)>,
+    /// What its machines reach beyond it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub forward: Forward,
 }
 
 /// A host as it will be made.
@@ -127,6 +133,18 @@ pub struct HostPlan {
     pub boot_image: Option<String>,
     /// A fresh overlay of the image for each start.
     pub cache_boot_image: bool,
+    /// Virtual cores.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub vcpus: u32,
+    /// Kernel that is booted directly; such a host needs no boot image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
+    /// The kernel's initial root file system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initrd: Option<String>,
+    /// Command line of a kernel that is booted directly; `None`: the hypervisor's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cmdline: Option<String>,
     /// Emulator; `None`: the hypervisor's.
     pub emulator_path: Option<String>,
     /// Further DNS names.
@@ -154,6 +172,18 @@ pub struct DiskPlan {
 
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(value: &u32) -> bool {
+    *value == 1
 }
 
 impl RunPlan {
@@ -255,7 +285,7 @@ impl ClusterPlan {
         self.hosts.iter().fold(Room::default(), |sum, host| {
             sum.plus(&Room {
                 memory_kib: host.ram_kib,
-                cores: 1,
+                cores: host.vcpus,
                 disk_bytes: host.disks.iter().map(|disk| disk.bytes).fold(0, u64::saturating_add),
             })
         })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use xrdtest_model::definition::{
-    AlertPolicy, Catalogue, ClusterDefinition, NetworkDefinition, Source, SuiteDefinition,
+    AlertPolicy, Catalogue, ClusterDefinition, Forward, NetworkDefinition, Source, SuiteDefinition,
 };
 use xrdtest_model::{AgentName, EventBody, MachineId};
 use xrdtest_store::conformance::story::Story;
@@ -49,12 +49,14 @@ fn cluster(name: &str) -> ClusterDefinition {
             netmask: "255.255.255.0".to_owned(),
             dhcp_range: None,
             lb_alias: None,
+            forward: Forward::Nat,
             lb_hosts: Vec::new(),
             dhcp_hosts: Vec::new(),
             dns_hosts: Vec::new(),
         },
         hosts: Vec::new(),
         external: false,
+        hypervisor: None,
         source: source("clusters/y.rhai"),
     }
 }

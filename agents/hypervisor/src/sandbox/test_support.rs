@@ -2,11 +2,13 @@
 
 use std::net::Ipv4Addr;
 
+use xrdtest_model::definition::Forward;
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan};
 
 pub(crate) fn cluster(name: &str, hosts: u8) -> ClusterPlan {
     ClusterPlan {
         external: false,
+        hypervisor: None,
         name: name.to_owned(),
         network: NetworkPlan {
             name: format!("{name}_net"),
@@ -15,6 +17,7 @@ pub(crate) fn cluster(name: &str, hosts: u8) -> ClusterPlan {
             prefix: 24,
             dhcp_range: None,
             lb_alias: None,
+            forward: Forward::Nat,
         },
         hosts: (1..=hosts).map(host).collect(),
     }
@@ -30,6 +33,10 @@ fn host(number: u8) -> HostPlan {
         arch: None,
         boot_image: None,
         cache_boot_image: true,
+        vcpus: 1,
+        kernel: None,
+        initrd: None,
+        cmdline: None,
         emulator_path: None,
         aliases: Vec::new(),
         in_dns: true,

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use xrdtest_hypervisor::provider::{MachineGone, Provider, ProviderError, StartOrder, Step};
 use xrdtest_hypervisor::sandbox::{Sandbox, SandboxConfig};
 use xrdtest_model::InstanceId;
+use xrdtest_model::definition::Forward;
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan};
 
 /// Stands for the slave agent: a shell that reads its standard input to the end.
@@ -124,6 +125,7 @@ pub fn instance(name: &str) -> InstanceId {
 pub fn cluster(hosts: u8) -> ClusterPlan {
     ClusterPlan {
         external: false,
+        hypervisor: None,
         name: "cluster_test".to_owned(),
         network: NetworkPlan {
             name: "test_net".to_owned(),
@@ -132,6 +134,7 @@ pub fn cluster(hosts: u8) -> ClusterPlan {
             prefix: 24,
             dhcp_range: None,
             lb_alias: None,
+            forward: Forward::Nat,
         },
         hosts: (1..=hosts).map(host).collect(),
     }
@@ -147,6 +150,10 @@ fn host(number: u8) -> HostPlan {
         arch: None,
         boot_image: None,
         cache_boot_image: true,
+        vcpus: 1,
+        kernel: None,
+        initrd: None,
+        cmdline: None,
         emulator_path: None,
         aliases: Vec::new(),
         in_dns: true,

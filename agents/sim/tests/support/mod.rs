@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use xrdtest_model::definition::Forward;
 use xrdtest_model::order::{StageOrder, StageReport};
 use xrdtest_model::plan::{ClusterPlan, HostPlan, NetworkPlan, Script};
 use xrdtest_model::{AttemptId, InstanceId, MachineId, StageId, StageKind};
@@ -215,9 +216,11 @@ impl Hypervisor {
                 prefix: 24,
                 dhcp_range: None,
                 lb_alias: None,
+                forward: Forward::Nat,
             },
             hosts: hosts.to_vec(),
             external: false,
+            hypervisor: None,
         });
         let order = EngineToHypervisor::StartInstance { instance, cluster, tokens };
         self.orders.send(&order).await.unwrap();
@@ -308,6 +311,10 @@ pub fn hosts(names: &[&str]) -> Vec<HostPlan> {
             arch: None,
             boot_image: None,
             cache_boot_image: true,
+            vcpus: 1,
+            kernel: None,
+            initrd: None,
+            cmdline: None,
             emulator_path: None,
             aliases: Vec::new(),
             in_dns: true,

@@ -1,7 +1,7 @@
 //! A cluster with the places of its fields.
 
 use xrdtest_model::definition::{
-    ClusterDefinition, DiskDefinition, HostDefinition, NetworkDefinition, short_name,
+    ClusterDefinition, DiskDefinition, Forward, HostDefinition, NetworkDefinition, short_name,
 };
 use xrdtest_model::size::parse_size;
 
@@ -13,6 +13,11 @@ use crate::place::{Located, Place};
 
 /// Memory of a host that names none, in KiB.
 const DEFAULT_RAM_KIB: u64 = 1 << 20;
+/// Most virtual cores of a host.
+pub(crate) const MOST_VCPUS: u32 = 64;
+
+/// The words of `forward`.
+pub(crate) const FORWARDS: [(&str, Forward); 2] = [("nat", Forward::Nat), ("isolated", Forward::Isolated)];
 
 /// A cluster as written.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct Cluster {
     pub(crate) info: Option<String>,
     /// Its hosts are physical machines; nothing is made.
     pub(crate) external: bool,
+    /// Name or label of the hypervisor that shall make it.
+    pub(crate) hypervisor: Option<Located<String>>,
     pub(crate) network: Network,
     pub(crate) hosts: Vec<Host>,
 }
@@ -42,6 +49,7 @@ pub(crate) struct Network {
     pub(crate) dhcp_range: Option<(Located<String>, Located<String>)>,
     pub(crate) lb_alias: Option<Located<String>>,
     pub(crate) lb_hosts: Vec<Located<String>>,
+    pub(crate) forward: Option<Located<String>>,
     pub(crate) dhcp_hosts: Vec<Located<Handle>>,
     pub(crate) dns_hosts: Vec<Located<Handle>>,
 }
@@ -64,6 +72,10 @@ pub(crate) struct Host {
     pub(crate) boot_image: Option<String>,
     pub(crate) cache_boot_image: bool,
     pub(crate) emulator_path: Option<String>,
+    pub(crate) vcpus: Option<Located<String>>,
+    pub(crate) kernel: Option<String>,
+    pub(crate) initrd: Option<Located<String>>,
+    pub(crate) cmdline: Option<String>,
     pub(crate) aliases: Vec<Located<String>>,
     pub(crate) disks: Vec<Disk>,
 }
@@ -83,12 +95,13 @@ pub(crate) struct Disk {
 impl Cluster {
     pub(crate) fn new(file: DefinitionFile, evaluated: Evaluated) -> Self {
         let handle = evaluated.object;
-        let (name, info, external, network, network_place, default_host, hosts) = {
+        let (name, info, external, hypervisor, network, network_place, default_host, hosts) = {
             let object = handle.lock();
             (
                 object.text("name"),
                 object.text("info").map(|info| info.value),
                 object.flag("external").unwrap_or(false),
+                object.text("hypervisor"),
                 object.object("network"),
                 object.slot("network").map(|slot| slot.origin.place()),
                 object.object("defaultHost"),
@@ -109,6 +122,7 @@ impl Cluster {
             name,
             info,
             external,
+            hypervisor,
         }
     }
 
@@ -135,6 +149,7 @@ impl Cluster {
         let network = self.network.to_model(self);
         ClusterDefinition {
             external: self.external,
+            hypervisor: self.hypervisor.as_ref().map(|wanted| wanted.value.clone()),
             name: self.file.stem.clone(),
             info: self.info.clone(),
             hosts: self.hosts.iter().map(|host| host.to_model(&network.name)).collect(),
@@ -161,6 +176,7 @@ impl Network {
             dhcp_range: range.next().zip(range.next()),
             lb_alias: object.text("lbAlias"),
             lb_hosts: Vec::new(),
+            forward: object.text("forward"),
             dhcp_hosts: object.objects("DHCPHosts"),
             dns_hosts: object.objects("DnsHosts"),
         };
@@ -213,6 +229,7 @@ impl Network {
                 .map(|(first, last)| (first.value.clone(), last.value.clone())),
             lb_alias: text(&self.lb_alias),
             lb_hosts: lb_hosts.collect(),
+            forward: self.forward.as_ref().and_then(forward).unwrap_or_default(),
             dhcp_hosts: names(&self.dhcp_hosts),
             dns_hosts: names(&self.dns_hosts),
         }
@@ -260,6 +277,10 @@ impl Host {
             boot_image: value("bootImage"),
             cache_boot_image: flag.unwrap_or(true),
             emulator_path: value("emulatorPath"),
+            vcpus: text("vcpus"),
+            kernel: value("kernel"),
+            initrd: text("initrd"),
+            cmdline: value("cmdline"),
             aliases,
             disks: disks.into_iter().map(Disk::new).collect(),
             object: handle,
@@ -288,10 +309,25 @@ impl Host {
             boot_image: self.boot_image.clone(),
             cache_boot_image: self.cache_boot_image,
             emulator_path: self.emulator_path.clone(),
+            vcpus: self.vcpus.as_ref().and_then(vcpus).unwrap_or(1),
+            kernel: self.kernel.clone(),
+            initrd: text(&self.initrd),
+            cmdline: self.cmdline.clone(),
             aliases: texts(&self.aliases),
             disks: self.disks.iter().map(Disk::to_model).collect(),
         }
     }
+}
+
+/// The number of cores in a text; `None` where it is none that a host can have.
+pub(crate) fn vcpus(text: &Located<String>) -> Option<u32> {
+    let digits = text.value.bytes().all(|byte| byte.is_ascii_digit());
+    text.value.parse().ok().filter(|count| digits && (1..=MOST_VCPUS).contains(count))
+}
+
+/// What a text in `forward` stands for; `None` where that is nothing.
+pub(crate) fn forward(text: &Located<String>) -> Option<Forward> {
+    FORWARDS.iter().find(|(word, _)| *word == text.value).map(|(_, forward)| *forward)
 }
 
 impl Disk {

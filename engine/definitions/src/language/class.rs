@@ -151,6 +151,7 @@ pub(crate) static CLUSTER: Class = Class {
         field("name", Kind::Text, TEXT),
         field("info", Kind::Text, TEXT),
         field("external", Kind::Flag, 0),
+        field("hypervisor", Kind::Text, TEXT),
         field("defaultHost", Kind::Object(&HOST), 0),
         field("network", Kind::Object(&NETWORK), 0),
         field("hosts", Kind::Objects(&HOST), HOSTS),
@@ -172,6 +173,7 @@ pub(crate) static NETWORK: Class = Class {
         field("DnsHosts", Kind::Objects(&HOST), HOSTS),
         field("lbAlias", Kind::Text, TEXT),
         field("lbHosts", Kind::ObjectsOrNames(&HOST), HOSTS),
+        field("forward", Kind::Text, TEXT),
     ],
     methods: &[
         ("addHost", &["DHCPHosts", "DnsHosts"]),
@@ -210,6 +212,10 @@ pub(crate) static HOST: Class = Class {
         field("aliases", Kind::Texts, 64),
         field("mac", Kind::Text, TEXT),
         field("disks", Kind::Objects(&DISK), 32),
+        field("vcpus", Kind::TextOrNumber, TEXT),
+        field("kernel", Kind::Text, TEXT),
+        field("initrd", Kind::Text, TEXT),
+        field("cmdline", Kind::Text, TEXT),
     ],
     methods: &[],
 };

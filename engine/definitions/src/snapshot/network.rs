@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use sha2::{Digest as _, Sha256};
-use xrdtest_model::definition::{ClusterDefinition, HostDefinition, NetworkDefinition};
+use xrdtest_model::definition::{ClusterDefinition, Forward, HostDefinition, NetworkDefinition};
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan};
 
 /// The cluster as it will be started; the error says which address can't be read. Of an external one nothing is made:
@@ -11,6 +11,7 @@ use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan};
 pub(crate) fn plan_cluster(cluster: &ClusterDefinition) -> Result<ClusterPlan, String> {
     Ok(ClusterPlan {
         external: cluster.external,
+        hypervisor: cluster.hypervisor.clone(),
         name: cluster.name.clone(),
         network: plan_network(cluster)?,
         hosts: cluster.hosts.iter().map(|host| plan_host(cluster, host)).collect::<Result<_, _>>()?,
@@ -27,6 +28,7 @@ fn plan_network(cluster: &ClusterDefinition) -> Result<NetworkPlan, String> {
             prefix: 0,
             dhcp_range: None,
             lb_alias: None,
+            forward: Forward::default(),
         });
     }
     let dhcp_range = match &network.dhcp_range {
@@ -49,6 +51,7 @@ fn plan_network(cluster: &ClusterDefinition) -> Result<NetworkPlan, String> {
             .ok_or_else(|| format!("`{}` is not a netmask", network.netmask))?,
         dhcp_range,
         lb_alias,
+        forward: network.forward,
     })
 }
 
@@ -65,6 +68,10 @@ fn plan_host(cluster: &ClusterDefinition, host: &HostDefinition) -> Result<HostP
         arch: host.arch.clone(),
         boot_image: host.boot_image.clone(),
         cache_boot_image: host.cache_boot_image,
+        vcpus: host.vcpus,
+        kernel: host.kernel.clone(),
+        initrd: host.initrd.clone(),
+        cmdline: host.cmdline.clone(),
         emulator_path: host.emulator_path.clone(),
         aliases: host.aliases.clone(),
         in_dns: cluster.network.dns_hosts.contains(&host.name),

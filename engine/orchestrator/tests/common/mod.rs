@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use xrdtest_model::definition::AlertPolicy;
+use xrdtest_model::definition::Forward;
 use xrdtest_model::plan::{Alerts, CasePlan, ClusterPlan, HostPlan, NetworkPlan, RunPlan, Script};
 use xrdtest_model::room::Room;
 use xrdtest_model::{FinishedReport, Limits, Outcome, Timestamp};
@@ -28,6 +29,10 @@ pub(crate) fn cluster(name: &str, subnet: u8, hosts: &[&str]) -> Arc<ClusterPlan
         arch: None,
         boot_image: None,
         cache_boot_image: true,
+        vcpus: 1,
+        kernel: None,
+        initrd: None,
+        cmdline: None,
         emulator_path: None,
         aliases: Vec::new(),
         in_dns: true,
@@ -35,6 +40,7 @@ pub(crate) fn cluster(name: &str, subnet: u8, hosts: &[&str]) -> Arc<ClusterPlan
     };
     Arc::new(ClusterPlan {
         external: false,
+        hypervisor: None,
         name: name.to_owned(),
         network: NetworkPlan {
             name: format!("{name}_net"),
@@ -43,6 +49,7 @@ pub(crate) fn cluster(name: &str, subnet: u8, hosts: &[&str]) -> Arc<ClusterPlan
             prefix: 24,
             dhcp_range: None,
             lb_alias: None,
+            forward: Forward::Nat,
         },
         hosts: (2u16..).zip(hosts).map(host).collect(),
     })

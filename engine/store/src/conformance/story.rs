@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use xrdtest_model::definition::AlertPolicy;
+use xrdtest_model::definition::Forward;
 use xrdtest_model::event::{CollectedLog, InstanceState, Placement, StageResult};
 use xrdtest_model::plan::{Alerts, CasePlan, HostPlan, NetworkPlan, Script};
 use xrdtest_model::{
@@ -54,8 +55,13 @@ impl Story {
     pub fn new(run: &str, suite: &str, machines: u8) -> Self {
         let hosts: Vec<HostPlan> = (1..=machines).map(host).collect();
         let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
-        let cluster =
-            ClusterPlan { name: "cluster_ds".to_owned(), network: network(), hosts, external: false };
+        let cluster = ClusterPlan {
+            name: "cluster_ds".to_owned(),
+            network: network(),
+            hosts,
+            external: false,
+            hypervisor: None,
+        };
         let case = CasePlan {
             name: "copy_to".to_owned(),
             machines: names.clone(),
@@ -204,6 +210,7 @@ fn network() -> NetworkPlan {
         prefix: 16,
         dhcp_range: None,
         lb_alias: None,
+        forward: Forward::Nat,
     }
 }
 
@@ -217,6 +224,10 @@ fn host(index: u8) -> HostPlan {
         arch: None,
         boot_image: None,
         cache_boot_image: true,
+        vcpus: 1,
+        kernel: None,
+        initrd: None,
+        cmdline: None,
         emulator_path: None,
         aliases: Vec::new(),
         in_dns: true,

@@ -3,15 +3,18 @@
 pub(super) mod bad_balanced_alias;
 pub(super) mod bad_bridge_name;
 pub(super) mod bad_dhcp_range;
+pub(super) mod bad_forward;
 pub(super) mod bad_mount_point;
 pub(super) mod bad_size;
 pub(super) mod bad_uuid;
+pub(super) mod bad_vcpus;
 pub(super) mod duplicate_address;
 pub(super) mod duplicate_disk;
 pub(super) mod duplicate_host;
 pub(super) mod duplicate_mac;
 pub(super) mod host_lists_differ;
 pub(super) mod host_outside_network;
+pub(super) mod initrd_without_kernel;
 pub(super) mod malformed_address;
 pub(super) mod malformed_host_name;
 pub(super) mod malformed_mac;
@@ -63,6 +66,9 @@ pub(crate) fn check(cluster: &Cluster, taken: &mut Taken, findings: &mut Finding
         wrong_network::check,
         bad_balanced_alias::check,
         host_lists_differ::check,
+        bad_vcpus::check,
+        initrd_without_kernel::check,
+        bad_forward::check,
     ] {
         rule(cluster, findings);
     }

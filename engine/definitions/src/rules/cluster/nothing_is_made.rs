@@ -1,5 +1,5 @@
 //! ## What it does
-//! Reports a network, disks and other properties of machines in a cluster with `external = true`.
+//! Reports a network, a hypervisor, disks and other properties of machines in a cluster with `external = true`.
 //!
 //! ## Why is this bad?
 //! The hosts of an external cluster are physical machines: nothing is made for it, so what describes something to be made
@@ -35,6 +35,9 @@ pub(crate) fn check(cluster: &Cluster, findings: &mut Findings) {
         let message = format!("{what} has no effect: nothing is made in an external cluster");
         findings.add_with_help(&RULE, place, message, "leave it out");
     };
+    for (_, place) in given(&cluster.object, ["hypervisor"].into_iter()) {
+        report(&place, "`hypervisor`".to_owned());
+    }
     // A new cluster comes with a network that has a name and nothing else.
     let network = given(&cluster.network.object, NETWORK.field_names().filter(|field| *field != "name"));
     if let Some((_, place)) = network.first() {
