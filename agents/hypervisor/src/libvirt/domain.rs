@@ -20,8 +20,8 @@ pub(super) struct Machine<'a> {
     pub(super) emulator: Option<&'a str>,
     /// Kernel and initial root file system; the image boots by itself where there is none.
     pub(super) boot: Option<Boot>,
-    /// Path of the disk that it starts from.
-    pub(super) root: &'a str,
+    /// Path of the disk that it starts from; one that boots a kernel directly may have none.
+    pub(super) root: Option<&'a str>,
     /// Path of the read-only drive with its agent.
     pub(super) drive: &'a str,
     /// Serial numbers and paths of further disks.
@@ -30,11 +30,15 @@ pub(super) struct Machine<'a> {
     pub(super) console: &'a str,
 }
 
+/// What a machine's kernel is told where its definition names no command line, and where to find its root.
+const CONSOLE: &str = "console=ttyS0 panic=-1";
+const ROOT: &str = "root=LABEL=root rw";
+
 /// Kernel and initial root file system, by their paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Boot {
     pub(super) kernel: String,
-    pub(super) initrd: String,
+    pub(super) initrd: Option<String>,
 }
 
 impl Machine<'_> {
@@ -53,7 +57,7 @@ impl Machine<'_> {
             .of(Element::new("title").text(&self.host.name))
             .of(self.owner.metadata(self.instance, Some(&self.host.name)))
             .of(memory)
-            .of(Element::new("vcpu").text(1))
+            .of(Element::new("vcpu").text(self.host.vcpus))
             .of(self.os(arch))
             .of(Element::new("features").of(Element::new("acpi")))
             .of(Element::new("cpu").with("mode", if kvm { "host-passthrough" } else { "maximum" }))
@@ -72,10 +76,19 @@ impl Machine<'_> {
         if let Some(boot) = &self.boot {
             os = os
                 .of(Element::new("kernel").text(&boot.kernel))
-                .of(Element::new("initrd").text(&boot.initrd))
-                .of(Element::new("cmdline").text("root=LABEL=root rw console=ttyS0 panic=-1"));
+                .of_all(boot.initrd.iter().map(|initrd| Element::new("initrd").text(initrd)))
+                .of(Element::new("cmdline").text(self.command_line()));
         }
         os
+    }
+
+    /// What the kernel is told where it is booted directly.
+    fn command_line(&self) -> String {
+        match (&self.host.cmdline, self.root) {
+            (Some(written), _) => written.clone(),
+            (None, Some(_)) => format!("{ROOT} {CONSOLE}"),
+            (None, None) => CONSOLE.to_owned(),
+        }
     }
 
     fn devices(&self, arch: &str) -> Element {
@@ -83,7 +96,7 @@ impl Machine<'_> {
         if let Some(emulator) = self.host.emulator_path.as_deref().or(self.emulator) {
             devices = devices.of(Element::new("emulator").text(emulator));
         }
-        devices = devices.of(disk(self.root, "qcow2", 'a')).of(drive(self.drive));
+        devices = devices.of_all(self.root.map(|root| disk(root, "qcow2", 'a'))).of(drive(self.drive));
         for ((serial, path), letter) in self.disks.iter().zip('c'..='z') {
             devices = devices.of(disk(path, "qcow2", letter).of(Element::new("serial").text(serial)));
         }

@@ -63,7 +63,8 @@ pub(super) fn image(pool: &StoragePool, name: &str) -> Result<Image, LibvirtErro
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let beside =
         |ending: &str| pool.lookup_storage_vol_by_name(&format!("{stem}.{ending}")).ok()?.path().ok();
-    let boot = beside("vmlinuz").zip(beside("initrd")).map(|(kernel, initrd)| Boot { kernel, initrd });
+    let boot =
+        beside("vmlinuz").zip(beside("initrd")).map(|(kernel, initrd)| Boot { kernel, initrd: Some(initrd) });
     Ok(Image { path, format: volume::format_of(&description).to_owned(), bytes, boot, volume })
 }
 

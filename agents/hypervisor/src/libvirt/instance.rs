@@ -199,7 +199,7 @@ impl Making<'_> {
             native: &settings.native,
             emulator: settings.config.emulator.as_deref(),
             boot: image.boot,
-            root: &root,
+            root: Some(&root),
             drive: &drive,
             disks: &disks,
             console: &console.to_string_lossy(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use xrdtest_model::InstanceId;
+use xrdtest_model::definition::Forward;
 use xrdtest_model::plan::ClusterPlan;
 
 use super::names::Owner;
@@ -14,10 +15,15 @@ pub(super) fn definition(owner: &Owner, instance: &InstanceId, cluster: &Cluster
     let network = &cluster.network;
     let mut ip = Element::new("ip").with("address", network.ip).with("prefix", network.prefix);
     ip = ip.of(dhcp(cluster));
+    // Without the element libvirt forwards nothing.
+    let forward = match network.forward {
+        Forward::Nat => Some(Element::new("forward").with("mode", "nat")),
+        Forward::Isolated => None,
+    };
     Element::new("network")
         .of(Element::new("name").text(owner.network(instance)))
         .of(owner.metadata(instance, None))
-        .of(Element::new("forward").with("mode", "nat"))
+        .of_all(forward)
         .of(Element::new("bridge").with("name", &network.bridge_name).with("stp", "off").with("delay", "0"))
         .of(dns(cluster))
         .of(ip)

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use xrdtest_model::definition::Forward;
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan};
 
 use super::domain::{Boot, Machine};
@@ -20,6 +21,10 @@ fn cluster() -> ClusterPlan {
         arch: None,
         boot_image: Some("debian12.qcow2".to_owned()),
         cache_boot_image: true,
+        vcpus: 1,
+        kernel: None,
+        initrd: None,
+        cmdline: None,
         emulator_path: None,
         aliases: vec!["data & more.xrd.test".to_owned()],
         in_dns: true,
@@ -40,9 +45,11 @@ fn cluster() -> ClusterPlan {
             prefix: 24,
             dhcp_range: Some(([192, 168, 127, 2].into(), [192, 168, 127, 254].into())),
             lb_alias: Some(("lb.xrd.test".to_owned(), vec![[192, 168, 127, 11].into()])),
+            forward: Forward::Nat,
         },
         hosts: vec![host(11, "ds1.xrd.test"), host(12, "ds2.xrd.test")],
         external: false,
+        hypervisor: None,
     }
 }
 
@@ -67,14 +74,21 @@ fn a_network_is_valid() {
     insta::assert_snapshot!(document);
     // A name with a blank is no host name for the schema; libvirt is not asked for one by definitions that are checked.
     validate(&document.replace("data &amp; more", "data"), "network");
+    let mut isolated = cluster();
+    isolated.network.forward = Forward::Isolated;
+    let document = network::definition(&Owner::for_tests(), &"r1.0".into(), &isolated).document();
+    assert!(!document.contains("<forward"), "{document}");
+    validate(&document.replace("data &amp; more", "data"), "network");
 }
 
 #[test]
 fn machines_are_valid() {
     let cluster = cluster();
     let disks = [("disk1".to_owned(), "/pool/disk1.qcow2".to_owned())];
-    let boot =
-        Boot { kernel: "/pool/debian12.vmlinuz".to_owned(), initrd: "/pool/debian12.initrd".to_owned() };
+    let boot = Boot {
+        kernel: "/pool/debian12.vmlinuz".to_owned(),
+        initrd: Some("/pool/debian12.initrd".to_owned()),
+    };
     for (name, accelerator, arch, boot) in [
         ("emulated", Accelerator::Tcg, None, Some(boot.clone())),
         ("native", Accelerator::Kvm, None, None),
@@ -89,7 +103,7 @@ fn machines_are_valid() {
             native: "x86_64",
             emulator: None,
             boot,
-            root: "/pool/root.qcow2",
+            root: Some("/pool/root.qcow2"),
             drive: "/pool/drive.cidata",
             disks: &disks,
             console: "/var/lib/xrdtest/consoles/x.log",
@@ -98,6 +112,36 @@ fn machines_are_valid() {
         insta::assert_snapshot!(name, document);
         validate(&document, "domain");
     }
+}
+
+#[test]
+fn a_machine_of_a_kernel_alone_is_valid() {
+    let host = HostPlan {
+        boot_image: None,
+        vcpus: 4,
+        kernel: Some("tiny.vmlinuz".to_owned()),
+        initrd: Some("tiny.initrd".to_owned()),
+        ..cluster().hosts[0].clone()
+    };
+    let machine = Machine {
+        owner: &Owner::for_tests(),
+        instance: &"r1.0".into(),
+        host: &host,
+        accelerator: Accelerator::Tcg,
+        native: "x86_64",
+        emulator: None,
+        boot: Some(Boot { kernel: "/pool/tiny.vmlinuz".to_owned(), initrd: None }),
+        root: None,
+        drive: "/pool/drive.cidata",
+        disks: &[],
+        console: "/var/lib/xrdtest/consoles/x.log",
+    };
+    let document = machine.definition().document();
+    insta::assert_snapshot!("kernel_alone", document);
+    validate(&document, "domain");
+    let quiet = HostPlan { cmdline: Some("console=ttyS0 quiet".to_owned()), ..host.clone() };
+    let document = Machine { host: &quiet, ..machine }.definition().document();
+    assert!(document.contains("<cmdline>console=ttyS0 quiet</cmdline>"), "{document}");
 }
 
 #[test]
