@@ -65,6 +65,10 @@ impl Local {
     pub(crate) async fn run(&self, mut plan: RunPlan) -> anyhow::Result<LocalRun> {
         // Nothing else runs on this engine: what does not fit now never will.
         plan.limits.queue_wait_ms = plan.limits.queue_wait_ms.min(millis(QUEUE_WAIT));
+        // There is one hypervisor here, whichever a definition asks an engine for.
+        for cluster in &mut plan.clusters {
+            Arc::make_mut(cluster).hypervisor = None;
+        }
         let run = new_run_id(&plan.suite);
         let files = RunFiles::new(&self.runs, &run);
         let state = files.folder().join("engine");

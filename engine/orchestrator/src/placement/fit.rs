@@ -20,6 +20,8 @@ const TRIES: u32 = 5000;
 #[derive(Clone, Debug)]
 pub(super) struct Site<'a> {
     pub(super) name: &'a HypervisorName,
+    /// What definitions may ask for beside its name.
+    pub(super) labels: &'a BTreeSet<String>,
     pub(super) all: Room,
     pub(super) free: Room,
     pub(super) exclusive: bool,
@@ -53,6 +55,8 @@ pub(super) struct Tenant<'a> {
 pub(super) enum Obstacle<'a> {
     /// External clusters are made of physical machines only, and no others are.
     Unsuited,
+    /// The cluster asks for another hypervisor.
+    NotAskedFor,
     HostInUse(&'a str, &'a RunId),
     HostKept(&'a str, &'a RunId),
     KeptFor(&'a RunId),
@@ -72,10 +76,11 @@ pub(crate) fn free_room(name: &HypervisorName, all: Room, state: &State) -> Room
 }
 
 impl<'a> Site<'a> {
-    pub(super) fn of(name: &'a HypervisorName, known: &Hypervisor, state: &'a State) -> Self {
+    pub(super) fn of(name: &'a HypervisorName, known: &'a Hypervisor, state: &'a State) -> Self {
         let here = state.instances.values().filter(|instance| instance.hypervisor == *name);
         Self {
             name,
+            labels: &known.ability.labels,
             all: known.ability.room,
             free: free_room(name, known.ability.room, state),
             exclusive: known.ability.exclusive,
@@ -98,6 +103,19 @@ impl<'a> Site<'a> {
         self.tenants.push(tenant);
     }
 
+    /// Whether a cluster leaves open where it is made, or asks for this hypervisor by name or label.
+    pub(super) fn is_asked_for(&self, cluster: &ClusterPlan) -> bool {
+        cluster
+            .hypervisor
+            .as_ref()
+            .is_none_or(|wanted| self.name.as_str() == wanted || self.labels.contains(wanted))
+    }
+
+    /// Whether it is of the kind that a cluster is made by, and not another than the one it asks for.
+    pub(super) fn suits(&self, cluster: &ClusterPlan) -> bool {
+        self.external == cluster.external && (self.external || self.is_asked_for(cluster))
+    }
+
     /// Why a cluster can't be made here, where it can't.
     pub(super) fn obstacle<'b>(&self, cluster: &'b ClusterPlan) -> Option<Obstacle<'b>>
     where
@@ -105,6 +123,7 @@ impl<'a> Site<'a> {
     {
         match (self.external, cluster.external) {
             (true, true) => self.host_taken(cluster),
+            (false, false) if !self.is_asked_for(cluster) => Some(Obstacle::NotAskedFor),
             (false, false) => self.no_room(cluster),
             (true, false) | (false, true) => Some(Obstacle::Unsuited),
         }

@@ -92,8 +92,8 @@ impl<'a> View<'a> {
     /// Why a run waits, where that is news.
     fn waits(self, run: &Run, sites: &[Site<'_>]) -> Option<EventBody> {
         // After a restart the hypervisors are given the time to come back before it is said that there is none.
-        let nobody = sites.iter().all(|site| site.external)
-            && run.plan.clusters.iter().any(|cluster| !cluster.external);
+        let mut made = run.plan.clusters.iter().filter(|cluster| !cluster.external);
+        let nobody = made.any(|cluster| !sites.iter().any(|site| site.suits(cluster)));
         let too_early = nobody && run.waiting.is_some() && self.now < self.hypervisors_back();
         let reason = reason::why(run, sites);
         let news = !too_early && run.waiting.as_ref() != Some(&reason);

@@ -9,6 +9,8 @@ use crate::state::Run;
 
 /// Hypervisors that a reason names before it only counts.
 const NAMED: usize = 3;
+/// Hypervisors that are listed by name alone.
+const LISTED: usize = 10;
 
 /// Why a run that fits nowhere waits.
 pub(super) fn why(run: &Run, sites: &[Site<'_>]) -> String {
@@ -27,6 +29,15 @@ fn why_cluster(cluster: &ClusterPlan, sites: &[Site<'_>]) -> String {
             false => "no hypervisor is connected".to_owned(),
         };
     }
+    if let Some(wanted) = &cluster.hypervisor
+        && !sites.iter().any(|site| site.suits(cluster))
+    {
+        return format!(
+            "cluster {} asks for hypervisor `{wanted}`, and no connected one has that name or label (connected: {})",
+            cluster.name,
+            connected(sites)
+        );
+    }
     let obstacles = sites.iter().filter_map(|site| words(cluster, site, site.obstacle(cluster)?));
     let all: Vec<String> = obstacles.collect();
     let mut told = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
@@ -36,11 +47,32 @@ fn why_cluster(cluster: &ClusterPlan, sites: &[Site<'_>]) -> String {
     told
 }
 
+/// The hypervisors with their labels: `hv1, hv2 [ssd, big]`.
+fn connected(sites: &[Site<'_>]) -> String {
+    let agents = || sites.iter().filter(|site| !site.external);
+    let name = |site: &Site<'_>| match site.labels.is_empty() {
+        true => site.name.to_string(),
+        false => {
+            let labels: Vec<&str> = site.labels.iter().map(String::as_str).collect();
+            format!("{} [{}]", site.name, labels.join(", "))
+        }
+    };
+    let mut names: Vec<(&str, String)> = agents().map(|site| (site.name.as_str(), name(site))).collect();
+    // In the same order however full they are: a reason that changes is news.
+    names.sort();
+    let all = names.len();
+    let mut told: Vec<String> = names.into_iter().take(LISTED).map(|(_, name)| name).collect();
+    if all > LISTED {
+        told.push(format!("and {} more", all - LISTED));
+    }
+    told.join(", ")
+}
+
 /// `None` where a hypervisor is not worth a word.
 fn words(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> Option<String> {
     let (name, hypervisor) = (&cluster.name, site.name);
     Some(match obstacle {
-        Obstacle::Unsuited => return None,
+        Obstacle::Unsuited | Obstacle::NotAskedFor => return None,
         Obstacle::HostInUse(host, run) => format!("{host} is used by run {run}"),
         Obstacle::HostKept(host, run) => format!("{host} is kept for run {run}, which has waited longer"),
         Obstacle::KeptFor(run) => format!("{hypervisor} is kept for run {run}, which has waited longer"),

@@ -1,7 +1,9 @@
 //! Which run goes where, and why the others wait.
 
+use std::sync::Arc;
+
 use xrdtest_model::RunPlan;
-use xrdtest_orchestrator::InstanceReport;
+use xrdtest_orchestrator::{Ability, InstanceReport};
 
 use crate::common::{ability, case, cluster, suite};
 use crate::lab::{Lab, scenario};
@@ -200,6 +202,122 @@ fn nothing_is_kept_for_a_run_that_fits_nowhere() {
         lab.wait(600);
         lab.submit("r2", &pair());
         assert!(lab.core.instances().iter().any(|instance| instance.run.as_str() == "r2"));
+    });
+}
+
+/// A hypervisor of 8 GiB with these labels.
+fn labelled(labels: &[&str]) -> Ability {
+    let mut ability = ability(8, false);
+    ability.labels = labels.iter().map(|&label| label.to_owned()).collect();
+    ability
+}
+
+/// A suite on one cluster of one host of 1 GiB that asks for a hypervisor.
+fn asking(name: &str, subnet: u8, wanted: &str) -> RunPlan {
+    let mut plan = sized(name, subnet, 1);
+    Arc::make_mut(&mut plan.clusters[0]).hypervisor = Some(wanted.to_owned());
+    plan
+}
+
+#[test]
+fn a_cluster_goes_where_its_definition_says() {
+    scenario(|lab| {
+        lab.hypervisor("hv1", ability(100, false));
+        lab.hypervisor("hv2", labelled(&["ssd", "fast"]));
+        lab.submit("r1", &asking("named", 1, "hv2"));
+        lab.submit("r2", &asking("labelled", 2, "ssd"));
+        lab.submit("r3", &sized("free", 3, 1));
+        lab.expect(
+            "* r1 queued
+             * r1 placed on hv2
+             start r1.0 on hv2
+             * r2 queued
+             * r2 placed on hv2
+             start r2.0 on hv2
+             * r3 queued
+             * r3 placed on hv1
+             start r3.0 on hv1",
+        );
+        lab.submit("r4", &asking("nowhere", 4, "big"));
+        lab.expect(
+            "* r4 queued
+             * r4 waits: cluster nowhere asks for hypervisor `big`, and no connected one has that name or label \
+             (connected: hv1, hv2 [fast, ssd])",
+        );
+        lab.hypervisor("big", ability(1, false));
+        lab.expect(
+            "* r4 placed on big
+             start r4.0 on big",
+        );
+    });
+}
+
+/// Hypervisors that nobody asked for are not worth a word where the right one is only full.
+#[test]
+fn a_run_waits_for_the_hypervisor_that_it_asks_for() {
+    scenario(|lab| {
+        lab.hypervisor("hv1", ability(100, false));
+        lab.hypervisor("hv2", ability(1, false));
+        lab.submit("r1", &asking("first", 1, "hv2"));
+        lab.skip();
+        lab.submit("r2", &asking("second", 2, "hv2"));
+        lab.expect(
+            "* r2 queued
+             * r2 waits: not enough room: cluster second needs 1 GiB of memory, hv2 has 0 B free",
+        );
+        // Only the one that it asks for is kept for it.
+        lab.wait(301);
+        lab.submit("r3", &asking("third", 3, "hv2"));
+        lab.submit("r4", &sized("other", 4, 1));
+        lab.expect(
+            "* r3 queued
+             * r3 waits: hv2 is kept for run r2, which has waited longer
+             * r4 queued
+             * r4 placed on hv1
+             start r4.0 on hv1",
+        );
+    });
+}
+
+#[test]
+fn clusters_of_one_suite_go_to_different_hypervisors() {
+    scenario(|lab| {
+        let mut plan = suite(&[cluster("left", 1, &["a"]), cluster("right", 2, &["b"])]);
+        plan.cases = vec![case("copy", &plan.machines)];
+        Arc::make_mut(&mut plan.clusters[0]).hypervisor = Some("ssd".to_owned());
+        lab.hypervisor("hv1", ability(100, false));
+        lab.submit("r1", &plan);
+        lab.expect(
+            "* r1 queued
+             * r1 waits: cluster left asks for hypervisor `ssd`, and no connected one has that name or label \
+             (connected: hv1)",
+        );
+        lab.hypervisor("hv2", labelled(&["ssd"]));
+        lab.expect(
+            "* r1 placed on hv2, hv1
+             start r1.0 on hv2
+             start r1.1 on hv1",
+        );
+    });
+}
+
+/// After a restart other hypervisors may be back before the one that is asked for.
+#[test]
+fn the_hypervisor_that_is_asked_for_is_given_time_to_come_back() {
+    scenario(|lab| {
+        lab.hypervisor("hv1", ability(8, false));
+        lab.hypervisor("hv2", ability(1, false));
+        lab.submit("r1", &asking("first", 1, "hv2"));
+        lab.submit("r2", &asking("second", 2, "hv2"));
+        let waits = |lab: &Lab| {
+            lab.journal.iter().filter(|event| format!("{event:?}").contains("RunWaiting")).count()
+        };
+        assert_eq!(waits(lab), 1);
+        lab.restart();
+        lab.hypervisor_leaves("hv2");
+        assert_eq!(waits(lab), 1);
+        lab.wait(10);
+        assert_eq!(waits(lab), 2);
     });
 }
 
