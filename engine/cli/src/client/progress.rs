@@ -147,6 +147,10 @@ mod tests {
         let mut seen = Vec::new();
         for line in golden.lines() {
             let event: Event = serde_json::from_str(line).unwrap();
+            // A client hears of its own run only.
+            if event.number > 1 && matches!(event.body, EventBody::RunQueued { .. }) {
+                continue;
+            }
             progress.apply(&event);
             let phase = match progress.status() {
                 None => "over".to_owned(),
