@@ -9,6 +9,7 @@ pub mod daemon;
 mod instances;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
+pub mod load;
 pub mod provider;
 pub mod relay;
 pub mod sandbox;

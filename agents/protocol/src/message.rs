@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use xrdtest_model::event::InstanceStep;
 use xrdtest_model::order::{EndCause, StageOrder, StageReport};
 use xrdtest_model::plan::ClusterPlan;
-use xrdtest_model::room::Room;
+use xrdtest_model::room::{Load, Room};
 use xrdtest_model::{AttemptId, InstanceId};
 
 /// The first frame of a connection, from the agent.
@@ -93,6 +93,9 @@ pub struct Abilities {
     pub labels: Vec<String>,
     /// Whether a cluster definition and a subnet can be there only once at a time.
     pub exclusive: bool,
+    /// What people should know of how it makes machines: `tcg: there is no /dev/kvm`. May be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// From a slave agent.
@@ -183,6 +186,13 @@ pub enum HypervisorToEngine {
     },
     /// The agent stops in an orderly way.
     Goodbye,
+    /// How the agent's machine is, from time to time.
+    Status {
+        /// What it has for instances now, counted as in [`Abilities::room`].
+        room: Room,
+        /// How busy it is.
+        load: Load,
+    },
     /// A kind that this build does not know.
     #[serde(other)]
     Unknown,

@@ -14,7 +14,7 @@ use xrdtest_model::definition::Forward;
 use xrdtest_model::event::{CollectedLog, InstanceStep};
 use xrdtest_model::order::{EndCause, FinishedReport, StageOrder, StageReport};
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan, Script};
-use xrdtest_model::room::Room;
+use xrdtest_model::room::{Load, Room};
 use xrdtest_model::{AttemptId, MachineId, Outcome, StageId, StageKind, Timestamp};
 use xrdtest_protocol::message::{
     Abilities, EngineToHypervisor, EngineToSlave, Hello, HelloReply, HypervisorToEngine, SlaveToEngine,
@@ -139,6 +139,7 @@ fn hellos(lines: &mut Lines) {
             room: Room { memory_kib: 1, cores: 2, disk_bytes: 3 },
             labels: vec![text()],
             exclusive: false,
+            detail: String::new(),
         },
         instances: vec![("r1.0".into(), true)],
     });
@@ -200,6 +201,21 @@ fn additions(lines: &mut Lines) {
         cluster: Arc::new(cluster),
         tokens: Vec::new(),
     });
+    let room = Room { memory_kib: 1, cores: 2, disk_bytes: 3 };
+    lines.add(&Hello::Hypervisor {
+        versions: (1, 1),
+        software: text(),
+        abilities: Abilities {
+            provider: "libvirt".to_owned(),
+            room,
+            labels: Vec::new(),
+            exclusive: true,
+            detail: text(),
+        },
+        instances: Vec::new(),
+    });
+    let load = Load { load_1min_centi: 152, memory_free_kib: 4, disk_free_bytes: 5 };
+    lines.add(&HypervisorToEngine::Status { room, load });
 }
 
 #[test]

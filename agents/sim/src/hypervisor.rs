@@ -119,6 +119,7 @@ impl Hypervisor {
             room: self.setup.room,
             labels: Vec::new(),
             exclusive: false,
+            detail: String::new(),
         };
         Hello::Hypervisor {
             versions: (OLDEST, NEWEST),

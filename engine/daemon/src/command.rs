@@ -58,7 +58,7 @@ pub(crate) enum Command {
     HypervisorConnected {
         name: HypervisorName,
         connected: Connected<EngineToHypervisor>,
-        hello: HypervisorHello,
+        hello: Box<HypervisorHello>,
     },
     HypervisorReport {
         name: HypervisorName,

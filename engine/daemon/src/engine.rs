@@ -1,5 +1,6 @@
 //! The task that owns the core and writes the journal: commands in, effects out, in order.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::clock::Clock;
 use crate::command::Command;
 use crate::evidence::Inherited;
 use crate::external::External;
-use crate::handle::EngineStatus;
+use crate::handle::{EngineStatus, HypervisorNote};
 use crate::registry::Registry;
 use crate::runs::Runs;
 use crate::tokens::Tokens;
@@ -43,6 +44,8 @@ pub(crate) struct Engine {
     pub(crate) external: External,
     pub(crate) slaves: Registry<MachineId, EngineToSlave>,
     pub(crate) hypervisors: Registry<HypervisorName, EngineToHypervisor>,
+    /// What hypervisor agents tell people about themselves.
+    pub(crate) notes: BTreeMap<HypervisorName, HypervisorNote>,
     pub(crate) subscribers: Vec<mpsc::UnboundedSender<Arc<Event>>>,
     /// To be said when the present batch is durable.
     pub(crate) answers: Vec<Answer>,
@@ -142,6 +145,7 @@ impl Engine {
             runs: self.core.runs(),
             instances: self.core.instances(),
             hypervisors: self.core.hypervisors(),
+            notes: self.notes.clone(),
             slaves: self.slaves.names(),
             last_event: self.core.last_event(),
             idle: self.core.is_idle(),

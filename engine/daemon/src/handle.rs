@@ -1,11 +1,13 @@
 //! What the rest of the program holds of a running engine.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use xrdtest_model::room::Load;
 use xrdtest_model::{AttemptId, Event, HypervisorName, MachineId, RunId, RunPlan, Timestamp};
 use xrdtest_orchestrator::{HypervisorStatus, InstanceStatus, RunStatus};
 use xrdtest_protocol::authority::Authority;
@@ -28,6 +30,15 @@ pub struct OutputChunk {
     pub bytes: Bytes,
 }
 
+/// What a hypervisor agent tells people about itself; nothing is decided by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HypervisorNote {
+    /// How it makes machines, in words; may be empty.
+    pub detail: String,
+    /// How busy its machine was when it told last; `None` where it has not since it connected, or is away.
+    pub load: Option<Load>,
+}
+
 /// The present state, replaced as a whole after each step.
 #[derive(Clone, Debug, Default)]
 pub struct EngineStatus {
@@ -37,6 +48,8 @@ pub struct EngineStatus {
     pub instances: Vec<InstanceStatus>,
     /// Hypervisor agents that have been in contact since the start.
     pub hypervisors: Vec<HypervisorStatus>,
+    /// What they tell about themselves.
+    pub notes: BTreeMap<HypervisorName, HypervisorNote>,
     /// Slave agents in contact; physical machines under their own names.
     pub slaves: Arc<Vec<MachineId>>,
     /// Number of the last event.

@@ -10,6 +10,7 @@ use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave, HypervisorToE
 
 use crate::command::{CancelHow, Command, HypervisorHello, NotCancelled, SlaveHello};
 use crate::engine::Engine;
+use crate::handle::HypervisorNote;
 use crate::registry::{Connected, Serial};
 
 impl Engine {
@@ -46,15 +47,17 @@ impl Engine {
                 inputs.push(Input::EvidenceArrived { attempt, length });
             }
             Command::HypervisorConnected { name, connected, hello } => {
-                self.hypervisor_connected(name, connected, hello, inputs);
+                self.hypervisor_connected(name, connected, *hello, inputs);
             }
             Command::HypervisorReport { name, serial, message } => {
                 if self.hypervisors.is_current(&name, serial) {
-                    inputs.extend(instance_report(name, message));
+                    inputs.extend(self.hypervisor_report(name, message));
                 }
             }
             Command::HypervisorDisconnected { name, serial, orderly } => {
                 if self.hypervisors.remove(&name, serial) {
+                    // How busy it was says nothing any more.
+                    self.notes.entry(name.clone()).and_modify(|note| note.load = None);
                     inputs.push(Input::HypervisorDisconnected { name, orderly });
                 }
             }
@@ -167,6 +170,7 @@ impl Engine {
     ) {
         self.hypervisors.insert(name.clone(), connected);
         let HypervisorHello { software, abilities, instances } = hello;
+        self.notes.insert(name.clone(), HypervisorNote { detail: abilities.detail, load: None });
         let ability = Ability {
             provider: abilities.provider,
             room: abilities.room,
@@ -181,6 +185,16 @@ impl Engine {
             instance,
             report: InstanceReport::Made,
         }));
+    }
+
+    fn hypervisor_report(&mut self, name: HypervisorName, message: HypervisorToEngine) -> Option<Input> {
+        match message {
+            HypervisorToEngine::Status { room, load } => {
+                self.notes.entry(name.clone()).or_default().load = Some(load);
+                Some(Input::HypervisorRoom { name, room })
+            }
+            message => instance_report(name, message),
+        }
     }
 }
 
@@ -200,7 +214,9 @@ fn instance_report(hypervisor: HypervisorName, message: HypervisorToEngine) -> O
             (instance, InstanceReport::MachineGone { host, detail })
         }
         HypervisorToEngine::Stopped { instance } => (instance, InstanceReport::Stopped),
-        HypervisorToEngine::Goodbye | HypervisorToEngine::Unknown => return None,
+        HypervisorToEngine::Status { .. } | HypervisorToEngine::Goodbye | HypervisorToEngine::Unknown => {
+            return None;
+        }
     };
     Some(Input::InstanceReport { hypervisor, instance, report })
 }

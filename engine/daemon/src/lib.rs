@@ -37,6 +37,6 @@ mod uploads;
 
 pub use controls::{Controls, SetLogLevel};
 pub use definitions::DefinitionsConfig;
-pub use handle::{EngineHandle, EngineStatus, OutputChunk};
+pub use handle::{EngineHandle, EngineStatus, HypervisorNote, OutputChunk};
 pub use run_files::RunFiles;
 pub use start::{EngineConfig, EngineError, start};

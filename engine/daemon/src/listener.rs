@@ -317,6 +317,7 @@ async fn hypervisor(
     let serial = context.serials.fetch_add(1, Ordering::Relaxed);
     let (messages, outgoing) = mpsc::unbounded_channel();
     let connected = Connected { serial, messages, link: link.clone() };
+    let hello = Box::new(hello);
     let command = Command::HypervisorConnected { name: name.clone(), connected, hello };
     if context.commands.send(command).await.is_err() {
         return;

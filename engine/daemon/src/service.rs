@@ -24,7 +24,7 @@ use xrdtest_web::engine::{Answer, Engine, Refusal};
 
 use crate::command::{CancelHow, Command, NotCancelled};
 use crate::controls::Controls;
-use crate::handle::{EngineHandle, EngineStatus};
+use crate::handle::{EngineHandle, EngineStatus, HypervisorNote};
 
 /// How long a join token is good where nobody says it.
 const TOKEN_VALID: Duration = Duration::from_secs(24 * 3600);
@@ -286,6 +286,7 @@ fn instance_info(status: &InstanceStatus) -> InstanceInfo {
 
 fn hypervisor_info(status: &HypervisorStatus, now: &EngineStatus) -> HypervisorInfo {
     let here = now.instances.iter().filter(|instance| instance.hypervisor == status.name);
+    let HypervisorNote { detail, load } = now.notes.get(&status.name).cloned().unwrap_or_default();
     HypervisorInfo {
         name: status.name.clone(),
         state: contact_word(status.connected),
@@ -294,6 +295,9 @@ fn hypervisor_info(status: &HypervisorStatus, now: &EngineStatus) -> HypervisorI
         provider: status.provider.clone(),
         room: Some(status.room),
         free: Some(status.free),
+        labels: status.labels.clone(),
+        detail,
+        load,
         instances: here.map(instance_info).collect(),
         history: Vec::new(),
     }

@@ -1,5 +1,6 @@
 //! Bringing an engine up: from its folder to a task that runs.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -161,6 +162,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         external: External::default(),
         slaves: Registry::default(),
         hypervisors: Registry::default(),
+        notes: BTreeMap::new(),
         subscribers: Vec::new(),
         answers: Vec::new(),
         follow_up: Vec::new(),

@@ -9,7 +9,7 @@ use crate::chronicle::{StateWord, Transition};
 use crate::diagnostic::Diagnostic;
 use crate::ids::{AgentName, HypervisorName, InstanceId, RunId};
 use crate::outcome::Verdict;
-use crate::room::Room;
+use crate::room::{Load, Room};
 use crate::time::Timestamp;
 
 /// `GET /status`: the engine itself.
@@ -240,6 +240,15 @@ pub struct HypervisorInfo {
     pub room: Option<Room>,
     /// What is left of that.
     pub free: Option<Room>,
+    /// What definitions may ask for beside its name.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// What there is to know of its way to make machines, in words; else empty.
+    #[serde(default)]
+    pub detail: String,
+    /// How busy its machine is; `null` where that was not told, or where it is not in contact.
+    #[serde(default)]
+    pub load: Option<Load>,
     /// What it has.
     pub instances: Vec<InstanceInfo>,
     /// Its states, newest first; in the answer about one only.

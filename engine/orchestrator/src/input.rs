@@ -50,6 +50,13 @@ pub enum Input {
         /// It said goodbye.
         orderly: bool,
     },
+    /// A hypervisor agent says anew what it has for instances.
+    HypervisorRoom {
+        /// The agent.
+        name: HypervisorName,
+        /// As in [`Ability::room`].
+        room: Room,
+    },
     /// A hypervisor agent says something about one instance.
     InstanceReport {
         /// The agent.

@@ -146,6 +146,8 @@ pub struct HypervisorStatus {
     pub room: Room,
     /// What is left of that.
     pub free: Room,
+    /// What definitions may ask for beside its name.
+    pub labels: Vec<String>,
     /// Its instances that are not stopped.
     pub instances: Vec<InstanceId>,
 }

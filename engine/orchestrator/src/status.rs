@@ -92,6 +92,7 @@ impl Orchestrator {
                 provider: known.ability.provider.clone(),
                 room: known.ability.room,
                 free: free_room(name, known.ability.room, &self.state),
+                labels: known.ability.labels.iter().cloned().collect(),
                 instances: self.instances_on(name),
             })
             .collect()

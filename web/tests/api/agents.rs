@@ -127,6 +127,14 @@ async fn agents_that_are_away_are_told_too() {
     let hypervisors = engine.good("/hypervisors").await;
     assert_eq!(field(&hypervisors, "name"), ["hv1", "hv2"]);
     assert_eq!(field(&hypervisors, "connected"), [true, false]);
+    assert_eq!(
+        (field(&hypervisors, "load"), &hypervisors[0]["labels"], &hypervisors[0]["detail"]),
+        (
+            vec![&json!({"load_1min_centi": 52, "memory_free_kib": 1, "disk_free_bytes": 2}), &Value::Null],
+            &json!(["ssd"]),
+            &json!("tcg: there is no /dev/kvm")
+        )
+    );
     let one = engine.good("/hypervisors/hv2").await;
     assert_eq!(one["state"]["constant"], "S_NOT_CONNECTED");
     assert_eq!(field(&one["history"], "event").len(), 2);

@@ -20,6 +20,7 @@ use xrdtest_model::api::{
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
+use xrdtest_model::room::Load;
 use xrdtest_model::{
     Diagnostic, EventBody, HypervisorName, InstanceId, MachineId, RunId, Severity, Span, Timestamp,
 };
@@ -253,6 +254,9 @@ impl Engine for TestEngine {
             provider: "sandbox".to_owned(),
             room: None,
             free: None,
+            labels: vec!["ssd".to_owned()],
+            detail: "tcg: there is no /dev/kvm".to_owned(),
+            load: Some(Load { load_1min_centi: 52, memory_free_kib: 1, disk_free_bytes: 2 }),
             instances: self.instances(),
             history: Vec::new(),
         }]

@@ -175,6 +175,7 @@ impl Provider for Libvirt {
             room: self.inner.room,
             labels: self.inner.settings.config.labels.clone(),
             exclusive: true,
+            detail: String::new(),
         }
     }
 

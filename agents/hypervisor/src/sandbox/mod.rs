@@ -135,6 +135,7 @@ impl Provider for Sandbox {
             room: room::total(&self.inner.config.state, self.inner.config.overcommit),
             labels: self.inner.config.labels.clone(),
             exclusive: false,
+            detail: String::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use xrdtest_model::Timestamp;
 use xrdtest_model::api::{HypervisorInfo, SlaveInfo, TokenInfo};
-use xrdtest_model::room::Room;
+use xrdtest_model::room::{Load, Room};
 
 use super::definitions::{instance_table, instances};
 use super::table::{Cell, table};
@@ -19,14 +19,18 @@ pub(crate) fn hypervisors(now: Timestamp, hypervisors: &[HypervisorInfo]) -> Str
             Cell::from(agent.provider.as_str()),
             Cell::from(agent.free.as_ref().map(room).unwrap_or_default()),
             Cell::new(agent.room.as_ref().map(room).unwrap_or_default(), DIM),
+            Cell::from(agent.load.as_ref().map(load_average).unwrap_or_default()),
             Cell::from(if agent.instances.is_empty() {
                 String::new()
             } else {
                 agent.instances.len().to_string()
             }),
+            Cell::new(agent.labels.join(", "), DIM),
+            Cell::new(agent.detail.as_str(), DIM),
         ]
     };
-    let headings = ["HYPERVISOR", "STATE", "", "PROVIDER", "FREE", "OF", "INSTANCES"];
+    let headings =
+        ["HYPERVISOR", "STATE", "", "PROVIDER", "FREE", "OF", "LOAD", "INSTANCES", "LABELS", "DETAIL"];
     table(&headings, hypervisors.iter().map(row).collect())
 }
 
@@ -37,8 +41,11 @@ pub(crate) fn hypervisor(now: Timestamp, agent: &HypervisorInfo) -> String {
         &[
             ("state", agent.state.text.clone()),
             ("provider", agent.provider.clone()),
+            ("detail", agent.detail.clone()),
+            ("labels", agent.labels.join(", ")),
             ("room", agent.room.as_ref().map(room).unwrap_or_default()),
             ("free", agent.free.as_ref().map(room).unwrap_or_default()),
+            ("load", agent.load.as_ref().map(load).unwrap_or_default()),
             ("instances", instances(&agent.instances)),
         ],
     );
@@ -59,6 +66,21 @@ fn room(room: &Room) -> String {
         parts.push(format!("{} disk", bytes(room.disk_bytes)));
     }
     parts.join(", ")
+}
+
+/// `1.52, 12.5 GiB memory and 1 TiB disk free on the machine`.
+fn load(load: &Load) -> String {
+    format!(
+        "{}, {} memory and {} disk free on the machine",
+        load_average(load),
+        bytes(load.memory_free_kib.saturating_mul(1024)),
+        bytes(load.disk_free_bytes)
+    )
+}
+
+/// `1.52`.
+fn load_average(load: &Load) -> String {
+    format!("{}.{:02}", load.load_1min_centi / 100, load.load_1min_centi % 100)
 }
 
 /// `12.5 GiB`.

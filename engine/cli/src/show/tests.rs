@@ -7,7 +7,7 @@ use xrdtest_model::api::{
     ClusterInfo, HypervisorInfo, InstanceInfo, QueueEntry, RunSummary, SlaveInfo, SuiteInfo, TokenInfo,
 };
 use xrdtest_model::chronicle::{Subject, SubjectKind};
-use xrdtest_model::room::Room;
+use xrdtest_model::room::{Load, Room};
 use xrdtest_model::{RunId, Verdict};
 
 use super::*;
@@ -118,6 +118,9 @@ fn hypervisor_info() -> HypervisorInfo {
         provider: "sandbox".to_owned(),
         room: Some(Room { memory_kib: 16 << 20, cores: 8, disk_bytes: 1 << 40 }),
         free: Some(Room { memory_kib: 12 << 20, cores: 6, disk_bytes: 1 << 40 }),
+        labels: vec![],
+        detail: String::new(),
+        load: None,
         instances: vec![instance()],
         history: vec![entered(SubjectKind::Hypervisor, word("S_NOT_CONNECTED", 2, "Not connected"), "")],
     }
@@ -199,6 +202,19 @@ fn agents_and_tokens() {
     };
     insta::assert_snapshot!(plain(&hypervisors(NOW, &[hypervisor_info(), away])));
     insta::assert_snapshot!(plain(&hypervisor(NOW, &hypervisor_info())));
+    let virtual_machines = HypervisorInfo {
+        name: "hv3".into(),
+        provider: "libvirt".to_owned(),
+        labels: vec!["big".to_owned(), "ssd".to_owned()],
+        detail: "tcg: there is no /dev/kvm".to_owned(),
+        load: Some(Load { load_1min_centi: 105, memory_free_kib: 3 << 20, disk_free_bytes: 5 << 30 }),
+        ..hypervisor_info()
+    };
+    insta::assert_snapshot!(
+        "hypervisors_that_say_more",
+        plain(&hypervisors(NOW, &[hypervisor_info(), virtual_machines.clone()]))
+    );
+    insta::assert_snapshot!("hypervisor_that_says_more", plain(&hypervisor(NOW, &virtual_machines)));
     let machine = slave_info("20261122-101700-ts_copy-77cd.0/ds1.xrd.test", false, true);
     let node = slave_info("node7.example.org", true, false);
     insta::assert_snapshot!(plain(&slaves(NOW, &[machine.clone(), node])));

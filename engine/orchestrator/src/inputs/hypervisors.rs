@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use xrdtest_model::event::{InstanceState, InstanceStep};
+use xrdtest_model::room::Room;
 use xrdtest_model::{AgentName, EventBody, HypervisorName, InstanceId, MachineId};
 
 use crate::state::{AgentNote, Instance};
@@ -73,6 +74,15 @@ impl Orchestrator {
             hypervisor.strays.clear();
             self.placement_due = true;
         }
+    }
+
+    pub(super) fn hypervisor_room(&mut self, name: &HypervisorName, room: &Room) {
+        let Some(known) = self.world.hypervisors.get_mut(name).filter(|known| known.connected) else {
+            return;
+        };
+        let settled = known.ability.room.settled(room);
+        self.placement_due |= settled != known.ability.room;
+        known.ability.room = settled;
     }
 
     pub(super) fn instance_report(

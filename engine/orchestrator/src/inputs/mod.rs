@@ -23,6 +23,7 @@ impl Orchestrator {
                 self.hypervisor_connected(&name, software, ability, &instances);
             }
             Input::HypervisorDisconnected { name, orderly } => self.hypervisor_disconnected(&name, orderly),
+            Input::HypervisorRoom { name, room } => self.hypervisor_room(&name, &room),
             Input::PhysicalConnected { host, software } => {
                 self.agent_connected(AgentName::Slave(host), AgentNote { software, detail: String::new() });
             }

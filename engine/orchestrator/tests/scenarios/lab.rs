@@ -6,6 +6,7 @@ mod machinery;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use xrdtest_model::room::Room;
 use xrdtest_model::{
     AttemptId, EndCause, Event, EventBody, HypervisorName, InstanceId, MachineId, Outcome, RunId, RunPlan,
     StageOrder, StageReport, Timestamp,
@@ -104,6 +105,12 @@ impl Lab {
         entry.connected = true;
         let input = self.hello(&name.into());
         self.input(input);
+    }
+
+    /// A hypervisor tells anew what it has.
+    pub(crate) fn room(&mut self, name: &str, room: Room) {
+        self.hypervisors.get_mut(&name.into()).unwrap().ability.room = room;
+        self.input(Input::HypervisorRoom { name: name.into(), room });
     }
 
     /// A hypervisor connects that has an instance of which the journal knows nothing.

@@ -85,6 +85,35 @@ fn room() {
 }
 
 #[test]
+fn room_that_is_told_anew() {
+    scenario(|lab| {
+        let room = |gib: u64| ability(gib, false).room;
+        lab.hypervisor("hv1", ability(4, false));
+        lab.submit("r1", &sized("big", 1, 6));
+        lab.expect(
+            "* r1 queued
+             * r1 waits: hv1 is too small: cluster big needs 6 GiB of memory, it has 4 GiB in all",
+        );
+        lab.room("hv1", room(5));
+        lab.expect("* r1 waits: hv1 is too small: cluster big needs 6 GiB of memory, it has 5 GiB in all");
+        lab.room("hv1", room(5));
+        lab.expect("");
+        lab.room("hv1", room(6));
+        lab.expect(
+            "* r1 placed on hv1
+             start r1.0 on hv1",
+        );
+        lab.room("hv1", room(2));
+        let status = lab.core.hypervisors().remove(0);
+        assert_eq!((status.room.memory_kib >> 20, status.free.memory_kib), (2, 0));
+        lab.hypervisor_leaves("hv1");
+        lab.room("hv1", room(9));
+        let away = lab.core.hypervisors();
+        assert!(away.iter().all(|status| status.room == room(2)), "{away:?}");
+    });
+}
+
+#[test]
 fn one_instance_per_cluster_and_subnet_under_libvirt() {
     scenario(|lab| {
         lab.hypervisor("hv1", ability(100, true));
