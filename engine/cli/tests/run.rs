@@ -55,6 +55,21 @@ fn a_case_that_never_ends_is_timed_out_and_gone() {
     assert!(left.stdout.is_empty(), "{left:?}");
 }
 
+/// Which hypervisor an engine is asked for does not matter where there is no choice.
+#[test]
+fn a_local_run_makes_clusters_that_ask_for_another_hypervisor() {
+    let repository = Repository::new(1);
+    let path = "clusters/cluster.rhai";
+    let cluster = fs::read_to_string(repository.root().join(path)).unwrap();
+    let asking = "cluster.hypervisor = \"elsewhere\"; cluster.defaultHost.vcpus = 2;\n    cluster\n}";
+    let cluster = cluster.replace("cluster\n}", asking);
+    assert!(cluster.contains("elsewhere"), "{cluster}");
+    repository.write(path, &cluster);
+    repository.suite("s", NOTHING, &[("only", NOTHING)], "");
+    let ran = repository.run(&["s"]);
+    assert_eq!((ran.code, ran.record().verdict), (Some(0), Some(Verdict::Passed)), "{}", ran.stderr);
+}
+
 #[test]
 fn a_misspelt_field_is_named_at_its_place() {
     let repository = Repository::new(1);
