@@ -115,6 +115,13 @@ impl<T: Send + 'static> Instances<T> {
         })
     }
 
+    /// Takes in an instance that is made already.
+    #[cfg(feature = "libvirt")]
+    pub(crate) fn adopt(&self, id: InstanceId, made: T) {
+        let entry = Entry { cancelled: CancellationToken::new(), slot: Arc::new(Slot::new(Some(made))) };
+        self.entries().insert(id, entry);
+    }
+
     /// All of them, and whether they are made.
     pub(crate) fn list(&self) -> Vec<(InstanceId, bool)> {
         let made = |entry: &Entry<T>| entry.slot.try_lock().is_ok_and(|slot| slot.is_some());

@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod config;
 pub mod daemon;
+mod folder_watch;
 mod instances;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;

@@ -1,10 +1,11 @@
 //! Entry point: arguments, configuration, log, and then the daemon.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use xrdtest_hypervisor::agent::EngineAddress;
 use xrdtest_hypervisor::agent::join::TokenSource;
 use xrdtest_hypervisor::config::{Config, DEFAULT_PATH};
@@ -16,17 +17,21 @@ Examples:
   xrdtest-hypervisor --config /tmp/h.toml         run it with another configuration
   xrdtest-hypervisor --join @token --engine engine.example.org:20000
                                                   join with the one-time token in the file `token`, and run
+  xrdtest-hypervisor gc                           remove what is left of machines that nobody wants any more
+  xrdtest-hypervisor gc --all                     remove all machines and disks that this agent ever made
 
 A token comes from the engine: xrdtest token new hypervisor NAME. The agent joins with it once, keeps its credentials in
-/var/lib/xrdtest/hypervisor, and stays in contact with the engine until it gets TERM; then it takes all its machines
-away. Exit codes: 0 it was told to stop; 2 it could not run.";
+/var/lib/xrdtest/hypervisor, and stays in contact with the engine until it gets TERM; then it takes its sandboxes away.
+Virtual machines go on, and are found again when it starts. Exit codes: 0 it was told to stop; 2 it could not run.";
 
 /// The hypervisor agent of xrdtest: turns cluster definitions into running machines, and takes them away again.
 #[derive(Parser)]
 #[command(name = "xrdtest-hypervisor", version, after_help = EXAMPLES)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The configuration [default: /etc/xrdtest/hypervisor.toml; not needed with --engine].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Join with this one-time token: the token itself, `-` for standard input, or `@FILE`. Without effect where the
     /// agent has joined already.
@@ -35,6 +40,17 @@ struct Arguments {
     /// Where the engine is; goes before the configuration.
     #[arg(long, value_name = "HOST:PORT")]
     engine: Option<EngineAddress>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Removes what is left in libvirt of instances that do not exist any more, and prints its names. The agent does so
+    /// itself when it starts; here it must not be running.
+    Gc {
+        /// Also what does exist: all machines, networks and disks, those that keep their content as well.
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -53,14 +69,28 @@ fn complain(error: &anyhow::Error) {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { config, join, engine } = arguments;
+    let Arguments { command, config, join, engine } = arguments;
     let config = configuration(config, engine)?;
+    if let Some(Command::Gc { all }) = command {
+        return collect(&config, all);
+    }
     let log = daemon::log::start(&config).context("no log")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(daemon::run(config, join.map(TokenSource::Argument), log));
     // Nothing of any machine is left, so nothing is waited for: a thread may sit in a read of standard input.
     runtime.shutdown_background();
     Ok(result?)
+}
+
+/// `gc`: names of what was removed on standard output.
+fn collect(config: &Config, all: bool) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let removed = runtime.block_on(daemon::gc::collect(config, all))?;
+    let mut out = std::io::stdout().lock();
+    for name in &removed {
+        writeln!(out, "{name}")?;
+    }
+    Ok(())
 }
 
 /// The file, or the defaults where it is not asked for, does not exist, and the command line names the engine.

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::net::{TcpListener, UdpSocket};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use xrdtest_model::InstanceId;
-use xrdtest_model::event::InstanceStep;
+use xrdtest_model::event::{ImageUsed, InstanceStep};
 use xrdtest_model::plan::ClusterPlan;
 use xrdtest_protocol::message::Abilities;
 
@@ -38,6 +39,33 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Its instances, and whether all their machines are made.
     fn instances(&self) -> Vec<(InstanceId, bool)>;
+
+    /// Instances that an earlier process of this agent made and that were found again. Asked once.
+    fn found_again(&self) -> Vec<FoundAgain> {
+        Vec::new()
+    }
+
+    /// Whether machines go on when the agent ends, and are found again by the next one.
+    fn outlive_agent(&self) -> bool {
+        false
+    }
+
+    /// The console of each machine of an instance, by host name: files that grow, and that are gone when the instance
+    /// is. Empty where this provider keeps none, or the instance is not made.
+    fn consoles(&self, _: &InstanceId) -> Vec<(String, PathBuf)> {
+        Vec::new()
+    }
+}
+
+/// An instance that goes on from an earlier process.
+#[derive(Debug)]
+pub struct FoundAgain {
+    /// Its id.
+    pub instance: InstanceId,
+    /// Its definition.
+    pub cluster: Arc<ClusterPlan>,
+    /// For its relay, which ended with that process.
+    pub sockets: RelaySockets,
 }
 
 /// An instance to make.
@@ -71,6 +99,8 @@ pub enum Step {
         /// For people: `making the network`.
         detail: String,
     },
+    /// What the machines start from.
+    Images(Vec<ImageUsed>),
     /// The network is there, and no machine runs yet: the sockets at its own address, for the relay.
     Network(RelaySockets),
 }

@@ -63,6 +63,8 @@ pub struct Session<S, R> {
     pub streams: Streams,
     /// The version that both speak.
     pub version: u32,
+    /// The engine's clock when it said so, in milliseconds since 1970.
+    pub engine_ms: Option<u64>,
     connection: Connection,
     _answered: AbortOnDropHandle<()>,
 }
@@ -161,11 +163,12 @@ where
 {
     let (connection, sender, receiver, reply) = greet(engine, agent_config(credentials)?, hello).await?;
     match reply {
-        HelloReply::Accepted { version } => Ok(Session {
+        HelloReply::Accepted { version, now_ms } => Ok(Session {
             sender: Sender::new(sender),
             receiver: Receiver::new(receiver),
             streams: Streams::new(connection.clone()),
             version,
+            engine_ms: now_ms,
             _answered: AbortOnDropHandle::new(tokio::spawn(leave_when_unanswered(connection.clone()))),
             connection,
         }),

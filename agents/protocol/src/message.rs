@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use xrdtest_model::event::InstanceStep;
+use xrdtest_model::event::{ImageUsed, InstanceStep};
 use xrdtest_model::order::{EndCause, StageOrder, StageReport};
 use xrdtest_model::plan::ClusterPlan;
 use xrdtest_model::room::{Load, Room};
@@ -66,6 +66,9 @@ pub enum HelloReply {
     Accepted {
         /// The version to speak.
         version: u32,
+        /// The engine's clock, in milliseconds since 1970: some agents set theirs by it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        now_ms: Option<u64>,
     },
     /// A joining agent's certificate; the connection ends here.
     Joined {
@@ -183,6 +186,13 @@ pub enum HypervisorToEngine {
     Stopped {
         /// The instance.
         instance: InstanceId,
+    },
+    /// What the machines of an instance start from, known before they do.
+    Images {
+        /// The instance.
+        instance: InstanceId,
+        /// Each once.
+        images: Vec<ImageUsed>,
     },
     /// The agent stops in an orderly way.
     Goodbye,

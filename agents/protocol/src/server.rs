@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quinn::udp::UdpSocketState;
 use quinn::{Connection, Endpoint, TokioRuntime, VarInt};
@@ -225,7 +225,9 @@ impl Arrival {
             self.refuse(full.to_string()).await?;
             return Err(full);
         };
-        self.sender.send(&HelloReply::Accepted { version }).await?;
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = u64::try_from(since_1970.as_millis()).ok();
+        self.sender.send(&HelloReply::Accepted { version, now_ms }).await?;
         let link = Link { connection: self.connection, _slot: Arc::new(slot) };
         Ok((link, Sender::new(self.sender), Receiver::new(self.receiver)))
     }

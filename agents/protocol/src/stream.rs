@@ -17,6 +17,8 @@ use crate::frame::{FrameReceiver, FrameSender, MAX_HELLO};
 pub const CHUNK: usize = 64 << 10;
 /// Bytes of the largest repository file that machines can fetch.
 pub const MAX_FETCHED: u64 = 64 << 20;
+/// Bytes of a machine's console that are kept; the rest is not sent.
+pub const MAX_CONSOLE: u64 = 16 << 20;
 /// Bytes between two acknowledgements, about.
 pub const ACK_EVERY: u64 = 1 << 20;
 
@@ -46,6 +48,13 @@ pub enum StreamHeader {
         host: String,
         /// Path relative to the repository's root.
         path: String,
+    },
+    /// A hypervisor agent uploads what a machine writes to its serial console, while it does.
+    Console {
+        /// The instance.
+        instance: InstanceId,
+        /// The machine's host name.
+        host: String,
     },
     /// A kind that this build does not know.
     #[serde(other)]
@@ -89,6 +98,11 @@ pub struct Streams {
 impl Streams {
     pub(crate) fn new(connection: quinn::Connection) -> Self {
         Self { connection }
+    }
+
+    /// Whether the connection is over.
+    pub fn is_closed(&self) -> bool {
+        self.connection.close_reason().is_some()
     }
 
     /// Begins an upload.

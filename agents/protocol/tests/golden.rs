@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xrdtest_model::definition::Forward;
-use xrdtest_model::event::{CollectedLog, InstanceStep};
+use xrdtest_model::event::{CollectedLog, ImageUsed, InstanceStep};
 use xrdtest_model::order::{EndCause, FinishedReport, StageOrder, StageReport};
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan, Script};
 use xrdtest_model::room::{Load, Room};
@@ -143,7 +143,7 @@ fn hellos(lines: &mut Lines) {
         },
         instances: vec![("r1.0".into(), true)],
     });
-    lines.add(&HelloReply::Accepted { version: 1 });
+    lines.add(&HelloReply::Accepted { version: 1, now_ms: None });
     lines.add(&HelloReply::Joined { certificate: text(), ca: text() });
     lines.add(&HelloReply::Refused { reason: text() });
 }
@@ -216,6 +216,10 @@ fn additions(lines: &mut Lines) {
     });
     let load = Load { load_1min_centi: 152, memory_free_kib: 4, disk_free_bytes: 5 };
     lines.add(&HypervisorToEngine::Status { room, load });
+    let images = vec![ImageUsed { name: text(), digest: text() }];
+    lines.add(&HypervisorToEngine::Images { instance: "i".into(), images });
+    lines.add(&HelloReply::Accepted { version: 1, now_ms: Some(7) });
+    lines.add(&StreamHeader::Console { instance: "i".into(), host: text() });
 }
 
 #[test]

@@ -28,6 +28,9 @@ pub struct Config {
     /// removed.
     #[serde(default)]
     pub join_token_file: Option<PathBuf>,
+    /// Set the machine's clock by the engine's where it is off by more than a second when they come into contact.
+    #[serde(default)]
+    pub set_clock: bool,
     /// Where scripts find the shell functions; the agent puts them there.
     #[serde(default = "default_functions")]
     pub functions: PathBuf,
@@ -66,6 +69,7 @@ impl Config {
             log: default_log(),
             log_level: default_log_level(),
             join_token_file: None,
+            set_clock: false,
             functions: default_functions(),
             tags: BTreeMap::new(),
         }

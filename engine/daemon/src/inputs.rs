@@ -213,6 +213,7 @@ fn instance_report(hypervisor: HypervisorName, message: HypervisorToEngine) -> O
         HypervisorToEngine::MachineGone { instance, host, detail } => {
             (instance, InstanceReport::MachineGone { host, detail })
         }
+        HypervisorToEngine::Images { instance, images } => (instance, InstanceReport::Images(images)),
         HypervisorToEngine::Stopped { instance } => (instance, InstanceReport::Stopped),
         HypervisorToEngine::Status { .. } | HypervisorToEngine::Goodbye | HypervisorToEngine::Unknown => {
             return None;

@@ -15,7 +15,7 @@ use xrdtest_protocol::message::{
     EngineToHypervisor, EngineToSlave, Hello, HypervisorToEngine, SlaveToEngine,
 };
 use xrdtest_protocol::server::{Arrival, Link, Listener, PendingStream, greet};
-use xrdtest_protocol::stream::{FetchReply, IncomingStream, StreamHeader};
+use xrdtest_protocol::stream::{FetchReply, IncomingStream, MAX_CONSOLE, StreamHeader};
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Identity, JoinToken, ProtocolError};
 
@@ -352,6 +352,15 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
                 None => (FetchReply::Refused { reason: "the run is over".to_owned() }, bytes::Bytes::new()),
             };
             Ok(stream.answer(&reply, content).await?)
+        }
+        StreamHeader::Console { instance, host } => {
+            let Some((run, plan)) = context.runs.of_instance(&instance) else {
+                debug!(%instance, "a console that nobody waits for was refused");
+                return Ok(());
+            };
+            let path = RunFiles::console(&plan, &host);
+            context.uploads.receive(&run, &path, None, MAX_CONSOLE, stream).await?;
+            Ok(())
         }
         header => {
             warn!(?header, "a stream that a hypervisor agent may not open was refused");

@@ -42,6 +42,7 @@ pub(crate) fn tell(event: &Event) {
             warn!(%run, verdict = verdict.as_str(), reason, "run is over");
         }
         EventBody::InstanceChanged { .. }
+        | EventBody::ImagesUsed { .. }
         | EventBody::StageStarted { .. }
         | EventBody::StageReported { .. }
         | EventBody::StageFinished { .. }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::ImageUsed;
 use crate::outcome::{Outcome, Verdict};
 use crate::stage::StageKind;
 
@@ -12,6 +13,9 @@ pub const SCHEMA: &str = "xrdtest.run/1";
 
 /// Bytes of a stage's output that the document repeats: the last 4 KiB.
 pub const OUTPUT_TAIL: usize = 4096;
+
+/// Lines of a console that the document of a run repeats that is an error.
+pub const CONSOLE_LINES: usize = 30;
 
 /// One or more runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,9 +55,29 @@ pub struct RunRecord {
     pub cases: Vec<CaseRecord>,
     /// Its stages in order, each once per machine.
     pub stages: Vec<StageRecord>,
+    /// The boot images that its machines started from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageUsed>,
+    /// The serial consoles of its machines, as far as they are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consoles: Vec<ConsoleRecord>,
     /// Folder that keeps the run's outputs and logs on this machine, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+}
+
+/// What one machine wrote to its serial console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleRecord {
+    /// The host's name.
+    pub machine: String,
+    /// The file, relative to the run's directory.
+    pub file: String,
+    /// Bytes in it.
+    pub length: u64,
+    /// Its last 30 lines, of a run that is an error; bytes that are not UTF-8 are replaced by U+FFFD.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tail: String,
 }
 
 /// One case of a run.

@@ -63,6 +63,13 @@ pub enum EventBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<InstanceStep>,
     },
+    /// What the machines of an instance start from.
+    ImagesUsed {
+        /// The instance.
+        instance: InstanceId,
+        /// Each once.
+        images: Vec<ImageUsed>,
+    },
     /// A stage begins on all its machines. A stage without a script has neither this nor results.
     StageStarted {
         /// The run.
@@ -226,6 +233,15 @@ pub enum InstanceStep {
     /// A step that this build does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// A boot image that machines start from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageUsed {
+    /// As the definition names it.
+    pub name: String,
+    /// SHA-256 of the image's file, in hexadecimal.
+    pub digest: String,
 }
 
 /// How one stage ended on one machine.

@@ -264,6 +264,11 @@ impl RunPlan {
         file
     }
 
+    /// Where the serial console of a machine lies, relative to the run's folder: `consoles/ds1.xrd.test.log`.
+    pub fn console_path(&self, host: &str) -> String {
+        format!("consoles/{}.log", file_name(host))
+    }
+
     /// A case in people's words: its name, and where it is not the first of that name, which one it is: `copy_to (2)`.
     pub fn case_title(&self, index: u32) -> String {
         title_of(self.cases.iter().map(|case| case.name.as_str()), index)

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use xrdtest_model::document::{CaseRecord, LogRecord, RunRecord, RunsDocument, StageRecord};
+use xrdtest_model::document::{CaseRecord, ConsoleRecord, LogRecord, RunRecord, RunsDocument, StageRecord};
+use xrdtest_model::event::ImageUsed;
 use xrdtest_model::{Outcome, StageKind, Verdict};
 
 fn stage(case: Option<(u32, &str)>, stage: StageKind, machine: &str) -> StageRecord {
@@ -93,6 +94,13 @@ fn document() -> RunsDocument {
             case(1, "copy_from", None, "it was not begun"),
         ],
         stages: stages(),
+        images: vec![ImageUsed { name: "debian12.qcow2".to_owned(), digest: "0a1b".to_owned() }],
+        consoles: vec![ConsoleRecord {
+            machine: "client1.xrd.test".to_owned(),
+            file: "consoles/client1.xrd.test.log".to_owned(),
+            length: 5120,
+            tail: "[   12.3] systemd[1]: Reached target\nKernel panic - not syncing".to_owned(),
+        }],
         directory: Some("/var/lib/xrdtest/local/20261122-101500-ts_copy-3fa2".to_owned()),
     }])
 }

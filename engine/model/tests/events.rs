@@ -9,11 +9,12 @@ use xrdtest_model::Event;
 const GOLDEN: &str = include_str!("golden/events-1.jsonl");
 
 /// All events there are, by their names in the journal.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "run_queued",
     "run_waiting",
     "run_placed",
     "instance_changed",
+    "images_used",
     "stage_started",
     "stage_reported",
     "stage_finished",

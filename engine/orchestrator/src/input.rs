@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use xrdtest_model::{
     AttemptId, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport, Timestamp,
-    event::InstanceStep, room::Room,
+    event::{ImageUsed, InstanceStep},
+    room::Room,
 };
 
 /// One thing that happened outside. Inputs may come late, doubled and in any order between different senders; those
@@ -150,6 +151,8 @@ pub enum InstanceReport {
         /// Why, in the provider's own words.
         detail: String,
     },
+    /// What its machines start from.
+    Images(Vec<ImageUsed>),
     /// One of its machines is gone.
     MachineGone {
         /// The host's name.

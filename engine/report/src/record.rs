@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use xrdtest_model::document::{CaseRecord, LogRecord, RunRecord, StageRecord};
-use xrdtest_model::event::{CollectedLog, StageResult};
+use xrdtest_model::document::{CONSOLE_LINES, CaseRecord, ConsoleRecord, LogRecord, RunRecord, StageRecord};
+use xrdtest_model::event::{CollectedLog, ImageUsed, StageResult};
 use xrdtest_model::time::millis;
-use xrdtest_model::{Event, EventBody, RunId, RunPlan, StageId, Timestamp, Verdict};
+use xrdtest_model::{Event, EventBody, InstanceId, RunId, RunPlan, StageId, Timestamp, Verdict};
 
 /// Where the record finds what does not go through the journal.
 pub trait Evidence {
@@ -15,6 +15,10 @@ pub trait Evidence {
 
     /// File of a collected log relative to the run's folder; `None` where there is none.
     fn log(&self, plan: &RunPlan, result: &StageResult, log: &CollectedLog) -> Option<String>;
+
+    /// File of a machine's serial console relative to the run's folder, its length, and its last bytes: at least
+    /// [`CONSOLE_LINES`] lines as far as there are that many; `None` where there is no file.
+    fn console(&self, plan: &RunPlan, host: &str) -> Option<(String, u64, Vec<u8>)>;
 }
 
 /// Collects the events of one run.
@@ -26,6 +30,8 @@ pub struct RunRecorder {
     stages: BTreeMap<(usize, usize), StageResult>,
     cases: BTreeMap<u32, (Verdict, String)>,
     finished: Option<(Timestamp, Verdict, String)>,
+    instances: Vec<InstanceId>,
+    images: Vec<ImageUsed>,
     /// The time of the latest event.
     latest: Timestamp,
 }
@@ -40,6 +46,8 @@ impl RunRecorder {
             stages: BTreeMap::new(),
             cases: BTreeMap::new(),
             finished: None,
+            instances: Vec::new(),
+            images: Vec::new(),
             latest: Timestamp::default(),
         }
     }
@@ -50,6 +58,14 @@ impl RunRecorder {
         match &event.body {
             EventBody::RunQueued { run, plan, .. } if *run == self.run => {
                 self.queued = Some((event.at, plan.clone()));
+            }
+            EventBody::RunPlaced { run, instances } if *run == self.run => {
+                self.instances = instances.iter().map(|placed| placed.instance.clone()).collect();
+            }
+            EventBody::ImagesUsed { instance, images } if self.instances.contains(instance) => {
+                let new = images.iter().filter(|image| !self.images.contains(image));
+                let new: Vec<ImageUsed> = new.cloned().collect();
+                self.images.extend(new);
             }
             EventBody::StageStarted { run, .. } if *run == self.run => {
                 self.began.get_or_insert(event.at);
@@ -114,6 +130,8 @@ impl RunRecorder {
                 .values()
                 .map(|result| stage_record(plan, result, started, evidence))
                 .collect(),
+            images: self.images.clone(),
+            consoles: console_records(plan, verdict, evidence),
             directory: None,
         })
     }
@@ -165,6 +183,26 @@ fn stage_record(
         leftovers: result.leftovers.clone(),
         logs: result.logs.iter().map(log).collect(),
     }
+}
+
+fn console_records(plan: &RunPlan, verdict: Option<Verdict>, evidence: &impl Evidence) -> Vec<ConsoleRecord> {
+    let hosts = plan.clusters.iter().flat_map(|cluster| &cluster.hosts);
+    let records = hosts.filter_map(|host| {
+        let (file, length, end) = evidence.console(plan, &host.name)?;
+        let tail = match verdict {
+            Some(Verdict::Error) => last_lines(&end),
+            _ => String::new(),
+        };
+        Some(ConsoleRecord { machine: host.name.clone(), file, length, tail })
+    });
+    records.collect()
+}
+
+/// The last lines of a console that say anything, without what moves a terminal's cursor.
+fn last_lines(end: &[u8]) -> String {
+    let text = String::from_utf8_lossy(end);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(CONSOLE_LINES)..].join("\n")
 }
 
 /// The tail of an output as text: a character that the cut divided is left out, other bytes that are not UTF-8 are

@@ -19,6 +19,8 @@ const TAIL_LINES: usize = 15;
 const NAMED: usize = 8;
 /// Stages shown with their output; the others are named.
 const SHOWN: usize = 8;
+/// Machines whose console's end is shown.
+const CONSOLES: usize = 3;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -95,6 +97,7 @@ pub fn summary(run: &RunRecord, width: usize, repeat: &str) -> String {
     headline(&mut text, run);
     table(&mut text, run, width);
     endings(&mut text, run, width);
+    consoles(&mut text, run, width);
     notes(&mut text, run);
     if let Some(directory) = &run.directory {
         let _ = writeln!(text, "{DIM}output and logs{DIM:#}  {directory}");
@@ -154,13 +157,34 @@ fn endings(text: &mut String, run: &RunRecord, width: usize) {
     }
 }
 
+/// The ends of the consoles of machines that an error is about.
+fn consoles(text: &mut String, run: &RunRecord, width: usize) {
+    let told = run.consoles.iter().filter(|console| !console.tail.is_empty());
+    let named: Vec<_> = told.filter(|console| run.reason.contains(&console.machine)).collect();
+    for console in named.iter().take(CONSOLES) {
+        let _ = writeln!(text, "{BOLD}{}{BOLD:#} {DIM}the end of its console{DIM:#}", console.machine);
+        for line in console.tail.lines() {
+            quoted(text, line, width);
+        }
+        if let Some(directory) = &run.directory {
+            let _ = writeln!(text, "  {DIM}all of it: {directory}/{}{DIM:#}", console.file);
+        }
+        text.push('\n');
+    }
+}
+
+/// A line of somebody else's text, cut to the terminal's width.
+fn quoted(text: &mut String, line: &str, width: usize) {
+    let line = readable(line);
+    let cut = line.char_indices().nth(width.saturating_sub(5)).map_or("", |_| "…");
+    let line: String = line.chars().take(width.saturating_sub(5)).collect();
+    let _ = writeln!(text, "  {DIM}|{DIM:#} {line}{cut}");
+}
+
 fn output_tail(text: &mut String, run: &RunRecord, stage: &StageRecord, width: usize) {
     let lines: Vec<_> = stage.output.lines().collect();
     for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
-        let line = readable(line);
-        let cut = line.char_indices().nth(width.saturating_sub(5)).map_or("", |_| "…");
-        let line: String = line.chars().take(width.saturating_sub(5)).collect();
-        let _ = writeln!(text, "  {DIM}|{DIM:#} {line}{cut}");
+        quoted(text, line, width);
     }
     match (lines.is_empty(), &stage.output_file, &run.directory) {
         (true, ..) => {

@@ -22,6 +22,9 @@ pub(crate) fn inside(folder: &Path, relative: &str) -> Option<PathBuf> {
     plain.then(|| folder.join(relative))
 }
 
+/// Bytes that hold the last lines of a console.
+const CONSOLE_END: u64 = 16 << 10;
+
 /// Evidence for the run document.
 #[derive(Debug)]
 pub struct FileEvidence {
@@ -38,11 +41,7 @@ impl FileEvidence {
 impl Evidence for FileEvidence {
     fn output(&self, plan: &RunPlan, result: &StageResult) -> Option<(String, Vec<u8>)> {
         let relative = plan.output_path(result.stage, &result.machine.host, result.attempt);
-        let mut file = File::open(self.folder.join(&relative)).ok()?;
-        let length = file.metadata().ok()?.len();
-        let mut tail = Vec::new();
-        file.seek(SeekFrom::Start(length.saturating_sub(OUTPUT_TAIL as u64))).ok()?;
-        file.take(OUTPUT_TAIL as u64).read_to_end(&mut tail).ok()?;
+        let (_, tail) = end_of(&self.folder.join(&relative), OUTPUT_TAIL as u64)?;
         Some((relative, tail))
     }
 
@@ -50,6 +49,22 @@ impl Evidence for FileEvidence {
         let relative = plan.log_path(result.stage, &result.machine.host, &log.path);
         self.folder.join(&relative).is_file().then_some(relative)
     }
+
+    fn console(&self, plan: &RunPlan, host: &str) -> Option<(String, u64, Vec<u8>)> {
+        let relative = plan.console_path(host);
+        let (length, end) = end_of(&self.folder.join(&relative), CONSOLE_END)?;
+        Some((relative, length, end))
+    }
+}
+
+/// Length and last bytes of a file.
+fn end_of(path: &Path, bytes: u64) -> Option<(u64, Vec<u8>)> {
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(length.saturating_sub(bytes))).ok()?;
+    file.take(bytes).read_to_end(&mut end).ok()?;
+    Some((length, end))
 }
 
 #[cfg(test)]

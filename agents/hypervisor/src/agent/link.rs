@@ -34,6 +34,19 @@ impl Link {
         self.current.send_replace(Some(streams));
     }
 
+    /// The connection that there is, or the next one.
+    pub(crate) async fn streams(&self) -> Streams {
+        let mut current = self.current.subscribe();
+        loop {
+            // The sender is `self`, so this does not fail.
+            if let Ok(streams) = current.wait_for(Option::is_some).await
+                && let Some(streams) = streams.clone()
+            {
+                return streams;
+            }
+        }
+    }
+
     /// It is gone.
     pub(crate) fn down(&self) {
         self.current.send_replace(None);

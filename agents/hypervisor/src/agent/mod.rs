@@ -3,20 +3,23 @@
 //! Orders are carried out by tasks of their own (`orders`), which go on while the engine is away; what they have to
 //! say waits in a queue. A connection ([`run`]) only carries messages. After each reconnection the hello says which
 //! instances exist, and what the engine may have missed is said again. Where the engine stays silent for longer than
-//! the lease (`lease`), all instances are stopped.
+//! the lease (`lease`), all instances are stopped. Where machines outlive the agent, it ends without them and its next
+//! process finds them again.
 
+mod consoles;
 pub mod join;
 mod lease;
 mod link;
 mod orders;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::client::{self, HypervisorSession};
@@ -26,11 +29,14 @@ use xrdtest_protocol::{Credentials, ProtocolError};
 
 use crate::provider::{MachineGone, Provider};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
-use lease::Lease;
+use lease::{LastHeard, Lease};
 use link::Link;
 use orders::Orders;
 
 pub use xrdtest_protocol::{EngineAddress, ParseAddressError};
+
+/// How often a connected agent notes that the engine is there.
+const TICK: Duration = Duration::from_secs(60);
 
 /// What the agent needs.
 #[derive(Clone, Debug)]
@@ -91,6 +97,8 @@ pub struct Agent {
     /// What the engine's name stood for when it was last looked up: where the relays forward to.
     found: watch::Sender<Option<SocketAddr>>,
     lease: Lease,
+    /// Where the provider's machines outlive the agent: what its next process has to know.
+    last_heard: Option<LastHeard>,
 }
 
 /// Why a connection ended.
@@ -111,20 +119,34 @@ impl Agent {
         let link = Arc::new(Link::default());
         let (found, engine_found) = watch::channel(None);
         let orders = Arc::new(Orders::new(engine_found, provider.clone(), link.clone(), reports));
-        let lease = Lease::new(None, Instant::now());
+        let lease = Lease::new(None, Duration::ZERO, Instant::now());
         let engine = engine.into();
-        Self { engine, credentials, provider, orders, gone, outbox, unsent: None, link, found, lease }
+        let (unsent, last_heard) = (None, None);
+        Self { engine, credentials, provider, orders, gone, outbox, unsent, link, found, lease, last_heard }
     }
 
     /// Lets the agent stop all instances when the engine was silent for this long. Without it they are kept for ever.
     #[must_use]
     pub fn with_lease(mut self, length: Option<Duration>) -> Self {
-        self.lease = Lease::new(length, Instant::now());
+        self.lease = Lease::new(length, Duration::ZERO, Instant::now());
+        self
+    }
+
+    /// Lets the machines go on when the agent ends, where the provider's machines can. In `state` it is kept when the
+    /// engine was last heard of, so that the lease counts over the lives of the agent.
+    #[must_use]
+    pub fn with_machines_that_outlive_it(mut self, state: &Path) -> Self {
+        if self.provider.outlive_agent() {
+            let last_heard = LastHeard::in_folder(state);
+            self.lease = Lease::new(self.lease.given(), last_heard.silence(), Instant::now());
+            self.last_heard = Some(last_heard);
+        }
         self
     }
 
     /// Connects and does what the engine orders, until `shutdown`; then all instances are stopped and removed.
     pub async fn run(mut self, shutdown: CancellationToken) {
+        self.orders.take_over(self.provider.found_again());
         let mut back_off = BackOff::new();
         let mut said = false;
         let session = loop {
@@ -136,7 +158,7 @@ impl Agent {
                     self.link.up(session.streams.clone());
                     let end = self.talk(&mut session, &shutdown).await;
                     self.link.down();
-                    self.lease.renew(Instant::now());
+                    self.heard();
                     match end {
                         End::Shutdown => break Some(session),
                         End::Lost(error) => tracing::warn!(engine = %self.engine, %error, "connection lost"),
@@ -208,6 +230,7 @@ impl Agent {
                 return End::Lost(error);
             }
         }
+        let mut ticks = interval(TICK);
         loop {
             if let Some(report) = &self.unsent {
                 if let Err(error) = session.sender.send(report).await {
@@ -220,6 +243,7 @@ impl Agent {
                 () = shutdown.cancelled() => return End::Shutdown,
                 Some(report) = self.outbox.recv() => self.unsent = Some(report),
                 Some(gone) = self.gone.recv() => self.orders.machine_gone(gone),
+                _ = ticks.tick() => self.heard(),
                 order = session.receiver.recv() => match order {
                     Ok(Some(order)) => self.orders.take(order),
                     Ok(None) => return End::Lost(ProtocolError::Closed("by the engine")),
@@ -229,9 +253,20 @@ impl Agent {
         }
     }
 
-    /// Stops everything, telling the engine as far as it still listens.
+    /// The engine is there, or was just now.
+    fn heard(&mut self) {
+        self.lease.renew(Instant::now());
+        if let Some(last_heard) = &self.last_heard {
+            last_heard.note();
+        }
+    }
+
+    /// Stops everything that does not outlive the agent, telling the engine as far as it still listens.
     async fn say_goodbye(mut self, session: Option<HypervisorSession>) {
-        self.orders.stop_all().await;
+        match self.last_heard {
+            Some(_) => self.orders.let_go().await,
+            None => self.orders.stop_all().await,
+        }
         let Some(mut session) = session else { return };
         let mut reports: Vec<_> = self.unsent.take().into_iter().collect();
         while let Ok(report) = self.outbox.try_recv() {

@@ -13,8 +13,9 @@ use xrdtest_model::plan::ClusterPlan;
 use xrdtest_model::time::limit;
 use xrdtest_protocol::message::{EngineToHypervisor, HypervisorToEngine};
 
+use super::consoles::Consoles;
 use super::link::Link;
-use crate::provider::{MachineGone, Provider, ProviderError, StartOrder, Step};
+use crate::provider::{FoundAgain, MachineGone, Provider, ProviderError, StartOrder, Step};
 use crate::relay::Relay;
 
 /// Instances whose bad news are kept, at most. An engine that is interested stops them, which ends that.
@@ -30,6 +31,7 @@ pub(crate) struct Orders {
     link: Arc<Link>,
     reports: mpsc::UnboundedSender<HypervisorToEngine>,
     relays: Mutex<HashMap<InstanceId, Relay>>,
+    consoles: Consoles,
     /// Bad news that a broken connection may have swallowed, until the instance is stopped.
     bad_news: Mutex<BTreeMap<InstanceId, Vec<HypervisorToEngine>>>,
 }
@@ -41,7 +43,9 @@ impl Orders {
         link: Arc<Link>,
         reports: mpsc::UnboundedSender<HypervisorToEngine>,
     ) -> Self {
-        Self { engine, provider, link, reports, relays: Mutex::default(), bad_news: Mutex::default() }
+        let consoles = Consoles::new(link.clone());
+        let (relays, bad_news) = (Mutex::default(), Mutex::default());
+        Self { engine, provider, link, reports, relays, consoles, bad_news }
     }
 
     /// Begins to carry out an order. The provider has it when this returns, so that orders keep their order.
@@ -73,6 +77,13 @@ impl Orders {
         self.bad(&instance, HypervisorToEngine::MachineGone { instance: instance.clone(), host, detail });
     }
 
+    /// Serves instances that an earlier process made.
+    pub(crate) fn take_over(&self, found: Vec<FoundAgain>) {
+        for FoundAgain { instance, cluster, sockets } in found {
+            self.follow(&instance, &cluster, Step::Network(sockets));
+        }
+    }
+
     /// What is said again after each reconnection.
     pub(crate) fn standing(&self) -> Vec<HypervisorToEngine> {
         self.bad_news().values().flatten().cloned().collect()
@@ -82,6 +93,12 @@ impl Orders {
     pub(crate) async fn stop_all(&self) {
         let instances = self.instances();
         join_all(instances.iter().map(|instance| self.stop(instance, self.provider.stop(instance)))).await;
+    }
+
+    /// Leaves the instances to the agent's next process.
+    pub(crate) async fn let_go(&self) {
+        let relays: Vec<Relay> = self.relays().drain().map(|(_, relay)| relay).collect();
+        join_all(relays.into_iter().map(Relay::stop)).await;
     }
 
     /// Stops everything because the engine was silent for too long; it is told when it comes back.
@@ -124,10 +141,10 @@ impl Orders {
         match started {
             Ok(()) => self.say(HypervisorToEngine::Made { instance }),
             // Whoever stopped it says so.
-            Err(error) if error.is_cancelled() => self.end_relay(&instance).await,
+            Err(error) if error.is_cancelled() => self.end_service(&instance).await,
             Err(error) => {
                 tracing::warn!(%instance, %error, "could not be started");
-                self.end_relay(&instance).await;
+                self.end_service(&instance).await;
                 let detail = error.to_string();
                 self.bad(&instance, HypervisorToEngine::Failed { instance: instance.clone(), detail });
             }
@@ -137,7 +154,11 @@ impl Orders {
     fn follow(&self, instance: &InstanceId, cluster: &ClusterPlan, step: Step) {
         match step {
             Step::Progress { step, detail } => self.progress(instance, step, detail),
+            Step::Images(images) => {
+                self.say(HypervisorToEngine::Images { instance: instance.clone(), images });
+            }
             Step::Network(sockets) => {
+                self.consoles.follow(instance, self.provider.consoles(instance));
                 let files = Arc::new(self.link.clone());
                 match Relay::start(instance, cluster, sockets, self.engine.clone(), files) {
                     Ok(relay) => {
@@ -153,7 +174,7 @@ impl Orders {
     async fn stop(&self, instance: &InstanceId, stop: Work) {
         self.progress(instance, InstanceStep::DestroyingCluster, "removing the machines".to_owned());
         let stopped = stop.await;
-        self.end_relay(instance).await;
+        self.end_service(instance).await;
         self.bad_news().remove(instance);
         match stopped {
             Ok(()) => self.say(HypervisorToEngine::Stopped { instance: instance.clone() }),
@@ -165,7 +186,9 @@ impl Orders {
         }
     }
 
-    async fn end_relay(&self, instance: &InstanceId) {
+    /// Ends what is done for an instance whose machines are gone.
+    async fn end_service(&self, instance: &InstanceId) {
+        self.consoles.end(instance).await;
         let relay = self.relays().remove(instance);
         if let Some(relay) = relay {
             relay.stop().await;

@@ -1,5 +1,6 @@
 //! The agent as a daemon: its lock, its log, its signals, and what systemd wants to know.
 
+pub mod gc;
 pub mod lock;
 pub mod log;
 
@@ -42,7 +43,7 @@ pub enum DaemonError {
     Signals(io::Error),
 }
 
-/// Runs the agent until it gets TERM or INT; then all instances are stopped. `token`: what the command line gave; it
+/// Runs the agent until it gets TERM or INT; then instances that do not outlive it are stopped. `token`: what the command line gave; it
 /// goes before the configured file.
 ///
 /// # Errors
@@ -77,11 +78,19 @@ pub async fn run(
         tracing::info!(%name, "this is the hypervisor agent's name");
         let status = format!("{name}, for the engine at {}", config.engine);
         tell(&[NotifyState::Status(&status)]);
-        let agent = Agent::new(config.engine, credentials, provider, gone).with_lease(config.lease.0);
+        let agent = Agent::new(config.engine, credentials, provider.clone(), gone);
+        let agent = agent.with_lease(config.lease.0).with_machines_that_outlive_it(&config.state);
         agent.run(shutdown).await;
     }
     watchdog.abort();
-    tracing::info!("the hypervisor agent has stopped; nothing of its machines is left");
+    match provider.instances().len() {
+        0 => tracing::info!("the hypervisor agent has stopped; nothing of its machines is left"),
+        instances => tracing::info!(
+            instances,
+            "the hypervisor agent has stopped; its machines go on, and it finds them again when it starts \
+             (`xrdtest-hypervisor gc --all` takes them away)"
+        ),
+    }
     Ok(())
 }
 

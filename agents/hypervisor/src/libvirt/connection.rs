@@ -14,13 +14,18 @@ use virt::sys;
 
 use super::error::{During, LibvirtError};
 
-/// A machine of libvirt ended.
+/// What libvirt tells by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
-    /// The domain's name.
-    pub(super) domain: String,
-    /// How, in words.
-    pub(super) how: &'static str,
+pub(super) enum Told {
+    /// A machine ended.
+    Ended {
+        /// The domain's name.
+        domain: String,
+        /// How, in words.
+        how: &'static str,
+    },
+    /// The connection is lost: until there is another one nothing is told.
+    Closed,
 }
 
 /// The connection.
@@ -28,14 +33,14 @@ pub(super) struct Ended {
 pub(super) struct Connection {
     uri: String,
     present: Mutex<Option<Arc<Connect>>>,
-    ended: mpsc::UnboundedSender<Ended>,
+    told: mpsc::UnboundedSender<Told>,
 }
 
 impl Connection {
-    /// Prepares; nothing is connected yet. Machines that end are told to `ended`.
-    pub(super) fn new(uri: String, ended: mpsc::UnboundedSender<Ended>) -> Self {
+    /// Prepares; nothing is connected yet. Machines that end, and the end of the connection, are told to `told`.
+    pub(super) fn new(uri: String, told: mpsc::UnboundedSender<Told>) -> Self {
         start_event_loop();
-        Self { uri, present: Mutex::new(None), ended }
+        Self { uri, present: Mutex::new(None), told }
     }
 
     /// The connection, made anew where it was lost. Blocks.
@@ -48,7 +53,7 @@ impl Connection {
         let connect = Arc::new(Connect::open(Some(&self.uri)).during(step)?);
         // Without signs of life a libvirt that is stuck would be waited for for ever.
         let _ = connect.set_keep_alive(5, 3);
-        register(&connect, self.ended.clone()).during(|| "listen to libvirt's events".to_owned())?;
+        register(&connect, &self.told).during(|| "listen to libvirt's events".to_owned())?;
         *present = Some(connect.clone());
         Ok(connect)
     }
@@ -85,13 +90,13 @@ fn start_event_loop() {
 /// Errors are answers of the calls that they belong to.
 unsafe extern "C" fn quiet(_: *mut c_void, _: sys::virErrorPtr) {}
 
-/// Has libvirt tell the ends of machines.
-fn register(connect: &Connect, ended: mpsc::UnboundedSender<Ended>) -> Result<(), virt::error::Error> {
+/// Has libvirt tell the ends of machines, and that of the connection.
+fn register(connect: &Connect, told: &mpsc::UnboundedSender<Told>) -> Result<(), virt::error::Error> {
     type Generic = unsafe extern "C" fn(sys::virConnectPtr, sys::virDomainPtr, *mut c_void);
     type Lifecycle =
         unsafe extern "C" fn(sys::virConnectPtr, sys::virDomainPtr, c_int, c_int, *mut c_void) -> c_int;
-    let opaque = Box::into_raw(Box::new(ended)).cast::<c_void>();
     let id = sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE as c_int;
+    let opaque = opaque(told);
     // SAFETY: libvirt's documentation wants the callback of this kind of event cast to the generic type; it calls it
     // with the lifecycle's arguments. `opaque` is a sender that `forget` takes back when the connection is closed, and
     // the connection is valid for the length of the call.
@@ -106,19 +111,46 @@ fn register(connect: &Connect, ended: mpsc::UnboundedSender<Ended>) -> Result<()
             Some(forget),
         )
     };
-    if registered >= 0 {
-        return Ok(());
+    if registered < 0 {
+        return Err(refused(opaque));
     }
+    let opaque = self::opaque(told);
+    // SAFETY: as above; the callback has the type that this function wants.
+    let registered = unsafe {
+        sys::virConnectRegisterCloseCallback(connect.as_ptr(), Some(on_close), opaque, Some(forget))
+    };
+    if registered < 0 {
+        return Err(refused(opaque));
+    }
+    Ok(())
+}
+
+/// A sender for a callback, which `forget` takes back.
+fn opaque(told: &mpsc::UnboundedSender<Told>) -> *mut c_void {
+    Box::into_raw(Box::new(told.clone())).cast()
+}
+
+/// libvirt's words; `opaque` is one that it did not take over.
+fn refused(opaque: *mut c_void) -> virt::error::Error {
+    let error = virt::error::Error::last_error();
     // SAFETY: libvirt has not taken it over, and nobody else has it.
-    drop(unsafe { Box::from_raw(opaque.cast::<mpsc::UnboundedSender<Ended>>()) });
-    Err(virt::error::Error::last_error())
+    drop(unsafe { Box::from_raw(opaque.cast::<mpsc::UnboundedSender<Told>>()) });
+    error
 }
 
 /// # Safety
 /// `opaque` is what `register` gave, and nobody uses it any more: libvirt's promise.
 unsafe extern "C" fn forget(opaque: *mut c_void) {
     // SAFETY: see above.
-    drop(unsafe { Box::from_raw(opaque.cast::<mpsc::UnboundedSender<Ended>>()) });
+    drop(unsafe { Box::from_raw(opaque.cast::<mpsc::UnboundedSender<Told>>()) });
+}
+
+/// # Safety
+/// `opaque` is what `register` gave: libvirt's promise for the length of the call.
+unsafe extern "C" fn on_close(_: sys::virConnectPtr, _: c_int, opaque: *mut c_void) {
+    // SAFETY: see above.
+    let told = unsafe { &*opaque.cast::<mpsc::UnboundedSender<Told>>() };
+    let _ = told.send(Told::Closed);
 }
 
 /// # Safety
@@ -132,15 +164,15 @@ unsafe extern "C" fn on_lifecycle(
 ) -> c_int {
     let Some(how) = how_ended(event, detail) else { return 0 };
     // SAFETY: see above; the name belongs to the domain and is copied at once.
-    let (name, ended) = unsafe {
+    let (domain, told) = unsafe {
         let name = sys::virDomainGetName(domain);
         if name.is_null() {
             return 0;
         }
-        (CStr::from_ptr(name).to_string_lossy().into_owned(), &*opaque.cast::<mpsc::UnboundedSender<Ended>>())
+        (CStr::from_ptr(name).to_string_lossy().into_owned(), &*opaque.cast::<mpsc::UnboundedSender<Told>>())
     };
     // Nobody listens any more only when the agent is going down.
-    let _ = ended.send(Ended { domain: name, how });
+    let _ = told.send(Told::Ended { domain, how });
     0
 }
 

@@ -26,6 +26,7 @@ const OVERHEAD: u64 = 2 << 20;
 struct SlaveConfig {
     engine: String,
     join_token_file: &'static str,
+    set_clock: bool,
     tags: Tags,
 }
 
@@ -40,6 +41,7 @@ fn slave_config(engine: Ipv4Addr, disks: &[DiskPlan]) -> Result<String, toml::se
     toml::to_string(&SlaveConfig {
         engine: format!("{engine}:{AGENT_PORT}"),
         join_token_file: "/etc/xrdtest/token",
+        set_clock: true,
         tags: Tags { port: HTTP_PORT.to_string(), proto: "http", diskmounts: diskmounts(disks) },
     })
 }

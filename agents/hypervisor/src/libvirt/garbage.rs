@@ -1,35 +1,62 @@
-//! What an agent that was killed left in libvirt.
+//! What nobody wants any more of that which this agent made in libvirt.
+
+use std::sync::Arc;
+
+use virt::connect::Connect;
+use xrdtest_model::InstanceId;
+use xrdtest_model::plan::ClusterPlan;
 
 use super::error::{During, LibvirtError};
 use super::images;
 use super::instance::{Settings, drives, sweep};
 
-/// Removes all machines, networks and volumes that this agent ever made, but for disks whose content is kept. Answers
-/// the names of networks and machines that were there. Blocks.
-pub(super) fn collect(settings: &Settings) -> Result<Vec<String>, LibvirtError> {
+/// Removes all machines, networks and volumes that this agent ever made, but for those of the instances in `kept`, and
+/// but for disks whose content is kept where `disks` is not set. Answers the names of what was there. Blocks.
+pub(super) fn collect(
+    settings: &Settings,
+    kept: &[(InstanceId, Arc<ClusterPlan>)],
+    disks: bool,
+) -> Result<Vec<String>, LibvirtError> {
     let _ = std::fs::remove_dir_all(drives(&settings.config));
     let connect = settings.connection.get()?;
-    let prefix = settings.owner.prefix();
-    let domains = connect.list_all_domains(0).during(|| "list machines".to_owned())?;
-    let mut machines: Vec<String> = domains.iter().filter_map(|domain| domain.name().ok()).collect();
-    machines.retain(|name| name.starts_with(&prefix));
-    let mut networks = connect.list_networks().during(|| "list networks".to_owned())?;
-    networks.retain(|name| name.starts_with(&prefix));
+    let owner = &settings.owner;
+    let of_kept = |(id, cluster): &(InstanceId, Arc<ClusterPlan>)| -> Vec<String> {
+        let machines = cluster.hosts.iter().map(|host| owner.machine(id, &host.name));
+        machines.chain([owner.network(id)]).collect()
+    };
+    let kept: Vec<String> = kept.iter().flat_map(of_kept).collect();
+    let (networks, machines) = left_over(&connect, &owner.prefix(), &kept)?;
     for network in &networks {
         sweep(settings, network, &machines)?;
     }
     sweep(settings, "", &machines)?;
+    let mut removed = [networks, machines].concat();
     // Volumes of machines that never ran, or are gone.
     let pool = images::pool(&connect, &settings.config.pool)?;
-    let kept = settings.owner.kept_disks();
     for name in pool.list_volumes().during(|| "list volumes".to_owned())? {
-        if name.starts_with(&prefix) && !name.starts_with(&kept) {
+        let is_kept_disk = name.starts_with(&owner.kept_disks()) && !disks;
+        let of_kept =
+            kept.iter().any(|machine| name.strip_prefix(machine).is_some_and(|end| end.starts_with('.')));
+        if name.starts_with(&owner.prefix()) && !is_kept_disk && !of_kept {
             let found = pool.lookup_storage_vol_by_name(&name);
             found.and_then(|found| found.delete(0)).during(|| format!("remove volume {name}"))?;
+            removed.push(name);
         }
     }
-    // A network is gone by now, or was never begun.
-    networks.retain(|name| connect.lookup_network_by_name(name).is_err());
-    networks.extend(machines);
-    Ok(networks)
+    Ok(removed)
+}
+
+/// Names of networks and machines with this prefix that are not kept.
+fn left_over(
+    connect: &Connect,
+    prefix: &str,
+    kept: &[String],
+) -> Result<(Vec<String>, Vec<String>), LibvirtError> {
+    let ours = |name: &String| name.starts_with(prefix) && !kept.contains(name);
+    let domains = connect.list_all_domains(0).during(|| "list machines".to_owned())?;
+    let mut machines: Vec<String> = domains.iter().filter_map(|domain| domain.name().ok()).collect();
+    machines.retain(ours);
+    let mut networks = connect.list_networks().during(|| "list networks".to_owned())?;
+    networks.retain(ours);
+    Ok((networks, machines))
 }

@@ -1,6 +1,7 @@
 //! One instance: its network, its machines, and how both are taken away.
 
-use std::net::{TcpListener, UdpSocket};
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -10,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 use virt::connect::Connect;
 use virt::storage_pool::StoragePool;
 use xrdtest_model::InstanceId;
-use xrdtest_model::event::InstanceStep;
+use xrdtest_model::event::{ImageUsed, InstanceStep};
 use xrdtest_model::plan::{ClusterPlan, HostPlan};
 
 use super::connection::Connection;
+use super::digests::Digests;
 use super::domain::Machine;
 use super::error::{During, LibvirtError, OnFile};
+use super::journal::Journal;
 use super::names::Owner;
 use super::probe::Accelerator;
 use super::settings::LibvirtConfig;
@@ -28,8 +31,12 @@ use crate::relay::{AGENT_PORT, HTTP_PORT};
 pub(super) struct Settings {
     pub(super) config: LibvirtConfig,
     pub(super) owner: Owner,
+    pub(super) journal: Journal,
+    pub(super) digests: Digests,
     pub(super) connection: Connection,
     pub(super) accelerator: Accelerator,
+    /// What runs guests, and why, for people.
+    pub(super) accelerator_words: String,
     /// This machine's processor.
     pub(super) native: String,
 }
@@ -123,18 +130,8 @@ impl Making<'_> {
         connect
             .create_network_xml(&definition)
             .during(|| format!("make network {}", cluster.network.name))?;
-        let ip = cluster.network.ip;
-        let refused = |error: std::io::Error| {
-            LibvirtError::Unsuitable(format!(
-                "cannot listen at the network's own address {ip} for the machines: {error}; \
-                 the agent must run on libvirt's machine"
-            ))
-        };
-        let udp = UdpSocket::bind((ip, AGENT_PORT)).map_err(refused)?;
-        let tcp = TcpListener::bind((ip, HTTP_PORT)).map_err(refused)?;
-        udp.set_nonblocking(true).map_err(refused)?;
-        tcp.set_nonblocking(true).map_err(refused)?;
-        let _ = self.steps.send(Step::Network(RelaySockets { udp, tcp }));
+        let sockets = relay_sockets(cluster.network.ip)?;
+        let _ = self.steps.send(Step::Network(sockets));
         Ok(())
     }
 
@@ -150,6 +147,7 @@ impl Making<'_> {
                     scope.spawn(move || self.machine(connect, pool, &folder, host))
                 })
                 .collect();
+            self.tell_images(pool);
             let mut result = Ok(());
             for made in making {
                 let made = made.join().unwrap_or_else(|_| {
@@ -159,6 +157,25 @@ impl Making<'_> {
             }
             result
         })
+    }
+
+    /// Says what the machines start from, for the run's record.
+    fn tell_images(&self, pool: &StoragePool) {
+        let names: BTreeSet<&str> =
+            self.order.cluster.hosts.iter().filter_map(|host| host.boot_image.as_deref()).collect();
+        let used = names.into_iter().filter_map(|name| {
+            let path = images::image(pool, name).ok()?.path;
+            match self.settings.digests.of(Path::new(&path)) {
+                Ok(digest) => Some(ImageUsed { name: name.to_owned(), digest }),
+                Err(error) => {
+                    // libvirt may be on another machine.
+                    tracing::warn!(path, %error, "the image's digest is not known");
+                    None
+                }
+            }
+        });
+        // Nobody listens any more when the agent is going down.
+        let _ = self.steps.send(Step::Images(used.collect()));
     }
 
     fn machine(
@@ -208,6 +225,21 @@ impl Making<'_> {
         connect.create_domain_xml(&definition, 0).during(|| format!("start machine {}", host.name))?;
         Ok(())
     }
+}
+
+/// The relay's sockets at the network's own address.
+pub(super) fn relay_sockets(ip: Ipv4Addr) -> Result<RelaySockets, LibvirtError> {
+    let refused = |error: std::io::Error| {
+        LibvirtError::Unsuitable(format!(
+            "cannot listen at the network's own address {ip} for the machines: {error}; \
+             the agent must run on libvirt's machine"
+        ))
+    };
+    let udp = UdpSocket::bind((ip, AGENT_PORT)).map_err(refused)?;
+    let tcp = TcpListener::bind((ip, HTTP_PORT)).map_err(refused)?;
+    udp.set_nonblocking(true).map_err(refused)?;
+    tcp.set_nonblocking(true).map_err(refused)?;
+    Ok(RelaySockets { udp, tcp })
 }
 
 fn image_of(host: &HostPlan) -> Result<&str, LibvirtError> {

@@ -2,51 +2,59 @@
 //!
 //! An instance is a network (`network`) and a domain for each host (`domain`), all of them transient: libvirt keeps
 //! nothing of them once they end. A machine's root is an overlay of a boot image, which is only ever read (`images`); its
-//! agent comes with it on a small drive (`drive`). What an agent that was killed left is found by its names (`names`) and
-//! removed when the next one starts (`garbage`).
+//! agent comes with it on a small drive (`drive`). An agent that starts finds the instances of an earlier process again
+//! (`open`), by its notes of them (`journal`); what else there is with its own names (`names`) is removed (`garbage`).
 //!
 //! Calls of libvirt block, so they are made on threads for that; hosts of a cluster are made side by side.
 //!
 //! *Architecture invariant:* nothing whose name does not begin with this agent's own prefix is ever changed or removed.
 
 mod connection;
+mod digests;
 mod domain;
 mod drive;
 mod error;
 mod garbage;
 mod images;
 mod instance;
+mod journal;
 mod names;
 mod network;
+mod open;
 mod probe;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod volume;
+mod watch;
 mod xml;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use xrdtest_model::InstanceId;
 use xrdtest_model::plan::ClusterPlan;
 use xrdtest_model::room::Room;
+use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::message::Abilities;
 
 pub use error::LibvirtError;
 pub use settings::{Acceleration, LibvirtConfig, Reserve, Size};
 
 use crate::instances::Instances;
-use crate::provider::{MachineGone, Provider, ProviderError, StartOrder, Step};
-use connection::{Connection, Ended};
-use error::{During, OnFile};
+use crate::provider::{FoundAgain, MachineGone, Provider, ProviderError, StartOrder, Step};
 use instance::{Settings, console};
-use names::Owner;
+use journal::Entry;
+use open::Opened;
 
-/// Lines of a console that are told of a machine that ended.
-const LAST_LINES: usize = 30;
+/// How long it is tried to take an instance away. What is left then is found by the agent's next process.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The `libvirt` provider.
 #[derive(Clone, Debug)]
@@ -61,6 +69,8 @@ struct Inner {
     instances: Instances<Made>,
     /// Whose machine a domain is, by its name, from before it is made until nothing of its instance is left.
     domains: Mutex<HashMap<String, (InstanceId, String)>>,
+    /// Of an earlier process, until somebody asks for them.
+    found: Mutex<Vec<FoundAgain>>,
 }
 
 /// An instance whose machines are made.
@@ -71,29 +81,36 @@ struct Made {
 }
 
 impl Libvirt {
-    /// Connects, tries how guests can be run, and removes what killed processes left. Machines that end by themselves are
-    /// reported to the receiver.
+    /// Connects, tries how guests can be run, finds the instances of an earlier process again, and removes what else is
+    /// left of it. Machines that end by themselves are reported to the receiver.
     ///
     /// # Errors
     /// Where libvirt, its pool or the slave agent's program is missing.
     pub async fn open(
         config: LibvirtConfig,
     ) -> Result<(Self, mpsc::UnboundedReceiver<MachineGone>), LibvirtError> {
-        let (ends, ended) = mpsc::unbounded_channel();
-        let (settings, room) = blocking(move || prepare(config, ends)).await??;
-        let (gone, told) = mpsc::unbounded_channel();
+        let (tell, told) = mpsc::unbounded_channel();
+        let Opened { settings, room, found } = blocking(move || open::open(config, tell)).await??;
+        let (gone, ends) = mpsc::unbounded_channel();
         let instances = Instances::new("libvirt");
-        let provider =
-            Self { inner: Arc::new(Inner { settings, room, instances, domains: Mutex::default() }) };
-        tokio::spawn(report_ends(Arc::downgrade(&provider.inner), ended, gone));
-        Ok((provider, told))
+        for FoundAgain { instance, cluster, .. } in &found {
+            instances.adopt(instance.clone(), Made { id: instance.clone(), cluster: cluster.clone() });
+        }
+        let of_found: Vec<_> = found.iter().map(|f| (f.instance.clone(), f.cluster.clone())).collect();
+        let inner = Inner { settings, room, instances, domains: Mutex::default(), found: Mutex::new(found) };
+        let inner = Arc::new(inner);
+        of_found.iter().for_each(|(id, cluster)| inner.note(id, cluster));
+        tokio::spawn(watch::watch(Arc::downgrade(&inner), told, gone));
+        Ok((Self { inner }, ends))
     }
 
-    /// Notes whose machines are being made: an event may name one before the others are there.
-    fn note(&self, id: &InstanceId, cluster: &ClusterPlan) {
-        let owner = &self.inner.settings.owner;
-        let of = |host: &str| (owner.machine(id, host), (id.clone(), host.to_owned()));
-        self.inner.domains().extend(cluster.hosts.iter().map(|host| of(&host.name)));
+    /// Removes what is left in libvirt of instances that do not exist any more; with `all` everything that this agent
+    /// ever made. Answers the names of what was removed. No agent with this state folder may run.
+    ///
+    /// # Errors
+    /// Where libvirt or its pool can't be reached, or refuses.
+    pub async fn clean(config: LibvirtConfig, all: bool) -> Result<Vec<String>, LibvirtError> {
+        blocking(move || open::clean(config, all)).await?
     }
 }
 
@@ -102,8 +119,61 @@ impl Inner {
         self.domains.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes whose machines are being made: an event may name one before the others are there.
+    fn note(&self, id: &InstanceId, cluster: &ClusterPlan) {
+        let of = |host: &str| (self.settings.owner.machine(id, host), (id.clone(), host.to_owned()));
+        self.domains().extend(cluster.hosts.iter().map(|host| of(&host.name)));
+    }
+
+    /// Makes an instance. Blocks.
+    fn make(
+        &self,
+        order: &StartOrder,
+        steps: &mpsc::UnboundedSender<Step>,
+        cancelled: &CancellationToken,
+    ) -> Result<Made, LibvirtError> {
+        let (id, cluster) = (&order.instance, &order.cluster);
+        let journal = &self.settings.journal;
+        self.note(id, cluster);
+        let noted = |made| journal.write(&Entry::new(id.clone(), cluster.clone(), made));
+        let made = noted(false)
+            .and_then(|()| instance::start(&self.settings, order, steps, cancelled))
+            .and_then(|()| noted(true));
+        if let Err(error) = made {
+            self.forget(id);
+            return Err(error);
+        }
+        Ok(Made { id: id.clone(), cluster: cluster.clone() })
+    }
+
+    /// Takes an instance away, trying again while libvirt can't be reached.
+    async fn remove_patiently(self: Arc<Self>, made: Arc<Made>) -> Result<(), LibvirtError> {
+        let until = Instant::now() + PATIENCE;
+        let mut back_off = BackOff::new();
+        loop {
+            let (inner, of) = (self.clone(), made.clone());
+            let removed = blocking(move || inner.remove(&of)).await?;
+            match removed {
+                Err(error) if Instant::now() < until => {
+                    tracing::warn!(instance = %made.id, %error, "not removed yet; trying again");
+                    sleep(back_off.wait(chance())).await;
+                }
+                removed => return removed,
+            }
+        }
+    }
+
+    /// Takes an instance away. Blocks.
+    fn remove(&self, made: &Made) -> Result<(), LibvirtError> {
+        instance::remove(&self.settings, &made.id, &made.cluster)?;
+        self.forget(&made.id);
+        Ok(())
+    }
+
+    /// Nothing of the instance is left.
     fn forget(&self, id: &InstanceId) {
         self.domains().retain(|_, (of, _)| of != id);
+        self.settings.journal.forget(id);
     }
 
     /// Whose machine that was, if nobody is taking it away.
@@ -111,61 +181,6 @@ impl Inner {
         let of = self.domains().get(domain).cloned();
         of.filter(|(id, _)| self.instances.is_wanted(id))
     }
-}
-
-/// Reports machines that end by themselves, as long as the provider is there.
-async fn report_ends(
-    inner: std::sync::Weak<Inner>,
-    mut ended: mpsc::UnboundedReceiver<Ended>,
-    gone: mpsc::UnboundedSender<MachineGone>,
-) {
-    while let Some(Ended { domain, how }) = ended.recv().await {
-        let Some(inner) = inner.upgrade() else { return };
-        let Some((instance, host)) = inner.machine(&domain) else { continue };
-        let path = console(&inner.settings, &domain);
-        let words = blocking(move || last_lines(&path)).await.unwrap_or_default();
-        let detail =
-            if words.is_empty() { how.to_owned() } else { format!("{how}; its console ends: {words}") };
-        // Nobody listens any more only when the agent is going down.
-        let _ = gone.send(MachineGone { instance, host, detail });
-    }
-}
-
-/// The end of a console.
-fn last_lines(path: &std::path::Path) -> String {
-    let text = std::fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(16 << 10)..]).into_owned();
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ")
-}
-
-/// Connects, looks what there is, and removes what an earlier process left.
-fn prepare(
-    config: LibvirtConfig,
-    ends: mpsc::UnboundedSender<Ended>,
-) -> Result<(Settings, Room), LibvirtError> {
-    std::fs::metadata(&config.agent).on("find the slave agent", &config.agent)?;
-    let owner = Owner::of(&config.state).on("write", &config.state)?;
-    std::fs::create_dir_all(&config.consoles).on("create", &config.consoles)?;
-    let connection = Connection::new(config.uri.clone(), ends);
-    let connect = connection.get()?;
-    let node = connect.node_info().during(|| "look at libvirt's machine".to_owned())?;
-    let native = node.model;
-    let (accelerator, why) = probe::accelerator(config.accel, &native, &config.state);
-    tracing::info!(accelerator = why, native, "how guests are run");
-    let settings = Settings { config, owner, connection, accelerator, native };
-    for name in garbage::collect(&settings)? {
-        tracing::info!(name, "left-overs of an earlier process removed");
-    }
-    let pool = images::pool(&connect, &settings.config.pool)?;
-    let free = pool.info().during(|| "look at the storage pool".to_owned())?.available;
-    let reserve = &settings.config.reserve;
-    let room = Room {
-        memory_kib: node.memory.saturating_sub(reserve.memory.0 >> 10),
-        cores: node.cpus.saturating_sub(reserve.cores),
-        disk_bytes: free.saturating_sub(reserve.disk.0),
-    };
-    Ok((settings, room))
 }
 
 impl Provider for Libvirt {
@@ -184,36 +199,34 @@ impl Provider for Libvirt {
         order: StartOrder,
         steps: mpsc::UnboundedSender<Step>,
     ) -> BoxFuture<'static, Result<(), ProviderError>> {
-        let (inner, id, cluster) = (self.inner.clone(), order.instance.clone(), order.cluster.clone());
-        self.note(&id, &cluster);
-        let made = Made { id: id.clone(), cluster };
-        let make = move |cancelled| async move {
-            let on = inner.clone();
-            let started = blocking(move || instance::start(&on.settings, &order, &steps, &cancelled)).await;
-            match started.and_then(|started| started) {
-                Ok(()) => Ok(made),
-                Err(error) => {
-                    inner.forget(&made.id);
-                    Err(error)
-                }
-            }
-        };
+        let (inner, id) = (self.inner.clone(), order.instance.clone());
+        let make =
+            move |cancelled| async move { blocking(move || inner.make(&order, &steps, &cancelled)).await? };
         self.inner.instances.start(id, make, LibvirtError::Cancelled)
     }
 
     fn stop(&self, instance: &InstanceId) -> BoxFuture<'static, Result<(), ProviderError>> {
         let inner = self.inner.clone();
-        let remove = move |made: Made| async move {
-            let (on, id) = (inner.clone(), made.id.clone());
-            let removed = blocking(move || instance::remove(&on.settings, &made.id, &made.cluster)).await;
-            inner.forget(&id);
-            removed.and_then(|removed| removed)
-        };
+        let remove = move |made: Made| async move { inner.remove_patiently(Arc::new(made)).await };
         self.inner.instances.stop(instance, remove)
     }
 
     fn instances(&self) -> Vec<(InstanceId, bool)> {
         self.inner.instances.list()
+    }
+
+    fn found_again(&self) -> Vec<FoundAgain> {
+        std::mem::take(&mut *self.inner.found.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn outlive_agent(&self) -> bool {
+        true
+    }
+
+    fn consoles(&self, instance: &InstanceId) -> Vec<(String, PathBuf)> {
+        let domains = self.inner.domains();
+        let of_it = domains.iter().filter(|(_, (id, _))| id == instance);
+        of_it.map(|(domain, (_, host))| (host.clone(), console(&self.inner.settings, domain))).collect()
     }
 }
 

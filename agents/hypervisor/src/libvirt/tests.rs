@@ -11,7 +11,7 @@ use super::names::Owner;
 use super::probe::Accelerator;
 use super::{images, network, volume};
 
-fn cluster() -> ClusterPlan {
+pub(super) fn cluster() -> ClusterPlan {
     let host = |number: u8, name: &str| HostPlan {
         name: name.to_owned(),
         ip: [192, 168, 127, number].into(),

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::inotify::AddWatchFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
@@ -25,6 +24,7 @@ use super::error::{OnPath, SandboxError};
 use super::garbage::{self, Record, runc_root};
 use super::machine::{Launched, cgroup, how_ended, last_words};
 use super::mounts::system_mounts;
+use crate::folder_watch::FolderWatch;
 use crate::provider::{MachineGone, StartOrder, Step};
 
 /// How long all machines together may take until their PID 1 runs.
@@ -92,7 +92,9 @@ impl Instance {
             blocking(move || prepare(order, &places, settings, runtime, cancelled)).await??;
         let settings = blueprint.settings.clone();
         let cancelled = blueprint.cancelled.clone();
-        let appeared = watch(&blueprint.pids())?;
+        let pid_files = blueprint.pids();
+        let events = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CLOSE_WRITE;
+        let appeared = FolderWatch::new(&pid_files, events).on("watch", &pid_files)?;
         let built = on_own_thread("sandbox-instance", move || build::build(&blueprint, &steps)).await?;
         let (ends, mut ended) = mpsc::unbounded_channel();
         let Built { machines: launched, network, outcome } = built;
@@ -127,7 +129,7 @@ impl Instance {
     async fn wait_until_up(
         &self,
         mut missing: BTreeMap<usize, PathBuf>,
-        appeared: &pipe::Receiver,
+        appeared: &FolderWatch,
         ended: &mut mpsc::UnboundedReceiver<End>,
         cancelled: &CancellationToken,
     ) -> Result<(), SandboxError> {
@@ -136,9 +138,8 @@ impl Instance {
             missing.retain(|_, pid_file| !pid_file.exists());
             let Some(number) = missing.keys().next() else { return Ok(()) };
             tokio::select! {
-                ready = appeared.readable() => {
-                    ready.map_err(|error| SandboxError::step("watch for started machines", error))?;
-                    drain(appeared);
+                changed = appeared.changed() => {
+                    changed.map_err(|error| SandboxError::step("watch for started machines", error))?;
                 }
                 Some((number, how)) = ended.recv() => {
                     let machine = &self.machines[number];
@@ -303,22 +304,6 @@ fn prepare(
     Record { files: blueprint.files.clone(), cgroups }.write(&claims.runtime)?;
     fs::create_dir(blueprint.pids()).on("create", &blueprint.pids())?;
     Ok((blueprint, claims))
-}
-
-/// Becomes readable when a file has appeared in the folder.
-fn watch(folder: &Path) -> Result<pipe::Receiver, SandboxError> {
-    let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).on("watch", folder)?;
-    watch
-        .add_watch(folder, AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CLOSE_WRITE)
-        .on("watch", folder)?;
-    // It is read like a pipe.
-    pipe::Receiver::from_owned_fd_unchecked(watch.into()).on("watch", folder)
-}
-
-/// Takes what has happened; the caller looks at the folder itself.
-fn drain(watch: &pipe::Receiver) {
-    let mut events = [0; 4096];
-    while watch.try_read(&mut events).is_ok_and(|length| length > 0) {}
 }
 
 /// Runs blocking work on the pool for it.

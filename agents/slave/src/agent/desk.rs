@@ -23,7 +23,7 @@ use super::forgotten::Forgotten;
 use super::join::NO_ANSWER;
 use super::setup::Stop;
 use super::upload::{FileKey, upload};
-use super::{AgentError, Place, system};
+use super::{AgentError, Place, clock, system};
 use crate::config::Config;
 use crate::notify;
 use crate::stage::wire::Command;
@@ -149,6 +149,9 @@ impl Desk {
                 Some(Ok(session)) => {
                     tracing::info!(engine = %self.config.engine, "in contact with the engine");
                     notify::status(&format!("in contact with the engine at {}", self.config.engine));
+                    if let Some(engine_ms) = session.engine_ms.filter(|_| self.config.set_clock) {
+                        clock::set_by(engine_ms);
+                    }
                     back_off = BackOff::new();
                     match self.serve(session, known, stop).await {
                         SessionEnd::Stopped => return,

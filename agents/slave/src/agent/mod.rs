@@ -4,6 +4,7 @@
 //! file each ([`upload`]) and report to it.
 
 pub mod attend;
+mod clock;
 pub mod desk;
 pub mod enrol;
 mod forgotten;

@@ -146,7 +146,8 @@ impl Chronicle {
                 self.agent_connected(agent, software, detail, &mut told);
             }
             EventBody::AgentGone { agent, orderly } => self.agent_gone(agent, *orderly, &mut told),
-            EventBody::StageReported { .. }
+            EventBody::ImagesUsed { .. }
+            | EventBody::StageReported { .. }
             | EventBody::CancelRequested { .. }
             | EventBody::RunTimedOut { .. }
             | EventBody::CaseFinished { .. } => {}

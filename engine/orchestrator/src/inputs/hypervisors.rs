@@ -106,6 +106,9 @@ impl Orchestrator {
             (InstanceReport::Progress { step, detail }, _) if state != Failed => {
                 self.step(id, state, detail, step);
             }
+            (InstanceReport::Images(images), Starting) => {
+                self.record(EventBody::ImagesUsed { instance: id.clone(), images });
+            }
             (InstanceReport::Made, Starting) => self.change(id, WaitingSlaves, String::new()),
             // It could not be taken away completely: said, and tried again when the agent connects.
             (InstanceReport::Failed { detail }, Stopping) => self.change(id, Stopping, detail),

@@ -73,6 +73,7 @@ impl State {
             EventBody::AgentGone { agent, .. } => {
                 self.agents.remove(agent);
             }
+            EventBody::ImagesUsed { .. } => {}
             EventBody::RunWaiting { run, .. }
             | EventBody::StageStarted { run, .. }
             | EventBody::StageReported { run, .. }

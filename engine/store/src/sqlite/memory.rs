@@ -121,7 +121,9 @@ impl Memory {
             | EventBody::RunTimedOut { run }
             | EventBody::CaseFinished { run, .. }
             | EventBody::RunFinished { run, .. } => Some(run),
-            EventBody::InstanceChanged { instance, .. } => self.instances.get(instance).map(|(run, _)| run),
+            EventBody::InstanceChanged { instance, .. } | EventBody::ImagesUsed { instance, .. } => {
+                self.instances.get(instance).map(|(run, _)| run)
+            }
             EventBody::MachineConnected { machine: of, .. }
             | EventBody::MachineLate { machine: of }
             | EventBody::MachineAway { machine: of }
