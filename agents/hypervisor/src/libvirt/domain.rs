@@ -28,10 +28,11 @@ pub(super) struct Machine<'a> {
     pub(super) disks: &'a [(String, String)],
     /// File that its serial console goes to.
     pub(super) console: &'a str,
+    /// With a screen, at the loopback interface of libvirt's machine.
+    pub(super) vnc: bool,
 }
 
-/// What a machine's kernel is told where its definition names no command line, and where to find its root.
-const CONSOLE: &str = "console=ttyS0 panic=-1";
+/// Where a kernel that is booted directly finds its root, where its definition names no command line.
 const ROOT: &str = "root=LABEL=root rw";
 
 /// Kernel and initial root file system, by their paths.
@@ -59,7 +60,8 @@ impl Machine<'_> {
             .of(memory)
             .of(Element::new("vcpu").text(self.host.vcpus))
             .of(self.os(arch))
-            .of(Element::new("features").of(Element::new("acpi")))
+            // Others than PCs have it from firmware only, which a kernel that is booted directly does without.
+            .of_all(is_pc(arch).then(|| Element::new("features").of(Element::new("acpi"))))
             .of(Element::new("cpu").with("mode", if kvm { "host-passthrough" } else { "maximum" }))
             .of(Element::new("clock").with("offset", "utc"))
             // What ends is not started again by itself: the run has to know.
@@ -70,24 +72,26 @@ impl Machine<'_> {
     }
 
     fn os(&self, arch: &str) -> Element {
-        let machine = if arch == "x86_64" { "q35" } else { "virt" };
+        let machine = if is_pc(arch) { "q35" } else { "virt" };
         let mut os = Element::new("os")
             .of(Element::new("type").with("arch", arch).with("machine", machine).text("hvm"));
         if let Some(boot) = &self.boot {
             os = os
                 .of(Element::new("kernel").text(&boot.kernel))
                 .of_all(boot.initrd.iter().map(|initrd| Element::new("initrd").text(initrd)))
-                .of(Element::new("cmdline").text(self.command_line()));
+                .of(Element::new("cmdline").text(self.command_line(arch)));
         }
         os
     }
 
     /// What the kernel is told where it is booted directly.
-    fn command_line(&self) -> String {
+    fn command_line(&self, arch: &str) -> String {
+        // A kernel that panics ends its machine: the device for that is told before.
+        let console = format!("console={} panic=-1", if is_pc(arch) { "ttyS0" } else { "ttyAMA0" });
         match (&self.host.cmdline, self.root) {
             (Some(written), _) => written.clone(),
-            (None, Some(_)) => format!("{ROOT} {CONSOLE}"),
-            (None, None) => CONSOLE.to_owned(),
+            (None, Some(_)) => format!("{ROOT} {console}"),
+            (None, None) => console,
         }
     }
 
@@ -115,11 +119,23 @@ impl Machine<'_> {
             .with("model", "virtio")
             .of(Element::new("backend").with("model", "random").text("/dev/urandom"));
         devices = devices.of(interface).of(console).of(random);
-        if arch == "x86_64" {
+        if self.vnc {
+            let vnc = Element::new("graphics").with("type", "vnc").with("autoport", "yes");
+            devices = devices.of(vnc.with("listen", "127.0.0.1")).of(screen());
+        }
+        if is_pc(arch) {
             devices = devices.of(Element::new("panic").with("model", "isa"));
         }
         devices.of(Element::new("memballoon").with("model", "none"))
     }
+}
+
+fn is_pc(arch: &str) -> bool {
+    matches!(arch, "x86_64" | "i686")
+}
+
+fn screen() -> Element {
+    Element::new("video").of(Element::new("model").with("type", "virtio"))
 }
 
 fn disk(path: &str, format: &str, letter: char) -> Element {

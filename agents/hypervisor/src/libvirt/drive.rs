@@ -1,25 +1,24 @@
 //! The small read-only drive that brings a machine its agent: a FAT file system with the label `CIDATA`, as cloud-init's
 //! data source NoCloud wants it. What is on it is described in `packaging/image/start`.
 
-use std::fs;
-use std::io::Write;
+use std::io::{self, Cursor, Write};
 use std::net::Ipv4Addr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::process::Command;
 
+use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
 use serde::Serialize;
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan};
 
-use super::error::{LibvirtError, OnFile};
+use super::error::LibvirtError;
 use crate::relay::{AGENT_PORT, HTTP_PORT};
 
 const START: &str = include_str!("../../../../packaging/image/start");
 const UNIT: &str = include_str!("../../../../packaging/image/xrdtest-machine.service");
 const USER_DATA: &str = include_str!("../../../../packaging/image/user-data");
 
+/// Cloud-init and the machines' own unit look for it.
+const LABEL: &[u8; 11] = b"CIDATA     ";
 /// Room for the file system itself, and for the small files.
-const OVERHEAD: u64 = 2 << 20;
+const OVERHEAD: usize = 1 << 20;
 
 /// The slave agent's configuration file.
 #[derive(Debug, Serialize)]
@@ -71,10 +70,9 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Makes the drive's content as a file in `folder`; answers its bytes.
+/// The drive's content. `agent`: the agent's program.
 pub(super) fn make(
-    folder: &Path,
-    agent: &Path,
+    agent: &[u8],
     cluster: &ClusterPlan,
     host: &HostPlan,
     instance: &str,
@@ -83,51 +81,36 @@ pub(super) fn make(
     let config = slave_config(cluster.network.ip, &host.disks).map_err(|error| {
         LibvirtError::Unsuitable(format!("the agent's configuration can't be written: {error}"))
     })?;
-    let program = fs::metadata(agent).on("find the slave agent", agent)?.len();
-    let image = folder.join("drive");
-    let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&image);
-    file.and_then(|file| file.set_len((program + OVERHEAD).next_multiple_of(1 << 20))).on("write", &image)?;
-    let path = image.to_string_lossy().into_owned();
-    mtools("mformat", &["-i", &path, "-v", "CIDATA", "::"], None)?;
-    mtools("mmd", &["-i", &path, "::/xrdtest"], None)?;
     let meta = format!("instance-id: {instance}-{}\nlocal-hostname: {}\n", host.name, host.name);
-    for (name, content) in [
-        ("meta-data", meta.as_str()),
-        ("user-data", USER_DATA),
-        ("xrdtest/start", START),
-        ("xrdtest/xrdtest-machine.service", UNIT),
-        ("xrdtest/slave.toml", &config),
-        ("xrdtest/token", token),
-    ] {
-        mtools("mcopy", &["-i", &path, "-", &format!("::/{name}")], Some(content))?;
-    }
-    mtools("mcopy", &["-i", &path, &agent.to_string_lossy(), "::/xrdtest/xrdtest-slave"], None)?;
-    let bytes = fs::read(&image).on("read", &image);
-    fs::remove_file(&image).on("remove", &image)?;
-    bytes
+    let files = [
+        ("meta-data", meta.as_bytes()),
+        ("user-data", USER_DATA.as_bytes()),
+        ("xrdtest/start", START.as_bytes()),
+        ("xrdtest/xrdtest-machine.service", UNIT.as_bytes()),
+        ("xrdtest/slave.toml", config.as_bytes()),
+        ("xrdtest/token", token.as_bytes()),
+        ("xrdtest/xrdtest-slave", agent),
+    ];
+    file_system(&files)
+        .map_err(|error| LibvirtError::Unsuitable(format!("the drive with the agent can't be made: {error}")))
 }
 
-fn mtools(program: &'static str, arguments: &[&str], input: Option<&str>) -> Result<(), LibvirtError> {
-    let failed = |what: String| LibvirtError::Program { program, package: "mtools", what };
-    let mut command = Command::new(program);
-    // It asks nothing, and knows no other drives.
-    command.args(arguments).env("MTOOLSRC", "/dev/null").env("MTOOLS_SKIP_CHECK", "1");
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
-    let mut child = command
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(format!("can't be run: {error}")))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // An error in writing is seen by its exit code.
-        let _ = stdin.write_all(input.unwrap_or_default().as_bytes());
+/// A FAT file system with these files, and room for the small ones.
+fn file_system(files: &[(&str, &[u8])]) -> io::Result<Vec<u8>> {
+    let content: usize = files.iter().map(|(_, content)| content.len()).sum();
+    let mut disk = Cursor::new(vec![0; (content + OVERHEAD).next_multiple_of(1 << 20)]);
+    fatfs::format_volume(&mut disk, FormatVolumeOptions::new().volume_label(*LABEL))?;
+    let system = FileSystem::new(&mut disk, FsOptions::new())?;
+    let root = system.root_dir();
+    for (path, content) in files {
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            root.create_dir(folder)?;
+        }
+        root.create_file(path)?.write_all(content)?;
     }
-    let output = child.wait_with_output().map_err(|error| failed(format!("can't be waited for: {error}")))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    Err(failed(format!("refuses: {}", words.trim())))
+    drop(root);
+    system.unmount()?;
+    Ok(disk.into_inner())
 }
 
 #[cfg(test)]
@@ -142,6 +125,31 @@ mod tests {
             mount_point: at.to_owned(),
             cache: false,
         }
+    }
+
+    #[test]
+    fn the_drive_has_all_files() {
+        let cluster = crate::libvirt::tests::cluster();
+        let program = vec![7; 3 << 20];
+        let drive = make(&program, &cluster, &cluster.hosts[0], "r1.0", "secret").unwrap();
+        assert_eq!(drive.len() % (1 << 20), 0);
+        let folder = tempfile::tempdir().unwrap();
+        let image = folder.path().join("drive");
+        std::fs::write(&image, &drive).unwrap();
+        let mut blkid = std::process::Command::new("blkid");
+        let blkid = blkid.args(["-p", "-o", "value", "-s", "LABEL"]).arg(&image);
+        let label = blkid.output().expect("blkid, of Debian's util-linux");
+        assert_eq!(String::from_utf8_lossy(&label.stdout), "CIDATA\n");
+        let system = FileSystem::new(Cursor::new(drive), FsOptions::new()).unwrap();
+        let read = |path: &str| {
+            let mut text = Vec::new();
+            io::Read::read_to_end(&mut system.root_dir().open_file(path).unwrap(), &mut text).unwrap();
+            text
+        };
+        assert_eq!(read("xrdtest/xrdtest-slave"), program);
+        assert_eq!(read("xrdtest/token"), b"secret");
+        assert_eq!(read("meta-data"), b"instance-id: r1.0-ds1.xrd.test\nlocal-hostname: ds1.xrd.test\n");
+        assert!(read("user-data").starts_with(b"#cloud-config\n"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use xrdtest_model::plan::ClusterPlan;
 
 use super::error::{During, LibvirtError};
 use super::images;
-use super::instance::{Settings, drives, sweep};
+use super::instance::{Settings, sweep};
 
 /// Removes all machines, networks and volumes that this agent ever made, but for those of the instances in `kept`, and
 /// but for disks whose content is kept where `disks` is not set. Answers the names of what was there. Blocks.
@@ -17,7 +17,6 @@ pub(super) fn collect(
     kept: &[(InstanceId, Arc<ClusterPlan>)],
     disks: bool,
 ) -> Result<Vec<String>, LibvirtError> {
-    let _ = std::fs::remove_dir_all(drives(&settings.config));
     let connect = settings.connection.get()?;
     let owner = &settings.owner;
     let of_kept = |(id, cluster): &(InstanceId, Arc<ClusterPlan>)| -> Vec<String> {

@@ -4,6 +4,7 @@ use virt::connect::Connect;
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt::stream::Stream;
+use xrdtest_model::plan::HostPlan;
 
 use super::domain::Boot;
 use super::error::{During, LibvirtError};
@@ -21,7 +22,6 @@ pub(super) struct Image {
     pub(super) path: String,
     pub(super) format: String,
     pub(super) bytes: u64,
-    pub(super) boot: Option<Boot>,
 }
 
 /// The pool of this name, or the one called `default`.
@@ -42,30 +42,72 @@ pub(super) fn pool(connect: &Connect, name: &str) -> Result<StoragePool, Libvirt
     Ok(pool)
 }
 
-/// The image of this name, with kernel and initial root file system where volumes called as the image lie beside it.
-pub(super) fn image(pool: &StoragePool, name: &str) -> Result<Image, LibvirtError> {
-    let known = pool.lookup_storage_vol_by_name(name);
-    // libvirt knows of files that others put into the folder only when it looks again.
-    let found = known.or_else(|_| pool.refresh(0).and_then(|()| pool.lookup_storage_vol_by_name(name)));
-    let volume = found.map_err(|_| {
-        let mut names = pool.list_volumes().unwrap_or_default();
-        names.retain(|name| !name.starts_with("xrdtest-"));
-        let (pool, there) = (pool.name().unwrap_or_default(), names.join(", "));
-        LibvirtError::Unsuitable(format!(
-            "boot image {name} is not in storage pool {pool}; there are: {}",
-            if there.is_empty() { "no volumes" } else { &there }
-        ))
-    })?;
+/// What a host starts from.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// Its root's image; a host that boots a kernel directly may have none.
+    pub(super) image: Option<Image>,
+    /// What is booted directly, where that is so: as the definition says, or volumes called as the image that lie beside
+    /// it.
+    pub(super) boot: Option<Boot>,
+}
+
+/// What a host starts from, by the names in its definition.
+pub(super) fn sources(pool: &StoragePool, host: &HostPlan) -> Result<Sources, LibvirtError> {
+    let image = host.boot_image.as_deref().map(|name| image(pool, name)).transpose()?;
+    let boot = match (&host.kernel, &host.boot_image) {
+        (Some(kernel), _) => Some(Boot {
+            kernel: path(pool, "kernel", kernel)?,
+            initrd: host.initrd.as_deref().map(|initrd| path(pool, "initrd", initrd)).transpose()?,
+        }),
+        (None, Some(image)) => beside(pool, image),
+        (None, None) => {
+            return Err(LibvirtError::Unsuitable(format!(
+                "host {} names neither bootImage nor kernel, and a virtual machine needs one: \
+                 cluster.defaultHost.bootImage = …",
+                host.name
+            )));
+        }
+    };
+    Ok(Sources { image, boot })
+}
+
+/// Kernel and initial root file system that lie beside an image.
+fn beside(pool: &StoragePool, image: &str) -> Option<Boot> {
+    let stem = image.rsplit_once('.').map_or(image, |(stem, _)| stem);
+    let path = |ending: &str| pool.lookup_storage_vol_by_name(&format!("{stem}.{ending}")).ok()?.path().ok();
+    let (kernel, initrd) = path("vmlinuz").zip(path("initrd"))?;
+    Some(Boot { kernel, initrd: Some(initrd) })
+}
+
+/// The image of this name.
+fn image(pool: &StoragePool, name: &str) -> Result<Image, LibvirtError> {
+    let volume = volume_of(pool, "boot image", name)?;
     let step = || format!("look at boot image {name}");
     let path = volume.path().during(step)?;
     let description = volume.xml_desc(0).during(step)?;
     let bytes = volume.info().during(step)?.capacity;
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let beside =
-        |ending: &str| pool.lookup_storage_vol_by_name(&format!("{stem}.{ending}")).ok()?.path().ok();
-    let boot =
-        beside("vmlinuz").zip(beside("initrd")).map(|(kernel, initrd)| Boot { kernel, initrd: Some(initrd) });
-    Ok(Image { path, format: volume::format_of(&description).to_owned(), bytes, boot, volume })
+    Ok(Image { path, format: volume::format_of(&description).to_owned(), bytes, volume })
+}
+
+fn path(pool: &StoragePool, what: &str, name: &str) -> Result<String, LibvirtError> {
+    volume_of(pool, what, name)?.path().during(|| format!("look at {what} {name}"))
+}
+
+/// The volume of this name. `what`: the thing that it is to be, for people.
+fn volume_of(pool: &StoragePool, what: &str, name: &str) -> Result<StorageVol, LibvirtError> {
+    let known = pool.lookup_storage_vol_by_name(name);
+    // libvirt knows of files that others put into the folder only when it looks again.
+    let found = known.or_else(|_| pool.refresh(0).and_then(|()| pool.lookup_storage_vol_by_name(name)));
+    found.map_err(|_| {
+        let mut names = pool.list_volumes().unwrap_or_default();
+        names.retain(|name| !name.starts_with("xrdtest-"));
+        let (pool, there) = (pool.name().unwrap_or_default(), names.join(", "));
+        LibvirtError::Unsuitable(format!(
+            "{what} {name} is not in storage pool {pool}; there are: {}",
+            if there.is_empty() { "no volumes" } else { &there }
+        ))
+    })
 }
 
 /// Makes a volume that begins as the image: an overlay, or a copy.

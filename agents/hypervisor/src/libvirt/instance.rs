@@ -1,6 +1,6 @@
 //! One instance: its network, its machines, and how both are taken away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::journal::Journal;
 use super::names::Owner;
 use super::probe::Accelerator;
 use super::settings::LibvirtConfig;
-use super::{drive, images, network};
+use super::{drive, images, network, preflight};
 use crate::provider::{RelaySockets, StartOrder, Step};
 use crate::relay::{AGENT_PORT, HTTP_PORT};
 
@@ -68,51 +68,11 @@ impl Making<'_> {
     fn all(&self) -> Result<(), LibvirtError> {
         let connect = self.settings.connection.get()?;
         let pool = images::pool(&connect, &self.settings.config.pool)?;
-        self.fits(&connect, &pool)?;
+        preflight::check(self.settings, &connect, &pool, &self.order.cluster)?;
         self.step(InstanceStep::CreatingNetwork, "making the network")?;
         self.network(&connect)?;
         self.step(InstanceStep::CreatingSlaves, "making the machines")?;
-        let folder = drives(&self.settings.config).join(uuid::Uuid::new_v4().simple().to_string());
-        std::fs::create_dir_all(&folder).on("create", &folder)?;
-        let made = self.machines(&connect, &pool, &folder);
-        let _ = std::fs::remove_dir_all(&folder);
-        made
-    }
-
-    /// Finds what can't work before anything is made.
-    fn fits(&self, connect: &Connect, pool: &StoragePool) -> Result<(), LibvirtError> {
-        let cluster = &self.order.cluster;
-        for host in &cluster.hosts {
-            images::image(pool, image_of(host)?)?;
-            if let Some(disk) = host.disks.iter().find(|disk| disk.bytes == 0) {
-                return Err(LibvirtError::Unsuitable(format!(
-                    "disk {} of {} has 0 bytes",
-                    disk.name, host.name
-                )));
-            }
-        }
-        let room = pool.info().during(|| "look at the storage pool".to_owned())?;
-        let wanted: u64 = cluster.hosts.iter().flat_map(|host| &host.disks).map(|disk| disk.bytes).sum();
-        // Disks take what is written; but one that is larger than the whole pool is a mistake.
-        if wanted > room.capacity {
-            return Err(LibvirtError::Unsuitable(format!(
-                "the disks of {} have {wanted} bytes, the whole storage pool {}",
-                cluster.name, room.capacity
-            )));
-        }
-        for name in connect.list_networks().during(|| "list networks".to_owned())? {
-            let Ok(network) = connect.lookup_network_by_name(&name) else { continue };
-            let text = network.xml_desc(0).unwrap_or_default();
-            let bridge = format!("name='{}'", cluster.network.bridge_name);
-            let address = format!("<ip address='{}'", cluster.network.ip);
-            if text.contains(&bridge) || text.contains(&address) {
-                return Err(LibvirtError::Unsuitable(format!(
-                    "libvirt's network {name} has bridge {} or address {} already",
-                    cluster.network.bridge_name, cluster.network.ip
-                )));
-            }
-        }
-        Ok(())
+        self.machines(&connect, &pool)
     }
 
     fn step(&self, step: InstanceStep, detail: &str) -> Result<(), LibvirtError> {
@@ -136,16 +96,13 @@ impl Making<'_> {
     }
 
     /// All machines at once.
-    fn machines(&self, connect: &Connect, pool: &StoragePool, folder: &Path) -> Result<(), LibvirtError> {
+    fn machines(&self, connect: &Connect, pool: &StoragePool) -> Result<(), LibvirtError> {
         let hosts = &self.order.cluster.hosts;
+        let programs = self.programs()?;
         thread::scope(|scope| {
             let making: Vec<_> = hosts
                 .iter()
-                .enumerate()
-                .map(|(number, host)| {
-                    let folder = folder.join(number.to_string());
-                    scope.spawn(move || self.machine(connect, pool, &folder, host))
-                })
+                .map(|host| scope.spawn(|| self.machine(connect, pool, &programs[self.arch(host)], host)))
                 .collect();
             self.tell_images(pool);
             let mut result = Ok(());
@@ -159,12 +116,41 @@ impl Making<'_> {
         })
     }
 
+    /// The slave agent for each kind of processor that the cluster has.
+    fn programs(&self) -> Result<HashMap<&str, Vec<u8>>, LibvirtError> {
+        let config = &self.settings.config;
+        let mut programs = HashMap::new();
+        for arch in self.order.cluster.hosts.iter().map(|host| self.arch(host)) {
+            let path = match config.agents.get(arch) {
+                Some(path) => path,
+                None if arch == self.settings.native => &config.agent,
+                None => {
+                    return Err(LibvirtError::Unsuitable(format!(
+                        "there is no slave agent for {arch}: name its program in hypervisor.toml, \
+                         [libvirt.agents] {arch} = \"/path\""
+                    )));
+                }
+            };
+            if !programs.contains_key(arch) {
+                programs.insert(arch, std::fs::read(path).on("read", path)?);
+            }
+        }
+        Ok(programs)
+    }
+
+    /// The kind of a host's processor.
+    fn arch<'b>(&'b self, host: &'b HostPlan) -> &'b str {
+        host.arch.as_deref().unwrap_or(&self.settings.native)
+    }
+
     /// Says what the machines start from, for the run's record.
     fn tell_images(&self, pool: &StoragePool) {
-        let names: BTreeSet<&str> =
-            self.order.cluster.hosts.iter().filter_map(|host| host.boot_image.as_deref()).collect();
-        let used = names.into_iter().filter_map(|name| {
-            let path = images::image(pool, name).ok()?.path;
+        let images = self.order.cluster.hosts.iter().filter_map(|host| {
+            let image = images::sources(pool, host).ok()?.image?;
+            Some((host.boot_image.as_deref()?, image.path))
+        });
+        let images: BTreeMap<&str, String> = images.collect();
+        let used = images.into_iter().filter_map(|(name, path)| {
             match self.settings.digests.of(Path::new(&path)) {
                 Ok(digest) => Some(ImageUsed { name: name.to_owned(), digest }),
                 Err(error) => {
@@ -182,18 +168,18 @@ impl Making<'_> {
         &self,
         connect: &Connect,
         pool: &StoragePool,
-        folder: &Path,
+        program: &[u8],
         host: &HostPlan,
     ) -> Result<(), LibvirtError> {
         let (settings, instance) = (self.settings, &self.order.instance);
         let (owner, cluster) = (&settings.owner, &self.order.cluster);
         let name = owner.machine(instance, &host.name);
-        let image = images::image(pool, image_of(host)?)?;
-        let root = images::root(pool, &image, &format!("{name}.qcow2"), host.cache_boot_image)?;
-        std::fs::create_dir_all(folder).on("create", folder)?;
+        let sources = images::sources(pool, host)?;
+        let of_image = |image| images::root(pool, image, &format!("{name}.qcow2"), host.cache_boot_image);
+        let root = sources.image.as_ref().map(of_image).transpose()?;
         let token = self.order.tokens.iter().find(|(of, _)| *of == host.name);
         let token = token.map_or("", |(_, token)| token.as_str());
-        let content = drive::make(folder, &settings.config.agent, cluster, host, instance.as_str(), token)?;
+        let content = drive::make(program, cluster, host, instance.as_str(), token)?;
         let drive = images::upload(connect, pool, &format!("{name}.cidata"), &content)?;
         let mut disks = Vec::new();
         for disk in &host.disks {
@@ -215,11 +201,12 @@ impl Making<'_> {
             accelerator: settings.accelerator,
             native: &settings.native,
             emulator: settings.config.emulator.as_deref(),
-            boot: image.boot,
-            root: Some(&root),
+            boot: sources.boot,
+            root: root.as_deref(),
             drive: &drive,
             disks: &disks,
             console: &console.to_string_lossy(),
+            vnc: settings.config.vnc,
         };
         let definition = machine.definition().document();
         connect.create_domain_xml(&definition, 0).during(|| format!("start machine {}", host.name))?;
@@ -240,20 +227,6 @@ pub(super) fn relay_sockets(ip: Ipv4Addr) -> Result<RelaySockets, LibvirtError> 
     udp.set_nonblocking(true).map_err(refused)?;
     tcp.set_nonblocking(true).map_err(refused)?;
     Ok(RelaySockets { udp, tcp })
-}
-
-fn image_of(host: &HostPlan) -> Result<&str, LibvirtError> {
-    host.boot_image.as_deref().ok_or_else(|| {
-        LibvirtError::Unsuitable(format!(
-            "host {} names no bootImage, which a virtual machine needs: cluster.defaultHost.bootImage = …",
-            host.name
-        ))
-    })
-}
-
-/// Where drives are prepared. They hold tokens; what a killed agent left there is removed with its other left-overs.
-pub(super) fn drives(config: &LibvirtConfig) -> PathBuf {
-    config.state.join("drives")
 }
 
 /// The file of a machine's console.

@@ -21,6 +21,7 @@ mod journal;
 mod names;
 mod network;
 mod open;
+mod preflight;
 mod probe;
 mod settings;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The configuration of the libvirt provider.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -19,6 +20,10 @@ pub struct LibvirtConfig {
     pub accel: Acceleration,
     /// The slave agent's static program, which each machine gets.
     pub agent: PathBuf,
+    /// The same for other processors than this machine's, by their names: `aarch64`.
+    pub agents: BTreeMap<String, PathBuf>,
+    /// Give machines a screen, to be seen by VNC on libvirt's machine.
+    pub vnc: bool,
     /// Folder of the consoles' logs, on libvirt's machine.
     pub consoles: PathBuf,
     /// What is left to libvirt's machine itself.
@@ -83,6 +88,8 @@ impl Default for LibvirtConfig {
             emulator: None,
             accel: Acceleration::default(),
             agent: PathBuf::from("/usr/bin/xrdtest-slave"),
+            agents: BTreeMap::new(),
+            vnc: false,
             consoles: PathBuf::from("/var/lib/xrdtest/consoles"),
             reserve: Reserve::default(),
             labels: Vec::new(),

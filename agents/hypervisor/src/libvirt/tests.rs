@@ -107,6 +107,7 @@ fn machines_are_valid() {
             drive: "/pool/drive.cidata",
             disks: &disks,
             console: "/var/lib/xrdtest/consoles/x.log",
+            vnc: name == "native",
         };
         let document = machine.definition().document();
         insta::assert_snapshot!(name, document);
@@ -135,6 +136,7 @@ fn a_machine_of_a_kernel_alone_is_valid() {
         drive: "/pool/drive.cidata",
         disks: &[],
         console: "/var/lib/xrdtest/consoles/x.log",
+        vnc: false,
     };
     let document = machine.definition().document();
     insta::assert_snapshot!("kernel_alone", document);
@@ -157,17 +159,31 @@ fn volumes_are_valid() {
 fn images_and_disks_in_a_pool() {
     let connect = virt::connect::Connect::open(Some("test:///default")).unwrap();
     let pool = images::pool(&connect, "default-pool").unwrap();
-    let missing = images::image(&pool, "nothing.qcow2").unwrap_err().to_string();
+    let host = |image: Option<&str>, kernel: Option<&str>| HostPlan {
+        boot_image: image.map(str::to_owned),
+        kernel: kernel.map(str::to_owned),
+        ..cluster().hosts[0].clone()
+    };
+    let refused = |host| images::sources(&pool, &host).unwrap_err().to_string();
+    let missing = refused(host(Some("nothing.qcow2"), None));
     assert!(missing.contains("boot image nothing.qcow2 is not in storage pool default-pool"), "{missing}");
+    let missing = refused(host(None, Some("nothing.vmlinuz")));
+    assert!(missing.contains("kernel nothing.vmlinuz is not in storage pool default-pool"), "{missing}");
+    let missing = refused(host(None, None));
+    assert!(missing.contains("ds1.xrd.test names neither bootImage nor kernel"), "{missing}");
     let base = volume::volume("debian.qcow2", 1 << 30, "qcow2").document();
     virt::storage_vol::StorageVol::create_xml(&pool, &base, 0).unwrap();
-    let image = images::image(&pool, "debian.qcow2").unwrap();
-    assert_eq!((image.bytes, image.boot.is_some()), (1 << 30, false));
+    let debian = host(Some("debian.qcow2"), None);
+    let sources = images::sources(&pool, &debian).unwrap();
+    assert_eq!((sources.image.unwrap().bytes, sources.boot.is_some()), (1 << 30, false));
     for ending in ["vmlinuz", "initrd"] {
         let beside = volume::volume(&format!("debian.{ending}"), 1 << 20, "raw").document();
         virt::storage_vol::StorageVol::create_xml(&pool, &beside, 0).unwrap();
     }
-    assert!(images::image(&pool, "debian.qcow2").unwrap().boot.unwrap().kernel.ends_with("debian.vmlinuz"));
+    let boot = |host| images::sources(&pool, &host).unwrap().boot.unwrap();
+    assert!(boot(debian).kernel.ends_with("debian.vmlinuz"));
+    let diskless = boot(host(None, Some("debian.vmlinuz")));
+    assert!(diskless.kernel.ends_with("debian.vmlinuz") && diskless.initrd.is_none());
     let kept = images::disk(&pool, "kept.qcow2", 1 << 20, true).unwrap();
     assert_eq!(images::disk(&pool, "kept.qcow2", 1 << 20, true).unwrap(), kept, "it is taken again");
     assert!(images::disk(&pool, "kept.qcow2", 1 << 20, false).is_err(), "it exists");
