@@ -29,7 +29,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let instance = InstanceId::new(format!("bench-{}-{round}", std::process::id()));
         let (steps, _seen) = mpsc::unbounded_channel();
         let begin = Instant::now();
-        let order = StartOrder { instance: instance.clone(), cluster: cluster.clone(), tokens: Vec::new() };
+        let order = StartOrder {
+            instance: instance.clone(),
+            engine: "".into(),
+            cluster: cluster.clone(),
+            tokens: Vec::new(),
+        };
         sandbox.start(order, steps).await?;
         let up = begin.elapsed();
         sandbox.stop(&instance).await?;

@@ -73,6 +73,8 @@ pub struct FoundAgain {
 pub struct StartOrder {
     /// Its id.
     pub instance: InstanceId,
+    /// Which engine orders it, as [`xrdtest_protocol::Credentials::engine_id`] tells.
+    pub engine: Arc<str>,
     /// Its definition.
     pub cluster: Arc<ClusterPlan>,
     /// Host name and one-time join token of each machine's slave agent.

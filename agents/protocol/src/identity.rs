@@ -15,6 +15,8 @@ use xrdtest_model::{HypervisorName, MachineId};
 
 use crate::authority;
 use crate::error::ProtocolError;
+use crate::token::{fingerprint, hex};
+use crate::transport::certificate_from_pem;
 
 const SCHEME: &str = "xrdtest:";
 
@@ -100,6 +102,16 @@ const FILES: [&str; 3] = ["certificate.pem", "key.pem", "ca.pem"];
 const JOINING_KEY: &str = "joining-key.pem";
 
 impl Credentials {
+    /// Which engine they are for: the beginning of its CA's fingerprint, 16 hexadecimal digits.
+    ///
+    /// # Errors
+    /// Where the CA's certificate can't be read.
+    pub fn engine_id(&self) -> Result<String, ProtocolError> {
+        let mut id = hex(&fingerprint(&certificate_from_pem(&self.ca)?));
+        id.truncate(16);
+        Ok(id)
+    }
+
     /// Reads what [`Credentials::save`] wrote; `None` where there is nothing yet.
     ///
     /// # Errors

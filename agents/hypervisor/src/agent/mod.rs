@@ -117,8 +117,11 @@ impl Agent {
     ) -> Self {
         let (reports, outbox) = mpsc::unbounded_channel();
         let link = Arc::new(Link::default());
+        // Credentials that can't be read are refused when it connects.
+        let engine_id = credentials.engine_id().unwrap_or_default();
         let (found, engine_found) = watch::channel(None);
-        let orders = Arc::new(Orders::new(engine_found, provider.clone(), link.clone(), reports));
+        let orders =
+            Arc::new(Orders::new(engine_id.into(), engine_found, provider.clone(), link.clone(), reports));
         let lease = Lease::new(None, Duration::ZERO, Instant::now());
         let engine = engine.into();
         let (unsent, last_heard) = (None, None);

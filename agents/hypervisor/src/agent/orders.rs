@@ -26,6 +26,7 @@ type Work = BoxFuture<'static, Result<(), ProviderError>>;
 
 /// Carries out orders in tasks of their own and queues what they have to say.
 pub(crate) struct Orders {
+    engine_id: Arc<str>,
     engine: watch::Receiver<Option<SocketAddr>>,
     provider: Arc<dyn Provider>,
     link: Arc<Link>,
@@ -38,6 +39,7 @@ pub(crate) struct Orders {
 
 impl Orders {
     pub(crate) fn new(
+        engine_id: Arc<str>,
         engine: watch::Receiver<Option<SocketAddr>>,
         provider: Arc<dyn Provider>,
         link: Arc<Link>,
@@ -45,7 +47,7 @@ impl Orders {
     ) -> Self {
         let consoles = Consoles::new(link.clone());
         let (relays, bad_news) = (Mutex::default(), Mutex::default());
-        Self { engine, provider, link, reports, relays, consoles, bad_news }
+        Self { engine_id, engine, provider, link, reports, relays, consoles, bad_news }
     }
 
     /// Begins to carry out an order. The provider has it when this returns, so that orders keep their order.
@@ -55,7 +57,8 @@ impl Orders {
             EngineToHypervisor::StartInstance { instance, cluster, tokens } => {
                 tracing::info!(%instance, cluster = cluster.name, "to be started");
                 let (steps, taken) = mpsc::unbounded_channel();
-                let order = StartOrder { instance: instance.clone(), cluster: cluster.clone(), tokens };
+                let (engine, of) = (self.engine_id.clone(), cluster.clone());
+                let order = StartOrder { instance: instance.clone(), engine, cluster: of, tokens };
                 let start = self.provider.start(order, steps);
                 tokio::spawn(async move { orders.start(instance, &cluster, start, taken).await });
             }

@@ -11,6 +11,7 @@ use super::xml::Element;
 #[derive(Clone, Debug)]
 pub(super) struct Machine<'a> {
     pub(super) owner: &'a Owner,
+    pub(super) engine: &'a str,
     pub(super) instance: &'a InstanceId,
     pub(super) host: &'a HostPlan,
     pub(super) accelerator: Accelerator,
@@ -56,7 +57,7 @@ impl Machine<'_> {
         }
         domain
             .of(Element::new("title").text(&self.host.name))
-            .of(self.owner.metadata(self.instance, Some(&self.host.name)))
+            .of(self.owner.metadata(self.engine, self.instance, Some(&self.host.name)))
             .of(memory)
             .of(Element::new("vcpu").text(self.host.vcpus))
             .of(self.os(arch))

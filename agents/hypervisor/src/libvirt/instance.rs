@@ -86,7 +86,9 @@ impl Making<'_> {
 
     fn network(&self, connect: &Connect) -> Result<(), LibvirtError> {
         let cluster = &self.order.cluster;
-        let definition = network::definition(&self.settings.owner, &self.order.instance, cluster).document();
+        let definition =
+            network::definition(&self.settings.owner, &self.order.engine, &self.order.instance, cluster)
+                .document();
         connect
             .create_network_xml(&definition)
             .during(|| format!("make network {}", cluster.network.name))?;
@@ -196,6 +198,7 @@ impl Making<'_> {
         let console = console(settings, &name);
         let machine = Machine {
             owner,
+            engine: &self.order.engine,
             instance,
             host,
             accelerator: settings.accelerator,

@@ -65,10 +65,11 @@ impl Owner {
         format!("{}disk-", self.prefix())
     }
 
-    /// The metadata of a domain or network.
-    pub(super) fn metadata(&self, instance: &InstanceId, host: Option<&str>) -> Element {
+    /// The metadata of a domain or network. `engine`: who wants it.
+    pub(super) fn metadata(&self, engine: &str, instance: &InstanceId, host: Option<&str>) -> Element {
         let mut of = Element::new("xrdtest:instance")
             .with("xmlns:xrdtest", NAMESPACE)
+            .with("engine", engine)
             .with("owner", &self.0)
             .with("id", instance);
         if let Some(host) = host {

@@ -11,7 +11,12 @@ use super::names::Owner;
 use super::xml::Element;
 
 /// The definition of an instance's network.
-pub(super) fn definition(owner: &Owner, instance: &InstanceId, cluster: &ClusterPlan) -> Element {
+pub(super) fn definition(
+    owner: &Owner,
+    engine: &str,
+    instance: &InstanceId,
+    cluster: &ClusterPlan,
+) -> Element {
     let network = &cluster.network;
     let mut ip = Element::new("ip").with("address", network.ip).with("prefix", network.prefix);
     ip = ip.of(dhcp(cluster));
@@ -22,7 +27,7 @@ pub(super) fn definition(owner: &Owner, instance: &InstanceId, cluster: &Cluster
     };
     Element::new("network")
         .of(Element::new("name").text(owner.network(instance)))
-        .of(owner.metadata(instance, None))
+        .of(owner.metadata(engine, instance, None))
         .of_all(forward)
         .of(Element::new("bridge").with("name", &network.bridge_name).with("stp", "off").with("delay", "0"))
         .of(dns(cluster))

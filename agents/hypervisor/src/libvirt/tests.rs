@@ -70,13 +70,13 @@ fn validate(document: &str, schema: &str) {
 
 #[test]
 fn a_network_is_valid() {
-    let document = network::definition(&Owner::for_tests(), &"r1.0".into(), &cluster()).document();
+    let document = network::definition(&Owner::for_tests(), "0a1b", &"r1.0".into(), &cluster()).document();
     insta::assert_snapshot!(document);
     // A name with a blank is no host name for the schema; libvirt is not asked for one by definitions that are checked.
     validate(&document.replace("data &amp; more", "data"), "network");
     let mut isolated = cluster();
     isolated.network.forward = Forward::Isolated;
-    let document = network::definition(&Owner::for_tests(), &"r1.0".into(), &isolated).document();
+    let document = network::definition(&Owner::for_tests(), "0a1b", &"r1.0".into(), &isolated).document();
     assert!(!document.contains("<forward"), "{document}");
     validate(&document.replace("data &amp; more", "data"), "network");
 }
@@ -97,6 +97,7 @@ fn machines_are_valid() {
         let host = HostPlan { arch: arch.map(str::to_owned), ..cluster.hosts[0].clone() };
         let machine = Machine {
             owner: &Owner::for_tests(),
+            engine: "0a1b",
             instance: &"r1.0".into(),
             host: &host,
             accelerator,
@@ -126,6 +127,7 @@ fn a_machine_of_a_kernel_alone_is_valid() {
     };
     let machine = Machine {
         owner: &Owner::for_tests(),
+        engine: "0a1b",
         instance: &"r1.0".into(),
         host: &host,
         accelerator: Accelerator::Tcg,
@@ -190,6 +192,6 @@ fn images_and_disks_in_a_pool() {
     let nowhere = images::pool(&connect, "nothing").unwrap_err().to_string();
     assert!(nowhere.contains("storage pool nothing does not exist, and default neither"), "{nowhere}");
     assert!(nowhere.contains("there are: default-pool"), "{nowhere}");
-    let network = network::definition(&Owner::for_tests(), &"r1.0".into(), &cluster()).document();
+    let network = network::definition(&Owner::for_tests(), "0a1b", &"r1.0".into(), &cluster()).document();
     connect.create_network_xml(&network).unwrap();
 }

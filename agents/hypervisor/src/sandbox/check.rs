@@ -149,7 +149,12 @@ mod tests {
     fn problem(change: impl FnOnce(&mut ClusterPlan)) -> String {
         let mut cluster = cluster("c", 2);
         change(&mut cluster);
-        let order_ = StartOrder { instance: "i1".into(), cluster: Arc::new(cluster), tokens: Vec::new() };
+        let order_ = StartOrder {
+            instance: "i1".into(),
+            engine: "".into(),
+            cluster: Arc::new(cluster),
+            tokens: Vec::new(),
+        };
         order(&order_).map_or_else(|error| error.to_string(), |()| String::new())
     }
 

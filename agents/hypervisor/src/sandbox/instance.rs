@@ -276,7 +276,7 @@ fn prepare(
     runtime: Handle,
     cancelled: CancellationToken,
 ) -> Result<(Blueprint, Claims), SandboxError> {
-    let StartOrder { instance, cluster, tokens } = order;
+    let StartOrder { instance, cluster, tokens, .. } = order;
     let claim = |base: &Path| match Claim::take(base, instance.as_str())? {
         Claimed::New(claim) => Ok(claim),
         Claimed::LeftOver(claim) => {

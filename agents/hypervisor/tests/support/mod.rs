@@ -114,7 +114,7 @@ pub fn config(folder: &Path) -> SandboxConfig {
 pub fn order(instance: &InstanceId, cluster: &ClusterPlan) -> StartOrder {
     let tokens =
         cluster.hosts.iter().map(|host| (host.name.clone(), format!("token-of-{}", host.name))).collect();
-    StartOrder { instance: instance.clone(), cluster: Arc::new(cluster.clone()), tokens }
+    StartOrder { instance: instance.clone(), engine: "".into(), cluster: Arc::new(cluster.clone()), tokens }
 }
 
 /// An id that no other test has, also none of a test that runs in another process.
