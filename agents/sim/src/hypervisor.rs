@@ -59,7 +59,7 @@ enum End {
     Broken(ProtocolError),
     Dropped,
     Left,
-    Stopped(HypervisorSession),
+    Stopped(Box<HypervisorSession>),
 }
 
 /// Works until `stop`; then its machines go, and it says goodbye.
@@ -100,7 +100,7 @@ impl Hypervisor {
             let end = self.serve(session, stop).await;
             drop(connected);
             match end {
-                End::Stopped(session) => return Some(session),
+                End::Stopped(session) => return Some(*session),
                 End::Left => {
                     // Its machines live on for as long as the fleet does.
                     stop.cancelled().await;
@@ -142,7 +142,7 @@ impl Hypervisor {
         }
         loop {
             let answer = tokio::select! {
-                () = stop.cancelled() => return End::Stopped(session),
+                () = stop.cancelled() => return End::Stopped(Box::new(session)),
                 () = sleep_until(drop_at) => return End::Dropped,
                 Some(instance) = due.recv() => {
                     let exists = self.instances.contains_key(&instance);

@@ -27,6 +27,8 @@ use xrdtest_protocol::message::{Hello, HypervisorToEngine};
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Credentials, ProtocolError};
 
+#[cfg(feature = "libvirt")]
+use crate::libvirt::{Libvirt, LibvirtConfig, LibvirtError};
 use crate::provider::{MachineGone, Provider};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use lease::{LastHeard, Lease};
@@ -55,6 +57,9 @@ pub struct Config {
 pub enum ProviderConfig {
     /// As containers.
     Sandbox(SandboxConfig),
+    /// As virtual machines.
+    #[cfg(feature = "libvirt")]
+    Libvirt(LibvirtConfig),
 }
 
 /// Why the agent does not work at all.
@@ -64,6 +69,10 @@ pub enum AgentError {
     /// The sandbox can't work here.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// libvirt can't work here.
+    #[cfg(feature = "libvirt")]
+    #[error(transparent)]
+    Libvirt(#[from] LibvirtError),
 }
 
 /// Runs the agent until `shutdown`; then all instances are stopped and removed, and this returns.
@@ -77,6 +86,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         ProviderConfig::Sandbox(config) => {
             let (sandbox, gone) = Sandbox::open(config).await?;
             (Arc::new(sandbox), gone)
+        }
+        #[cfg(feature = "libvirt")]
+        ProviderConfig::Libvirt(config) => {
+            let (libvirt, gone) = Libvirt::open(config).await?;
+            (Arc::new(libvirt), gone)
         }
     };
     Agent::new(engine, credentials, provider, gone).run(shutdown).await;

@@ -38,6 +38,13 @@ pub enum LockError {
     },
 }
 
+impl LockError {
+    /// Whether somebody else has it.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken { .. })
+    }
+}
+
 impl StateLock {
     /// Makes the folder where it is missing, and locks it.
     ///

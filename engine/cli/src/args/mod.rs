@@ -12,7 +12,7 @@ pub(crate) use self::remote::{
     AgentKind, CancelArgs, LogsArgs, NamedArgs, QueueArgs, QueueCommand, Remote, RunsArgs, RunsCommand,
     ShowArgs, SlavesArgs, TokenArgs, TokenCommand,
 };
-pub(crate) use self::run::{RUNS, RunArgs, RunFormat, STATE};
+pub(crate) use self::run::{LocalProvider, RUNS, RunArgs, RunFormat, STATE};
 pub(crate) use self::sim::{SimArgs, SimCommand};
 
 /// Runs distributed test suites on clusters of machines.

@@ -74,12 +74,28 @@ pub(crate) struct RunArgs {
     /// With --local: keep each run's output, logs and events in a folder of its own below DIR
     #[arg(long, value_name = "DIR", default_value = RUNS, requires = "local")]
     pub(crate) output: PathBuf,
+    /// With --local: how machines are made
+    #[arg(long, value_enum, default_value_t = LocalProvider::Sandbox, requires = "local")]
+    pub(crate) provider: LocalProvider,
+    /// With --provider libvirt: the storage pool of images [default: `xrdtest`, or where there is none `default`]
+    #[cfg(feature = "libvirt")]
+    #[arg(long, value_name = "NAME", requires = "local")]
+    pub(crate) pool: Option<String>,
     /// With --local: keep the machines' files below DIR while they run: a local file system such as ext4 or xfs
     #[arg(long, value_name = "DIR", default_value = STATE, requires = "local")]
     pub(crate) state: PathBuf,
     /// With --local: the slave agent's program [default: beside this program, else /usr/bin/xrdtest-slave]
     #[arg(long, value_name = "FILE", env = "XRDTEST_SLAVE", hide_env = true)]
     pub(crate) slave: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LocalProvider {
+    /// As containers made from this machine's own files
+    Sandbox,
+    /// As virtual machines, by the libvirt that LIBVIRT_DEFAULT_URI names, else qemu:///system
+    #[cfg(feature = "libvirt")]
+    Libvirt,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

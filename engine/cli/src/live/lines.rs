@@ -103,7 +103,9 @@ impl Lines {
                 vec![format!("{} reboots, as its script announced; it has {within}", machine.host)]
             }
             // Who comes and goes besides is no news of this run: what it means for the run is told by other events.
-            EventBody::AgentConnected { .. }
+            // What machines start from is in the record.
+            EventBody::ImagesUsed { .. }
+            | EventBody::AgentConnected { .. }
             | EventBody::AgentGone { .. }
             | EventBody::StageReported { .. }
             | EventBody::MachineConnected { .. }

@@ -1,6 +1,7 @@
 //! `run --local`: an engine, a hypervisor agent with the sandbox provider, and a slave agent in each machine, for
 //! one command. The engine listens on the loopback interface only.
 
+mod provider;
 pub(crate) mod signals;
 
 use std::net::Ipv4Addr;
@@ -13,16 +14,17 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use xrdtest_engine::{DefinitionsConfig, EngineConfig, EngineHandle, OutputChunk, RunFiles, start};
-use xrdtest_hypervisor::agent::{self, AgentError, Config as AgentConfig, ProviderConfig};
-use xrdtest_hypervisor::sandbox::SandboxConfig;
+use xrdtest_hypervisor::agent::{self, AgentError, Config as AgentConfig};
 use xrdtest_model::document::{RunRecord, RunsDocument};
+use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::time::millis;
 use xrdtest_model::{Event, HypervisorName, RunId, RunPlan};
 use xrdtest_report::RunRecorder;
 use xrdtest_web::FileEvidence;
 
+use self::provider::LocalMachines;
 use self::signals::Signals;
-use crate::args::RunArgs;
+use crate::args::{LocalProvider, RunArgs};
 use crate::live::Live;
 
 /// Agents that one run can need at most.
@@ -35,6 +37,7 @@ pub(crate) struct Local {
     runs: PathBuf,
     state: PathBuf,
     slave: PathBuf,
+    machines: LocalMachines,
 }
 
 /// A run that is over.
@@ -58,7 +61,13 @@ impl Local {
         std::fs::create_dir_all(&args.output)
             .with_context(|| format!("the folder for runs, {}, can't be made", args.output.display()))?;
         let runs = args.output.canonicalize().context("the folder for runs is gone")?;
-        Ok(Self { runs, state: args.state.clone(), slave: find_slave(args.slave.as_deref())? })
+        let slave = find_slave(args.slave.as_deref())?;
+        let machines = match args.provider {
+            LocalProvider::Sandbox => LocalMachines::Sandbox,
+            #[cfg(feature = "libvirt")]
+            LocalProvider::Libvirt => LocalMachines::libvirt(args, &slave)?,
+        };
+        Ok(Self { runs, state: args.state.clone(), slave, machines })
     }
 
     /// Runs a plan from start to end and keeps everything in a folder of its own.
@@ -104,29 +113,26 @@ impl Local {
 struct Hypervisor {
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), AgentError>>,
+    makes: &'static str,
 }
 
 impl Hypervisor {
     fn start(local: &Local, engine: &EngineHandle) -> anyhow::Result<Self> {
         let name = HypervisorName::new("local");
         let credentials = engine.hypervisor_credentials(&name)?;
-        let config = SandboxConfig {
-            state: local.state.clone(),
-            init: local.slave.clone(),
-            hidden: vec![local.runs.clone()],
-            ..SandboxConfig::default()
-        };
-        let config =
-            AgentConfig { engine: engine.address(), credentials, provider: ProviderConfig::Sandbox(config) };
+        let provider = local.machines.config(local);
+        let config = AgentConfig { engine: engine.address(), credentials, provider };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(agent::run(config, shutdown.clone()));
-        Ok(Self { shutdown, task })
+        Ok(Self { shutdown, task, makes: local.machines.kind() })
     }
 
     /// Waits until the agent ends by itself: it can't make machines here.
     async fn ended(&mut self) -> anyhow::Error {
         match (&mut self.task).await {
-            Ok(Err(error)) => anyhow::Error::new(error).context("this machine can't make sandboxes"),
+            Ok(Err(error)) => {
+                anyhow::Error::new(error).context(format!("this machine can't make {}", self.makes))
+            }
             Ok(Ok(())) => anyhow!("the hypervisor agent ended"),
             Err(error) => anyhow::Error::new(error).context("the hypervisor agent broke off"),
         }
@@ -163,7 +169,7 @@ impl Follow {
     async fn until_over(&mut self, engine: &EngineHandle, plan: RunPlan) -> anyhow::Result<()> {
         let mut status = engine.status();
         status
-            .wait_for(|now| now.hypervisors.iter().any(|hypervisor| hypervisor.provider == "sandbox"))
+            .wait_for(|now| now.hypervisors.iter().any(|hypervisor| hypervisor.provider != EXTERNAL))
             .await
             .context("the engine stopped")?;
         engine.submit(self.run.clone(), plan, "xrdtest run --local").await;

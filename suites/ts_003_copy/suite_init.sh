@@ -1,0 +1,38 @@
+#!/bin/bash
+# Starts this machine's daemons and waits for them, and for no others: the cases wait for the cluster as a whole.
+source /etc/XrdTest/utils/functions.sh
+
+me=@slavename@
+cluster=@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_003_copy
+
+# -b: into the background; the command returns when the daemon is initialized, and fails if it could not be.
+# -I v4: the networks of clusters have no IPv6.
+start() {
+    log "Starting $1"
+    "$1" -b -I v4 -R xrootd -n "$me" -c /etc/xrootd/xrootd.cfg -l "/var/log/xrootd/$1.log" && return
+    tail -n 5 "/var/log/xrootd/$me/$1.log"
+    rm -f "/run/xrootd/$me/$1.pid"
+    exit 1
+}
+
+curl -sSf -o /etc/xrootd/client.conf "$cluster/client.conf"
+
+case $me in
+client*)
+    log "Nothing to start on $me"
+    exit 0
+    ;;
+ds*)
+    @diskmounts@
+    install -d -o xrootd -g xrootd /data
+    ;;
+esac
+
+curl -sSf -o /etc/xrootd/xrootd.cfg "$cluster/xrootd.cfg"
+install -d -o xrootd -g xrootd /run/xrootd
+cd /var/spool/xrootd || exit
+start cmsd
+start xrootd
+
+wait_for 20 xrdfs "$me" query config role
+log "Ready as $(xrdfs "$me" query config role)"
