@@ -24,6 +24,9 @@ pub trait Provider: Send + Sync + 'static {
     /// What it can do and what it has.
     fn abilities(&self) -> Abilities;
 
+    /// Where its machines' disks are, for the load that the agent reports.
+    fn folder(&self) -> PathBuf;
+
     /// Makes an instance; returns when all its machines run. When it fails, nothing of the instance is left. For an
     /// instance that runs already this says so at once, and for one that is being made it waits for the outcome;
     /// neither sends steps.

@@ -37,7 +37,7 @@ use orders::Orders;
 
 pub use xrdtest_protocol::{EngineAddress, ParseAddressError};
 
-/// How often a connected agent notes that the engine is there.
+/// How often a connected agent says how busy its machine is, and notes that the engine is there.
 const TICK: Duration = Duration::from_secs(60);
 
 /// What the agent needs.
@@ -260,7 +260,14 @@ impl Agent {
                 () = shutdown.cancelled() => return End::Shutdown,
                 Some(report) = self.outbox.recv() => self.unsent = Some(report),
                 Some(gone) = self.gone.recv() => self.orders.machine_gone(gone),
-                _ = ticks.tick() => self.heard(),
+                _ = ticks.tick() => {
+                    self.heard();
+                    if let Some(status) = self.status().await
+                        && let Err(error) = session.sender.send(&status).await
+                    {
+                        return End::Lost(error);
+                    }
+                }
                 order = session.receiver.recv() => match order {
                     Ok(Some(order)) => self.orders.take(order),
                     Ok(None) => return End::Lost(ProtocolError::Closed("by the engine")),
@@ -268,6 +275,13 @@ impl Agent {
                 },
             }
         }
+    }
+
+    /// How much room there is, and how busy this machine.
+    async fn status(&self) -> Option<HypervisorToEngine> {
+        let (room, folder) = (self.provider.abilities().room, self.provider.folder());
+        let load = tokio::task::spawn_blocking(move || crate::load::load(&folder)).await.ok()?;
+        Some(HypervisorToEngine::Status { room, load })
     }
 
     /// The engine is there, or was just now.

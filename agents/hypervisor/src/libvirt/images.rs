@@ -1,5 +1,7 @@
 //! The storage pool: images by their names, and the volumes of machines.
 
+use std::path::PathBuf;
+
 use virt::connect::Connect;
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
@@ -40,6 +42,18 @@ pub(super) fn pool(connect: &Connect, name: &str) -> Result<StoragePool, Libvirt
         pool.create(0).during(|| format!("start storage pool {name}"))?;
     }
     Ok(pool)
+}
+
+/// Where a pool's volumes are; nowhere for one that is no folder.
+pub(super) fn folder(pool: &StoragePool) -> PathBuf {
+    let text = pool.xml_desc(0).unwrap_or_default();
+    let document = roxmltree::Document::parse(&text).ok();
+    let path = document.as_ref().and_then(|document| {
+        let mut target =
+            document.root_element().children().find(|node| node.has_tag_name("target"))?.children();
+        target.find(|node| node.has_tag_name("path"))?.text()
+    });
+    path.unwrap_or_default().into()
 }
 
 /// What a host starts from.

@@ -67,6 +67,7 @@ pub struct Libvirt {
 struct Inner {
     settings: Settings,
     room: Room,
+    pool_folder: PathBuf,
     instances: Instances<Made>,
     /// Whose machine a domain is, by its name, from before it is made until nothing of its instance is left.
     domains: Mutex<HashMap<String, (InstanceId, String)>>,
@@ -91,14 +92,22 @@ impl Libvirt {
         config: LibvirtConfig,
     ) -> Result<(Self, mpsc::UnboundedReceiver<MachineGone>), LibvirtError> {
         let (tell, told) = mpsc::unbounded_channel();
-        let Opened { settings, room, found } = blocking(move || open::open(config, tell)).await??;
+        let Opened { settings, room, pool_folder, found } =
+            blocking(move || open::open(config, tell)).await??;
         let (gone, ends) = mpsc::unbounded_channel();
         let instances = Instances::new("libvirt");
         for FoundAgain { instance, cluster, .. } in &found {
             instances.adopt(instance.clone(), Made { id: instance.clone(), cluster: cluster.clone() });
         }
         let of_found: Vec<_> = found.iter().map(|f| (f.instance.clone(), f.cluster.clone())).collect();
-        let inner = Inner { settings, room, instances, domains: Mutex::default(), found: Mutex::new(found) };
+        let inner = Inner {
+            settings,
+            room,
+            pool_folder,
+            instances,
+            domains: Mutex::default(),
+            found: Mutex::new(found),
+        };
         let inner = Arc::new(inner);
         of_found.iter().for_each(|(id, cluster)| inner.note(id, cluster));
         tokio::spawn(watch::watch(Arc::downgrade(&inner), told, gone));
@@ -191,8 +200,12 @@ impl Provider for Libvirt {
             room: self.inner.room,
             labels: self.inner.settings.config.labels.clone(),
             exclusive: true,
-            detail: String::new(),
+            detail: self.inner.settings.accelerator_words.clone(),
         }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.inner.pool_folder.clone()
     }
 
     fn start(

@@ -1,6 +1,7 @@
 //! How the provider begins: connects, tries how guests run, finds the instances of an earlier process again, and removes
 //! what is left of all others.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -24,6 +25,8 @@ use crate::provider::FoundAgain;
 pub(super) struct Opened {
     pub(super) settings: Settings,
     pub(super) room: Room,
+    /// Where the pool's volumes are.
+    pub(super) pool_folder: PathBuf,
     pub(super) found: Vec<FoundAgain>,
 }
 
@@ -37,7 +40,9 @@ pub(super) fn open(config: LibvirtConfig, told: mpsc::UnboundedSender<Told>) -> 
         tracing::info!(name, "left-overs of an earlier process removed");
     }
     let room = room(&settings)?;
-    Ok(Opened { settings, room, found })
+    let connect = settings.connection.get()?;
+    let pool_folder = images::folder(&images::pool(&connect, &settings.config.pool)?);
+    Ok(Opened { settings, room, pool_folder, found })
 }
 
 /// Removes what is left over, and everything that this agent ever made where `all` is set. Answers names. Blocks.

@@ -139,6 +139,10 @@ impl Provider for Sandbox {
         }
     }
 
+    fn folder(&self) -> PathBuf {
+        self.inner.config.state.clone()
+    }
+
     fn start(
         &self,
         order: StartOrder,

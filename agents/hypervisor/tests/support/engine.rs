@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use xrdtest_model::InstanceId;
 use xrdtest_model::event::InstanceStep;
+use xrdtest_model::room::{Load, Room};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{Receiver, Sender};
 use xrdtest_protocol::message::{EngineToHypervisor, Hello, HypervisorToEngine};
@@ -28,6 +29,7 @@ pub struct Session {
     pub orders: Sender<EngineToHypervisor>,
     pub reports: Receiver<HypervisorToEngine>,
     pub steps: Vec<InstanceStep>,
+    pub status: Option<(Room, Load)>,
 }
 
 impl Engine {
@@ -84,17 +86,18 @@ impl Engine {
         assert_eq!(abilities.provider, "sandbox");
         let version = arrival.version().unwrap();
         let (link, orders, reports) = arrival.accept(version).await.unwrap();
-        Session { instances, link, orders, reports, steps: Vec::new() }
+        Session { instances, link, orders, reports, steps: Vec::new(), status: None }
     }
 }
 
 impl Session {
-    /// The next report that is not about progress; the steps are collected.
+    /// The next report that is not about progress or load; the steps are collected, and the latest load is kept.
     pub async fn report(&mut self) -> HypervisorToEngine {
         soon("a report", async {
             loop {
                 match self.reports.recv().await.unwrap().unwrap() {
                     HypervisorToEngine::Progress { step, .. } => self.steps.extend(step),
+                    HypervisorToEngine::Status { room, load } => self.status = Some((room, load)),
                     other => return other,
                 }
             }

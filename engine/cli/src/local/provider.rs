@@ -23,7 +23,7 @@ pub(super) enum LocalMachines {
     Sandbox,
     #[cfg(feature = "libvirt")]
     Libvirt {
-        config: LibvirtConfig,
+        config: Box<LibvirtConfig>,
         /// Held for as long as the command runs.
         _lock: StateLock,
     },
@@ -48,7 +48,7 @@ impl LocalMachines {
             state,
             ..LibvirtConfig::default()
         };
-        Ok(Self::Libvirt { config, _lock: lock })
+        Ok(Self::Libvirt { config: Box::new(config), _lock: lock })
     }
 
     /// For the agent of one run.
@@ -61,7 +61,7 @@ impl LocalMachines {
                 ..SandboxConfig::default()
             }),
             #[cfg(feature = "libvirt")]
-            Self::Libvirt { config, .. } => ProviderConfig::Libvirt(config.clone()),
+            Self::Libvirt { config, .. } => ProviderConfig::Libvirt(LibvirtConfig::clone(config)),
         }
     }
 

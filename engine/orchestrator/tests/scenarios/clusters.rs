@@ -1,6 +1,6 @@
 //! Instances and their hypervisors.
 
-use xrdtest_model::event::InstanceStep;
+use xrdtest_model::event::{ImageUsed, InstanceStep};
 use xrdtest_model::{EventBody, RunPlan};
 use xrdtest_orchestrator::{InstanceReport, RunPhase};
 
@@ -41,6 +41,22 @@ fn a_cluster_that_can_not_be_started() {
         lab.says("r1.0", InstanceReport::Stopped);
         lab.says("r1.1", InstanceReport::Stopped);
         assert!(lab.core.is_idle());
+    });
+}
+
+#[test]
+fn what_machines_start_from_is_recorded() {
+    scenario(|lab| {
+        lab.hypervisor("hv1", ability(100, false));
+        lab.submit("r1", &pair());
+        lab.skip();
+        let image = ImageUsed { name: "debian12.qcow2".to_owned(), digest: "0a1b".to_owned() };
+        lab.says("r1.0", InstanceReport::Images(vec![image.clone()]));
+        lab.expect("* r1.0 uses debian12.qcow2 0a1b");
+        lab.made("r1.0");
+        lab.skip();
+        lab.says("r1.0", InstanceReport::Images(vec![image]));
+        lab.expect("");
     });
 }
 

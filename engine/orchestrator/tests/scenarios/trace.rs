@@ -51,6 +51,11 @@ fn event_line(body: &EventBody) -> String {
             "" => format!("{instance} {}", state_word(*state)),
             _ => format!("{instance} {}: {detail}", state_word(*state)),
         },
+        EventBody::ImagesUsed { instance, images } => {
+            let images: Vec<String> =
+                images.iter().map(|image| format!("{} {}", image.name, image.digest)).collect();
+            format!("{instance} uses {}", images.join(", "))
+        }
         EventBody::StageStarted { stage: id, machines, .. } => {
             let hosts: Vec<&str> = machines.iter().map(|(machine, _)| machine.host.as_str()).collect();
             format!("{} begins on {}", stage(*id), hosts.join(", "))

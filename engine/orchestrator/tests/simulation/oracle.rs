@@ -45,6 +45,7 @@ fn concerns(run: &RunId, body: &EventBody) -> bool {
             machine.instance.as_str().starts_with(&format!("{run}."))
         }
         EventBody::InstanceChanged { .. }
+        | EventBody::ImagesUsed { .. }
         | EventBody::AgentConnected { .. }
         | EventBody::AgentGone { .. } => false,
         EventBody::RunQueued { run: of, .. }
