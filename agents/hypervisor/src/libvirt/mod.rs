@@ -46,7 +46,7 @@ use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::message::Abilities;
 
 pub use error::LibvirtError;
-pub use settings::{Acceleration, LibvirtConfig, Reserve, Size};
+pub use settings::{Acceleration, LibvirtConfig, Overcommit, Reserve, Size};
 
 use crate::instances::Instances;
 use crate::provider::{FoundAgain, MachineGone, Provider, ProviderError, StartOrder, Step};

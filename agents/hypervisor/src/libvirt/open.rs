@@ -114,10 +114,10 @@ fn room(settings: &Settings) -> Result<Room, LibvirtError> {
     let node = connect.node_info().during(|| "look at libvirt's machine".to_owned())?;
     let pool = images::pool(&connect, &settings.config.pool)?;
     let free = pool.info().during(|| "look at the storage pool".to_owned())?.available;
-    let reserve = &settings.config.reserve;
+    let (reserve, times) = (&settings.config.reserve, settings.config.overcommit);
     Ok(Room {
-        memory_kib: node.memory.saturating_sub(reserve.memory.0 >> 10),
-        cores: node.cpus.saturating_sub(reserve.cores),
-        disk_bytes: free.saturating_sub(reserve.disk.0),
+        memory_kib: node.memory.saturating_sub(reserve.memory.0 >> 10).saturating_mul(times.memory.into()),
+        cores: node.cpus.saturating_sub(reserve.cores).saturating_mul(times.cores),
+        disk_bytes: free.saturating_sub(reserve.disk.0).saturating_mul(times.disk.into()),
     })
 }

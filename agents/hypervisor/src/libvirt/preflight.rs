@@ -55,7 +55,8 @@ fn disks(pool: &StoragePool, cluster: &ClusterPlan) -> Result<(), LibvirtError> 
 fn memory(settings: &Settings, connect: &Connect, cluster: &ClusterPlan) -> Result<(), LibvirtError> {
     let node = connect.node_info().during(|| "look at libvirt's machine".to_owned())?;
     let reserve = settings.config.reserve.memory.0;
-    let has = (node.memory << 10).saturating_sub(reserve);
+    let times = settings.config.overcommit.memory;
+    let has = (node.memory << 10).saturating_sub(reserve).saturating_mul(times.into());
     let wanted = cluster.room().memory_kib << 10;
     if wanted > has {
         return unsuitable(format!(

@@ -28,6 +28,8 @@ pub struct LibvirtConfig {
     pub consoles: PathBuf,
     /// What is left to libvirt's machine itself.
     pub reserve: Reserve,
+    /// How many times what the machine has is given to instances.
+    pub overcommit: Overcommit,
     /// Words that definitions may ask for. They are the agent's, not the provider's own, in a configuration file.
     #[serde(skip)]
     pub labels: Vec<String>,
@@ -61,6 +63,18 @@ pub struct Reserve {
     pub disk: Size,
 }
 
+/// How many times what a machine has, without the reserve, is given to instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Overcommit {
+    /// Of memory: what guests do not use yet is free, but they may.
+    pub memory: u32,
+    /// Of cores: guests of tests wait most of the time.
+    pub cores: u32,
+    /// Of disk: volumes take what is written.
+    pub disk: u32,
+}
+
 /// A number of bytes, written with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -80,6 +94,12 @@ impl Default for Reserve {
     }
 }
 
+impl Default for Overcommit {
+    fn default() -> Self {
+        Self { memory: 1, cores: 8, disk: 4 }
+    }
+}
+
 impl Default for LibvirtConfig {
     fn default() -> Self {
         Self {
@@ -92,6 +112,7 @@ impl Default for LibvirtConfig {
             vnc: false,
             consoles: PathBuf::from("/var/lib/xrdtest/consoles"),
             reserve: Reserve::default(),
+            overcommit: Overcommit::default(),
             labels: Vec::new(),
             state: PathBuf::from("/var/lib/xrdtest/hypervisor"),
         }
