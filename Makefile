@@ -5,13 +5,18 @@ SHELL := /bin/bash
 
 RELEASE := target/release
 
-.PHONY: help demo up image kill9 build test check bench fmt packages clean
+.PHONY: help demo demo-vm up image kill9 build test check bench fmt packages clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: packages build ## two suites on eight machines each with real XRootD, in sandboxes (root)
 	scripts/as-root $(RELEASE)/xrdtest run ts_001_mm ts_002_frm --local
+
+demo-vm: packages image ## a copy suite on four virtual machines with real XRootD, emulated where there is no KVM (root)
+	scripts/lab packages
+	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
+	scripts/as-root scripts/demo-vm
 
 up: packages build ## an engine and a hypervisor agent with the example definitions, until Ctrl-C (root)
 	scripts/as-root scripts/up
@@ -24,7 +29,7 @@ STATIC := -C target-feature=+crt-static -C relocation-model=static
 FEATURES ?=
 
 build: ## release programs in target/release; the slave agent is static
-	cargo build --release --locked $(if $(FEATURES),--features $(FEATURES)) -p xrdtest -p xrdtest-engine -p xrdtest-hypervisor
+	cargo build --release --locked $(if $(FEATURES),--features "$(FEATURES)") -p xrdtest -p xrdtest-engine -p xrdtest-hypervisor
 	cargo rustc --release --locked -p xrdtest-slave --bin xrdtest-slave -- $(STATIC)
 
 # Built by whoever calls, run as root.
