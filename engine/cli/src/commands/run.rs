@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::ValueEnum;
 use xrdtest_definitions::{ScriptPolicy, Selection, SnapshotError, SnapshotOptions, snapshot};
 use xrdtest_model::RunPlan;
 use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_report::{findings, junit, summary};
 
 use super::remote_run;
-use crate::args::{RUNS, RunArgs, RunFormat, STATE};
+use crate::args::{LocalProvider, RUNS, RunArgs, RunFormat, STATE};
 use crate::exit::{Exit, print, say};
 use crate::local::{Local, LocalRun};
 use crate::repository::{Repository, name_files, source};
@@ -138,6 +139,12 @@ fn refuse(root: &Path, error: &SnapshotError) -> anyhow::Result<()> {
 fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
     let mut words = vec!["xrdtest run".to_owned(), quote(suite), "--local".to_owned()];
     words.extend(cases_again(args, record));
+    if args.provider != LocalProvider::Sandbox {
+        let provider = args.provider.to_possible_value();
+        words.extend(provider.map(|provider| format!("--provider {}", provider.get_name())));
+    }
+    #[cfg(feature = "libvirt")]
+    words.extend(args.pool.as_deref().map(|pool| format!("--pool {}", quote(pool))));
     let path = |option: &str, path: &Path| format!("{option} {}", quote(&path.to_string_lossy()));
     words.extend(args.script_roots.iter().map(|folder| path("--script-root", folder)));
     words.extend(args.script_hosts.iter().map(|host| format!("--script-host {}", quote(host))));
