@@ -21,7 +21,13 @@ impl Engine {
             failpoint::between_effects();
             match effect {
                 Effect::Persist(events) => self.persist(events).await?,
-                Effect::StartInstance { hypervisor, instance, cluster, .. } => {
+                Effect::ClusterRefused { instance, reason } => {
+                    if let Some(placed) = self.orders.remove(&instance) {
+                        // Whoever does not wait any more need not know.
+                        let _ = placed.send(Err(reason));
+                    }
+                }
+                Effect::StartInstance { hypervisor, instance, cluster } => {
                     self.start_instance(hypervisor, instance, cluster).await?;
                 }
                 Effect::StopInstance { hypervisor, instance } => self.stop_instance(&hypervisor, instance),

@@ -1,13 +1,14 @@
 //! The task that owns the core and writes the journal: commands in, effects out, in order.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{debug, error};
-use xrdtest_model::{Event, HypervisorName, MachineId};
+use xrdtest_model::{Event, HypervisorName, InstanceId, MachineId};
 use xrdtest_orchestrator::{Input, Orchestrator};
 use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave};
 use xrdtest_protocol::server::Listener;
@@ -44,6 +45,8 @@ pub(crate) struct Engine {
     pub(crate) slaves: Registry<MachineId, EngineToSlave>,
     pub(crate) hypervisors: Registry<HypervisorName, EngineToHypervisor>,
     pub(crate) subscribers: Vec<mpsc::UnboundedSender<Arc<Event>>>,
+    /// Who waits for a cluster to be started by hand, until it is known whether it has a place.
+    pub(crate) orders: BTreeMap<InstanceId, oneshot::Sender<Result<(), String>>>,
     /// To be said when the present batch is durable.
     pub(crate) answers: Vec<Answer>,
     /// What carrying out effects has led to.
@@ -88,6 +91,7 @@ impl Engine {
                 inputs.push(Input::Tick);
             }
             self.go(Vec::new(), inputs).await;
+            self.answer_orders();
             stale = true;
             // A picture of hundreds of machines is not made for each of their reports; but who is answered sees what he
             // has done.
@@ -114,6 +118,7 @@ impl Engine {
             error!(%error, "the engine stops: what happens can't be recorded any more");
             self.failure = Some(error.to_string());
             self.answers.clear();
+            self.orders.clear();
         }
     }
 

@@ -1,5 +1,6 @@
 //! Bringing an engine up: from its folder to a task that runs.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -162,6 +163,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         slaves: Registry::default(),
         hypervisors: Registry::default(),
         subscribers: Vec::new(),
+        orders: BTreeMap::new(),
         answers: Vec::new(),
         follow_up: Vec::new(),
         last_event,

@@ -409,7 +409,10 @@ fn an_instance_that_is_kept_goes_on_without_its_run() {
     tale.given(UP)
         .given("begin suite initialize\nover failed by chance")
         .expect("kept", "cluster c ACTIVE: r.0 is kept until 2026-11-22 10:15 UTC")
-        .expect("late b\nback b", "slave r.0/b NOT_CONNECTED: out of contact\nslave r.0/b CONNECTED_IDLE: in contact again")
+        .expect(
+            "late b\nback b",
+            "slave r.0/b NOT_CONNECTED: out of contact\nslave r.0/b CONNECTED_IDLE: in contact again",
+        )
         .expect("instance stopping - its time is over", "cluster c STOPCOMMAND_SENT: its time is over")
         .given("instance stopped");
     assert_eq!(tale.chronicle, Chronicle::default());

@@ -23,7 +23,8 @@ async fn a_cluster_by_hand_from_start_to_end() {
     assert_eq!(shown["until"], 1_795_428_900_000_u64);
     assert_eq!(shown["machines"][0]["name"], "hand.0/ds1.xrd.test");
     assert_eq!(shown["machines"][0]["state"]["constant"], "S_CONNECTED_IDLE");
-    let log: Vec<_> = shown["history"].as_array().unwrap().iter().map(|it| &it["state"]["constant"]).collect();
+    let log: Vec<_> =
+        shown["history"].as_array().unwrap().iter().map(|it| &it["state"]["constant"]).collect();
     assert_eq!(log, ["S_ACTIVE", "S_WAITING_SLAVES", "S_DEFINITION_SENT"]);
     let (status, stopped) = json(engine.send(Method::DELETE, "/instances/hand.0", None).await).await;
     assert_eq!((status, &stopped["instance"]), (StatusCode::ACCEPTED, &"hand.0".into()));
@@ -43,7 +44,9 @@ async fn what_can_not_be_done_is_said() {
         assert_eq!(answered, status, "{body}: {problem}");
         assert!(problem["error"].as_str().unwrap().contains(words), "{body}: {problem}");
     }
-    for (path, status) in [("/instances/x", StatusCode::NOT_FOUND), ("/instances/going.0", StatusCode::CONFLICT)] {
+    for (path, status) in
+        [("/instances/x", StatusCode::NOT_FOUND), ("/instances/going.0", StatusCode::CONFLICT)]
+    {
         assert_eq!(engine.send(Method::DELETE, path, None).await.status(), status, "{path}");
     }
 }

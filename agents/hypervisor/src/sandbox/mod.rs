@@ -88,6 +88,14 @@ impl Sandbox {
         Ok((Self { inner: Arc::new(inner) }, ends))
     }
 
+    /// A command that opens a shell in a machine, for people at a terminal. `None` as in [`Self::enter`].
+    pub fn shell(&self, instance: &InstanceId, host: &str) -> Option<Command> {
+        let (root, id) = self.inner.instances.look(instance, |made| made.container(host))?;
+        let mut command = Command::new(&self.inner.settings.runc);
+        command.arg("--root").arg(root).args(["exec", "--tty"]).arg(id).arg("/bin/bash");
+        Some(command)
+    }
+
     /// A command that runs a program in a machine; the program and its arguments are to be added. For people and
     /// tests: runs have the slave agent. `None` where there is no such machine, or it is being made or removed.
     pub fn enter(&self, instance: &InstanceId, host: &str) -> Option<Command> {

@@ -103,7 +103,10 @@ impl Lines {
                 vec![format!("{} reboots, as its script announced; it has {within}", machine.host)]
             }
             // Who comes and goes besides is no news of this run: what it means for the run is told by other events.
-            EventBody::AgentConnected { .. }
+            EventBody::ClusterOrdered { .. }
+            // What is kept is told when the run is over, with what to do about it.
+            | EventBody::InstanceKept { .. }
+            | EventBody::AgentConnected { .. }
             | EventBody::AgentGone { .. }
             | EventBody::StageReported { .. }
             | EventBody::MachineConnected { .. }

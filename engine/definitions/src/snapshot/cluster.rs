@@ -37,9 +37,7 @@ pub fn snapshot_cluster(
             }
         });
     };
-    let plan = plan_cluster(cluster).map_err(|problem| SnapshotError::InconsistentCluster {
-        cluster: name.to_owned(),
-        problem,
-    })?;
+    let plan = plan_cluster(cluster)
+        .map_err(|problem| SnapshotError::InconsistentCluster { cluster: name.to_owned(), problem })?;
     Ok((Arc::new(plan), cluster.source.repository.clone()))
 }

@@ -7,9 +7,9 @@ mod reason;
 use xrdtest_model::event::Placement;
 use xrdtest_model::{EventBody, HypervisorName, InstanceId, RunId, Timestamp};
 
-use crate::{ClusterOrder, Effect, Orchestrator};
 use crate::rules::View;
 use crate::state::Run;
+use crate::{ClusterOrder, Effect, Orchestrator};
 
 pub(crate) use fit::free_room;
 use fit::{Kept, Site, find};

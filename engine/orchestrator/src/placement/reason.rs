@@ -70,7 +70,8 @@ fn words(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> Opti
         Obstacle::Full => {
             let (need, has) = short(&cluster.room(), &site.free);
             let standing = site.tenants.iter().any(|tenant| matches!(tenant.holder, Holder::Standing(..)));
-            let more = if standing { "; clusters without a run use some (`xrdtest cluster list`)" } else { "" };
+            let more =
+                if standing { "; clusters without a run use some (`xrdtest cluster list`)" } else { "" };
             format!("not enough room: cluster {name} needs {need}, {hypervisor} has {has} free{more}")
         }
     })

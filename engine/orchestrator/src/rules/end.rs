@@ -106,8 +106,10 @@ impl View<'_> {
         };
         let (verdict, reason) = of_run(&facts);
         let over = finished(run.id.clone(), verdict, reason);
-        let instances = self.state.instances_of(run).filter(|(_, known)| known.state != InstanceState::Stopping);
-        let ends = instances.map(|(id, known)| self.leave(id, run.is_left_as_it_is(verdict) && known.is_made()));
+        let instances =
+            self.state.instances_of(run).filter(|(_, known)| known.state != InstanceState::Stopping);
+        let ends =
+            instances.map(|(id, known)| self.leave(id, run.is_left_as_it_is(verdict) && known.is_made()));
         std::iter::once(over).chain(ends).collect()
     }
 

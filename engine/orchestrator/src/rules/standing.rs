@@ -30,7 +30,8 @@ impl<'a> View<'a> {
             return vec![failed(id, detail)];
         }
         let machines = instance.machines.iter();
-        let news = machines.filter_map(|(host, machine)| self.standing_news(instance, &of(id, host), machine));
+        let news =
+            machines.filter_map(|(host, machine)| self.standing_news(instance, &of(id, host), machine));
         let news: Vec<EventBody> = news.collect();
         let complete = instance.state == InstanceState::WaitingSlaves && self.absent(id, instance).is_empty();
         match news.is_empty() && complete {
@@ -67,7 +68,8 @@ impl<'a> View<'a> {
     fn hand_failure(self, id: &InstanceId, instance: &Instance) -> Option<String> {
         let until = self.hand_until(instance)?;
         let cluster = &instance.cluster.name;
-        let mut lost = instance.machines.iter().filter_map(|(host, machine)| Some((host, machine.lost.as_ref()?)));
+        let mut lost =
+            instance.machines.iter().filter_map(|(host, machine)| Some((host, machine.lost.as_ref()?)));
         if let Some((host, why)) = lost.next() {
             return Some(format!("cluster {cluster} did not come up: {host} was lost: {why}"));
         }

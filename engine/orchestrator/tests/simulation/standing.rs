@@ -11,8 +11,7 @@ use crate::world::World;
 impl World {
     /// Repeated until there is an answer, as a client does that gets none.
     pub(crate) fn order(&mut self, instance: InstanceId) {
-        let ordered =
-            |event: &Event| matches!(&event.body, EventBody::ClusterOrdered { instance: id, .. } if *id == instance);
+        let ordered = |event: &Event| matches!(&event.body, EventBody::ClusterOrdered { instance: id, .. } if *id == instance);
         if self.refused.contains(&instance) || self.engine.journal.iter().any(ordered) {
             return;
         }
@@ -162,7 +161,8 @@ impl Account {
             match state {
                 InstanceState::Active => {
                     assert!(known.is_made());
-                    let never = known.hosts.difference(&known.here).find(|host| !known.missed.contains_key(*host));
+                    let never =
+                        known.hosts.difference(&known.here).find(|host| !known.missed.contains_key(*host));
                     assert_eq!(never, None, "{id} is active without it");
                 }
                 InstanceState::Failed => self.failed.push(detail.to_owned()),
@@ -185,7 +185,9 @@ impl Account {
     /// Contact takes turns.
     fn machine(&mut self, body: &EventBody) {
         let (machine, missed) = match body {
-            EventBody::MachineConnected { machine, .. } | EventBody::MachineBack { machine } => (machine, None),
+            EventBody::MachineConnected { machine, .. } | EventBody::MachineBack { machine } => {
+                (machine, None)
+            }
             EventBody::MachineLate { machine } => (machine, Some("late")),
             EventBody::MachineAway { machine } => (machine, Some("away")),
             EventBody::MachineLost { machine, .. } => (machine, Some("lost")),

@@ -55,7 +55,8 @@ where
 
 /// What was started by hand goes with the runs of its time, once it is stopped.
 pub(super) async fn takes_what_was_started_by_hand(store: Arc<dyn Store>) -> Result<(), StoreError> {
-    let [old, stopped, goes_on, new] = ["old", "stopped", "goes-on", "new"].map(|name| Story::new(name, "s", 1));
+    let [old, stopped, goes_on, new] =
+        ["old", "stopped", "goes-on", "new"].map(|name| Story::new(name, "s", 1));
     let mut scribe = Scribe::default();
     store.append(scribe.all(old.whole())).await?;
     store.append(scribe.all([stopped.by_hand(), goes_on.by_hand()].concat())).await?;

@@ -157,7 +157,8 @@ impl Story {
 
     /// Its cluster is started by hand, as the instance; there is no run then.
     pub fn by_hand(&self) -> Vec<EventBody> {
-        let mut bodies: Vec<EventBody> = self.plan.clusters.iter().map(|cluster| self.ordered(cluster)).collect();
+        let mut bodies: Vec<EventBody> =
+            self.plan.clusters.iter().map(|cluster| self.ordered(cluster)).collect();
         bodies.extend(self.up());
         bodies
     }

@@ -128,9 +128,8 @@ impl Memory {
             | EventBody::CaseFinished { run, .. }
             | EventBody::RunFinished { run, .. } => Some(run.clone()),
             EventBody::ClusterOrdered { instance, .. } => Some(filed_under(instance)),
-            EventBody::InstanceChanged { instance: of, .. } | EventBody::InstanceKept { instance: of, .. } => {
-                instance(of)
-            }
+            EventBody::InstanceChanged { instance: of, .. }
+            | EventBody::InstanceKept { instance: of, .. } => instance(of),
             EventBody::MachineConnected { machine: of, .. }
             | EventBody::MachineLate { machine: of }
             | EventBody::MachineAway { machine: of }
