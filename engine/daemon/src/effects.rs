@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 use xrdtest_model::ids::EXTERNAL;
-use xrdtest_model::{AttemptId, ClusterPlan, Event, HypervisorName, InstanceId, MachineId};
+use xrdtest_model::{AttemptId, ClusterPlan, Event, EventBody, HypervisorName, InstanceId, MachineId};
 use xrdtest_orchestrator::{Effect, Input, InstanceReport};
 use xrdtest_protocol::Identity;
 use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave};
@@ -48,6 +48,8 @@ impl Engine {
         let last = events.last().map(|event| event.number);
         for event in events {
             self.runs.apply(&event);
+            self.urgent |=
+                matches!(event.body, EventBody::InstanceChanged { .. } | EventBody::InstanceKept { .. });
             told::tell(&event);
             if !self.subscribers.is_empty() {
                 let event = Arc::new(event);

@@ -53,6 +53,8 @@ pub(crate) struct Engine {
     pub(crate) follow_up: Vec<Input>,
     pub(crate) last_event: watch::Sender<u64>,
     pub(crate) status: watch::Sender<Arc<EngineStatus>>,
+    /// The next picture is not put off.
+    pub(crate) urgent: bool,
     pub(crate) failure: Option<String>,
 }
 
@@ -95,7 +97,10 @@ impl Engine {
             stale = true;
             // A picture of hundreds of machines is not made for each of their reports; but who is answered sees what he
             // has done.
-            if !self.answers.is_empty() || self.failure.is_some() || published.elapsed() >= PICTURE_AGE {
+            // So does who waits for a cluster: it changes so seldom that a picture costs nothing.
+            let urgent =
+                std::mem::take(&mut self.urgent) || !self.answers.is_empty() || self.failure.is_some();
+            if urgent || published.elapsed() >= PICTURE_AGE {
                 self.publish();
                 (published, stale) = (Instant::now(), false);
             }

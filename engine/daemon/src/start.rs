@@ -168,6 +168,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         follow_up: Vec::new(),
         last_event,
         status,
+        urgent: false,
         failure: None,
     };
     let (engine, first) = restore(engine, config.orchestrator, events);

@@ -358,7 +358,7 @@ fn a_cluster_has_a_plan_of_its_own() {
         error.diagnostics().len()
     };
     refused("cluster_bass", ["there is no cluster `cluster_bass`", "did you mean `cluster_base`?"]);
-    refused("ts_base", ["there is no cluster `ts_base`", "it is a suite, on cluster_base"]);
+    refused("ts_base", ["there is no cluster `ts_base`", "it is a suite, on `cluster_base`"]);
     repository.add_lines(CLUSTER, "    net.colour = 1;\n");
     let file = "cluster `cluster_base` can't be started: 1 error in clusters/cluster_base/cluster_base.rhai";
     assert_eq!(refused("cluster_base", [file, "`xrdtest rule XT1001` explains it"]), 1);

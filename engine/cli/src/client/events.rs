@@ -32,17 +32,17 @@ pub(crate) enum Told {
 
 /// Follows a run from its first event on, until the receiver is dropped.
 pub(crate) fn follow(client: &Client, run: &RunId) -> mpsc::Receiver<Told> {
-    stream(client, format!("/runs/{}/events", part(run.as_str())), 0)
+    stream(client, format!("/runs/{}/events", part(run.as_str())))
 }
 
-/// The same of an instance, from the event after `after` on.
-pub(crate) fn follow_instance(client: &Client, instance: &InstanceId, after: u64) -> mpsc::Receiver<Told> {
-    stream(client, format!("/instances/{}/events", part(instance.as_str())), after)
+/// The same of an instance.
+pub(crate) fn follow_instance(client: &Client, instance: &InstanceId) -> mpsc::Receiver<Told> {
+    stream(client, format!("/instances/{}/events", part(instance.as_str())))
 }
 
-fn stream(client: &Client, path: String, after: u64) -> mpsc::Receiver<Told> {
+fn stream(client: &Client, path: String) -> mpsc::Receiver<Told> {
     let (sender, receiver) = mpsc::channel(BUFFER);
-    let reader = Stream { client: client.clone(), path, after, sender };
+    let reader = Stream { client: client.clone(), path, after: 0, sender };
     tokio::spawn(reader.go());
     receiver
 }

@@ -118,13 +118,16 @@ struct Watch {
     events: mpsc::Receiver<Told>,
     signals: Signals,
     chronicle: Chronicle,
+    /// What happened up to this event is known to the user.
+    known: u64,
 }
 
 impl Watch {
-    fn new(client: &Client, instance: &InstanceId, after: u64) -> anyhow::Result<Self> {
+    /// `known`: the number of the last event that is not worth a word.
+    fn new(client: &Client, instance: &InstanceId, known: u64) -> anyhow::Result<Self> {
         let signals = Signals::new().context("signals can't be caught")?;
-        let events = follow_instance(client, instance, after);
-        Ok(Self { instance: instance.clone(), events, signals, chronicle: Chronicle::default() })
+        let events = follow_instance(client, instance);
+        Ok(Self { instance: instance.clone(), events, signals, chronicle: Chronicle::default(), known })
     }
 
     async fn next(&mut self) -> anyhow::Result<Seen> {
@@ -136,7 +139,11 @@ impl Watch {
             };
             match told {
                 Some(Told::Event(event)) => {
-                    self.chronicle.apply(&event).iter().filter_map(line).for_each(|line| say(&line));
+                    let told = self.chronicle.apply(&event);
+                    if event.number <= self.known {
+                        continue;
+                    }
+                    told.iter().filter_map(line).for_each(|line| say(&line));
                     if let EventBody::InstanceChanged { instance, state, .. } = &event.body
                         && *instance == self.instance
                     {
