@@ -107,11 +107,6 @@ impl Tale {
             "agent" => {
                 json!({"event": "agent_connected", "agent": rest, "software": "0.1.0", "detail": "sandbox"})
             }
-            "ordered" => json!({"event": "cluster_ordered", "instance": "r.0", "plan": self.plan.clusters[0],
-                "repository": "/repository", "hypervisor": "hv", "by": rest, "start_ms": 1, "until": 1}),
-            "kept" => {
-                json!({"event": "instance_kept", "instance": "r.0", "until": 1_795_342_500_000_u64})
-            }
             "gone" => json!({"event": "agent_gone", "agent": rest, "orderly": false}),
             _ => panic!("{words}"),
         };
@@ -385,37 +380,6 @@ fn every_word_of_the_manual_has_its_place() {
     }
     assert!(said.is_empty(), "not the manual's: {said:?}");
     assert_eq!(StateWord::of_constant("S_NEW").text, "S_NEW", "a word of a later version is shown as it is");
-}
-
-#[test]
-fn a_cluster_that_was_started_by_hand() {
-    let mut tale = Tale::new();
-    tale.expect("ordered alice", "cluster c DEFINITION_SENT: r.0 on hv, by hand, alice [no run]")
-        .expect("instance starting creating_network br", "cluster c CREATING_NETWORK: br [no run]")
-        .expect("instance waiting_slaves", "cluster c WAITING_SLAVES [no run]")
-        .expect("connected a", "slave r.0/a CONNECTED_IDLE [no run]")
-        .expect("instance active", "cluster c ACTIVE [no run]")
-        .expect("lost a", "slave r.0/a NOT_CONNECTED: given up: no contact [no run]")
-        .expect("back a", "slave r.0/a CONNECTED_IDLE: in contact again [no run]")
-        .expect("instance stopping - stopped by bob", "cluster c STOPCOMMAND_SENT: stopped by bob [no run]")
-        .expect("instance stopping - a is busy", "cluster c ERROR_STOP: a is busy [no run]")
-        .given("instance stopped");
-    assert_eq!(tale.chronicle, Chronicle::default());
-}
-
-#[test]
-fn an_instance_that_is_kept_goes_on_without_its_run() {
-    let mut tale = Tale::new();
-    tale.given(UP)
-        .given("begin suite initialize\nover failed by chance")
-        .expect("kept", "cluster c ACTIVE: r.0 is kept until 2026-11-22 10:15 UTC")
-        .expect(
-            "late b\nback b",
-            "slave r.0/b NOT_CONNECTED: out of contact\nslave r.0/b CONNECTED_IDLE: in contact again",
-        )
-        .expect("instance stopping - its time is over", "cluster c STOPCOMMAND_SENT: its time is over")
-        .given("instance stopped");
-    assert_eq!(tale.chronicle, Chronicle::default());
 }
 
 #[test]

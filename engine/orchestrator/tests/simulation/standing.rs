@@ -157,7 +157,7 @@ impl Account {
         if let Some(keep) = self.owed.remove(id) {
             assert!(!keep && state == InstanceState::Stopping, "{id} should be kept: {keep}, is {state:?}");
         }
-        if known.until.is_some() {
+        if let Some(until) = known.until {
             match state {
                 InstanceState::Active => {
                     assert!(known.is_made());
@@ -169,7 +169,7 @@ impl Account {
                 InstanceState::Stopping if known.state != InstanceState::Stopping => {
                     let why = known.state == InstanceState::Failed || !detail.is_empty();
                     assert!(why, "{id} is stopped for no reason");
-                    self.ended.insert(id.clone(), (at, known.until.unwrap()));
+                    self.ended.insert(id.clone(), (at, until));
                 }
                 InstanceState::Stopped => assert_eq!(known.state, InstanceState::Stopping),
                 _ => {}
@@ -193,9 +193,7 @@ impl Account {
             EventBody::MachineLost { machine, .. } => (machine, Some("lost")),
             _ => return,
         };
-        let Some(known) = self.instances.get_mut(&machine.instance) else {
-            panic!("{machine} is of no instance: {body:?}");
-        };
+        let known = self.instances.get_mut(&machine.instance).expect("a machine of no instance");
         let over = known.run.as_ref().is_some_and(|run| self.over.contains(run));
         assert!(known.until.is_some() || !over, "{machine} is told of although its run is over: {body:?}");
         let before = known.missed.get(&machine.host).copied();
