@@ -361,7 +361,7 @@ fn a_cluster_has_a_plan_of_its_own() {
     refused("ts_base", ["there is no cluster `ts_base`", "it is a suite, on `cluster_base`"]);
     repository.add_lines(CLUSTER, "    net.colour = 1;\n");
     let file = "cluster `cluster_base` can't be started: 1 error in clusters/cluster_base/cluster_base.rhai";
-    assert_eq!(refused("cluster_base", [file, "`xrdtest rule XT1001` explains it"]), 1);
+    assert_eq!(refused("cluster_base", [file, "`xrdtest rule XT0010` explains it"]), 1);
     repository.write(CLUSTER, "fn (");
-    refused("cluster_base", [file, "`xrdtest rule XT0010` explains it"]);
+    refused("cluster_base", [file, "`xrdtest rule XT0001` explains it"]);
 }
