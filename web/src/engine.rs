@@ -6,11 +6,11 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use xrdtest_model::api::{
-    ArchiveRequest, Archived, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry, RunRequest,
-    TokenCreated, TokenRequest,
+    ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
+    RunRequest, TokenCreated, TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
-use xrdtest_model::{MachineId, RunId};
+use xrdtest_model::{InstanceId, MachineId, RunId};
 use xrdtest_store::Store;
 
 /// Why the engine did not do it.
@@ -72,6 +72,12 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Takes a run out of the queue; a conflict where it has a place already.
     fn dequeue(&self, run: RunId, by: String, reason: String) -> Answer<'_, ()>;
+
+    /// Starts a cluster by hand; a conflict, in words, where there is no place for it now. `by`: who asks.
+    fn start_cluster(&self, request: ClusterRequest, by: String) -> Answer<'_, InstanceId>;
+
+    /// Stops an instance that belongs to no run; a conflict where it does.
+    fn stop_cluster(&self, instance: InstanceId, by: String) -> Answer<'_, ()>;
 
     /// Makes a join token.
     fn new_token(&self, request: TokenRequest, by: String) -> Answer<'_, TokenCreated>;

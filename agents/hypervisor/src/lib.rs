@@ -1,7 +1,7 @@
 //! The hypervisor agent: turns a cluster definition into running machines, and takes them away again.
 //!
-//! [`agent::run`] connects to the engine and does what it orders, with a [`provider`] that makes the machines: the
-//! [`sandbox`] so far. The [`relay`] lets the machines of an instance reach the engine and nobody else.
+//! [`agent::Agent`] connects to the engine and does what it orders, with a [`provider`] that makes the machines: the
+//! [`sandbox`], or libvirt. The [`relay`] lets the machines of an instance reach the engine and nobody else.
 
 pub mod agent;
 pub mod config;

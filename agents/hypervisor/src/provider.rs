@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -42,6 +43,10 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Its instances, and whether all their machines are made.
     fn instances(&self) -> Vec<(InstanceId, bool)>;
+
+    /// A command for people that looks into a machine: a shell in it, or its console. `None` where there is no such
+    /// machine, or it is being made or removed.
+    fn shell(&self, instance: &InstanceId, host: &str) -> Option<Command>;
 
     /// Instances that an earlier process of this agent made and that were found again. Asked once.
     fn found_again(&self) -> Vec<FoundAgain> {

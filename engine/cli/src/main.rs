@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Queue(args) => commands::queue::queue(&args),
         Command::Suites(args) => commands::suites::suites(&args),
         Command::Clusters(args) => commands::clusters::clusters(&args),
+        Command::Cluster(args) => commands::cluster::cluster(&args),
         Command::Hypervisors(args) => commands::hypervisors::hypervisors(&args),
         Command::Slaves(args) => commands::slaves::slaves(&args),
         Command::Token(args) => commands::token::token(&args),

@@ -7,7 +7,7 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{Ran, Repository, output_of, start_until};
+use common::{Ran, Repository, output_of, send, start_command_until, start_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xrdtest_model::{Outcome, Verdict};
@@ -215,6 +215,32 @@ fn reports_are_written_and_cases_chosen() {
     let ran = repository.run(&["s", "--case", "god"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("did you mean `good`?"), "{}", ran.stderr);
+}
+
+#[test]
+fn machines_of_a_run_that_fails_are_kept_until_the_user_goes() {
+    let repository = Repository::new(2);
+    let leave = "#!/bin/sh\necho @slavename@ > /root/left\nexit 3\n";
+    repository.suite("s", NOTHING, &[("good", NOTHING), ("bad", leave)], "");
+    let ran = repository.run(&["s", "--case", "good", "--keep-on-failure"]);
+    assert_eq!(ran.code, Some(0), "of what passes nothing is kept: {}", ran.stderr);
+
+    let arguments = ["s", "--keep-on-failure"];
+    let (child, said, stderr) =
+        start_command_until(repository.run_command(&arguments), "Ctrl-C removes them");
+    let rest = std::thread::spawn(move || stderr.lines().map(Result::unwrap).collect::<Vec<_>>());
+    let shell = said.lines().find_map(|line| line.trim().strip_prefix("m2.xrd.test: ")).unwrap();
+    let words: Vec<_> = shell.split(' ').filter(|word| *word != "--tty").collect();
+    let (program, arguments) = words.split_first().unwrap();
+    let mut look = std::process::Command::new(program);
+    look.args(arguments).args(["-c", "cat /root/left"]);
+    assert_eq!(String::from_utf8(look.output().unwrap().stdout).unwrap(), "m2.xrd.test\n", "{shell}");
+    send(&child, Signal::SIGINT);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    let rest = rest.join().unwrap();
+    assert_eq!((ran.code, ran.record().verdict), (Some(1), Some(Verdict::Failed)), "{rest:?}");
+    let run = ran.record().id.to_string();
+    assert!(common::traces(&run).iter().all(|trace| !trace.contains(&run)), "left behind");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use xrdtest_model::{AttemptId, Event, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport};
+use xrdtest_orchestrator::ClusterOrder;
 use xrdtest_protocol::message::{Abilities, EngineToHypervisor, EngineToSlave, HypervisorToEngine};
 
 use crate::registry::{Connected, Serial};
@@ -27,6 +28,17 @@ pub(crate) enum Command {
         how: CancelHow,
         /// Told when the cancel is in the journal, or why it can't be.
         noted: Option<oneshot::Sender<Result<(), NotCancelled>>>,
+    },
+    StartCluster {
+        order: Box<ClusterOrder>,
+        /// Told when the order is in the journal, or why it has no place now.
+        placed: oneshot::Sender<Result<(), String>>,
+    },
+    StopCluster {
+        instance: InstanceId,
+        by: String,
+        /// Told when that is in the journal, or why it can't be.
+        noted: oneshot::Sender<Result<(), NotStopped>>,
     },
     Subscribe(mpsc::UnboundedSender<Arc<Event>>),
     /// Say that you are there.
@@ -97,6 +109,15 @@ pub(crate) enum CancelHow {
     Force,
     /// Only where the run has no place yet.
     IfWaiting,
+}
+
+/// Why an instance is not stopped by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotStopped {
+    /// Nothing is left of it.
+    NotThere,
+    /// It belongs to a run.
+    OfRun(RunId),
 }
 
 /// Why a cancel was not noted.

@@ -5,11 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::{info, warn};
 use xrdtest_definitions::{
-    LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, load, snapshot,
+    LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, load, snapshot, snapshot_cluster,
 };
 use xrdtest_model::api::DefinitionsInfo;
 use xrdtest_model::definition::Catalogue;
-use xrdtest_model::{Diagnostic, Limits, RunPlan};
+use xrdtest_model::{ClusterPlan, Diagnostic, Limits, RunPlan};
 
 /// Where definitions are, and what they may use.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +71,16 @@ impl Definitions {
             clusters: count(catalogue.clusters.len()),
             diagnostics: catalogue.diagnostics.clone(),
         }
+    }
+
+    /// The plan of a cluster by itself, the root of its repository, and the limit of its start in milliseconds.
+    pub(crate) fn cluster(&self, name: &str) -> Result<(Arc<ClusterPlan>, String, u64), SnapshotError> {
+        let loaded = self.loaded();
+        let known =
+            |plan: &Result<_, SnapshotError>| !matches!(plan, Err(SnapshotError::UnknownCluster { .. }));
+        let found = loaded.repositories.iter().map(|catalogue| snapshot_cluster(catalogue, name)).find(known);
+        let (plan, repository) = found.unwrap_or_else(|| snapshot_cluster(&loaded.all, name))?;
+        Ok((plan, repository, loaded.config.limits.cluster_start_ms))
     }
 
     /// A run's own copy of everything it uses.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 use xrdtest_model::ids::EXTERNAL;
-use xrdtest_model::{AttemptId, ClusterPlan, Event, HypervisorName, InstanceId, MachineId};
+use xrdtest_model::{AttemptId, ClusterPlan, Event, EventBody, HypervisorName, InstanceId, MachineId};
 use xrdtest_orchestrator::{Effect, Input, InstanceReport};
 use xrdtest_protocol::Identity;
 use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave};
@@ -21,7 +21,13 @@ impl Engine {
             failpoint::between_effects();
             match effect {
                 Effect::Persist(events) => self.persist(events).await?,
-                Effect::StartInstance { hypervisor, instance, cluster, .. } => {
+                Effect::ClusterRefused { instance, reason } => {
+                    if let Some(placed) = self.orders.remove(&instance) {
+                        // Whoever does not wait any more need not know.
+                        let _ = placed.send(Err(reason));
+                    }
+                }
+                Effect::StartInstance { hypervisor, instance, cluster } => {
                     self.start_instance(hypervisor, instance, cluster).await?;
                 }
                 Effect::StopInstance { hypervisor, instance } => self.stop_instance(&hypervisor, instance),
@@ -42,6 +48,8 @@ impl Engine {
         let last = events.last().map(|event| event.number);
         for event in events {
             self.runs.apply(&event);
+            self.urgent |=
+                matches!(event.body, EventBody::InstanceChanged { .. } | EventBody::InstanceKept { .. });
             told::tell(&event);
             if !self.subscribers.is_empty() {
                 let event = Arc::new(event);

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{debug, error};
-use xrdtest_model::{Event, HypervisorName, MachineId};
+use xrdtest_model::{Event, HypervisorName, InstanceId, MachineId};
 use xrdtest_orchestrator::{Input, Orchestrator};
 use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave};
 use xrdtest_protocol::server::Listener;
@@ -47,12 +47,16 @@ pub(crate) struct Engine {
     /// What hypervisor agents tell people about themselves.
     pub(crate) notes: BTreeMap<HypervisorName, HypervisorNote>,
     pub(crate) subscribers: Vec<mpsc::UnboundedSender<Arc<Event>>>,
+    /// Who waits for a cluster to be started by hand, until it is known whether it has a place.
+    pub(crate) orders: BTreeMap<InstanceId, oneshot::Sender<Result<(), String>>>,
     /// To be said when the present batch is durable.
     pub(crate) answers: Vec<Answer>,
     /// What carrying out effects has led to.
     pub(crate) follow_up: Vec<Input>,
     pub(crate) last_event: watch::Sender<u64>,
     pub(crate) status: watch::Sender<Arc<EngineStatus>>,
+    /// The next picture is not put off.
+    pub(crate) urgent: bool,
     pub(crate) failure: Option<String>,
 }
 
@@ -91,10 +95,14 @@ impl Engine {
                 inputs.push(Input::Tick);
             }
             self.go(Vec::new(), inputs).await;
+            self.answer_orders();
             stale = true;
             // A picture of hundreds of machines is not made for each of their reports; but who is answered sees what he
             // has done.
-            if !self.answers.is_empty() || self.failure.is_some() || published.elapsed() >= PICTURE_AGE {
+            // So does who waits for a cluster: it changes so seldom that a picture costs nothing.
+            let urgent =
+                std::mem::take(&mut self.urgent) || !self.answers.is_empty() || self.failure.is_some();
+            if urgent || published.elapsed() >= PICTURE_AGE {
                 self.publish();
                 (published, stale) = (Instant::now(), false);
             }
@@ -117,6 +125,7 @@ impl Engine {
             error!(%error, "the engine stops: what happens can't be recorded any more");
             self.failure = Some(error.to_string());
             self.answers.clear();
+            self.orders.clear();
         }
     }
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tracing::warn;
-use xrdtest_model::{AttemptId, HypervisorName, MachineId, StageReport};
+use xrdtest_model::event::InstanceOwner;
+use xrdtest_model::{AttemptId, HypervisorName, InstanceId, MachineId, StageReport};
 use xrdtest_orchestrator::{Ability, Input, InstanceReport, RunPhase};
 use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave, HypervisorToEngine};
 
-use crate::command::{CancelHow, Command, HypervisorHello, NotCancelled, SlaveHello};
-use crate::engine::Engine;
+use crate::command::{CancelHow, Command, HypervisorHello, NotCancelled, NotStopped, SlaveHello};
+use crate::engine::{Answer, Engine};
 use crate::handle::HypervisorNote;
 use crate::registry::{Connected, Serial};
 
@@ -28,6 +29,17 @@ impl Engine {
                     inputs.push(Input::Cancel { run, by, reason, force });
                 }
                 self.answers.extend(noted.map(|noted| Box::new(move || send(noted, possible)) as _));
+            }
+            Command::StartCluster { order, placed } => {
+                self.orders.insert(order.instance.clone(), placed);
+                inputs.push(Input::StartCluster(order));
+            }
+            Command::StopCluster { instance, by, noted } => {
+                let possible = self.may_stop(&instance);
+                if possible.is_ok() {
+                    inputs.push(Input::StopCluster { instance, by });
+                }
+                self.answers.push(Box::new(move || send(noted, possible)));
             }
             Command::Subscribe(subscriber) => self.subscribers.push(subscriber),
             Command::Answer(reply) => send(reply, ()),
@@ -72,6 +84,21 @@ impl Engine {
             (CancelHow::IfWaiting, _) => Err(NotCancelled::Running),
             (CancelHow::Orderly | CancelHow::Force, _) => Ok(()),
         }
+    }
+
+    /// One that is being stopped already may be stopped again.
+    fn may_stop(&self, id: &InstanceId) -> Result<(), NotStopped> {
+        let known = self.core.instances().into_iter().find(|known| known.instance == *id);
+        match known.ok_or(NotStopped::NotThere)?.owner {
+            InstanceOwner::Run { run } => Err(NotStopped::OfRun(run)),
+            InstanceOwner::Hand { .. } | InstanceOwner::Kept { .. } => Ok(()),
+        }
+    }
+
+    /// Whose clusters have a place is told with everything else that has become durable.
+    pub(crate) fn answer_orders(&mut self) {
+        let placed = std::mem::take(&mut self.orders).into_values();
+        self.answers.extend(placed.map(|placed| Box::new(move || send(placed, Ok(()))) as Answer));
     }
 
     fn slave_connected(

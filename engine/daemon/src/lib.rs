@@ -9,6 +9,7 @@
 
 mod archive;
 mod clock;
+mod clusters;
 mod command;
 pub mod config;
 mod controls;

@@ -344,10 +344,10 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
     let stream = stream.header().await?;
     match stream.header.clone() {
         StreamHeader::Fetch { instance, host, path } => {
-            let (reply, content) = match context.runs.of_instance(&instance) {
-                Some((run, plan)) => {
-                    debug!(%run, %host, %path, "a machine asks for a file");
-                    fetch::read(plan.repository.clone().into(), path).await
+            let (reply, content) = match context.runs.repository_of(&instance) {
+                Some(repository) => {
+                    debug!(%instance, %host, %path, "a machine asks for a file");
+                    fetch::read(repository.into(), path).await
                 }
                 None => (FetchReply::Refused { reason: "the run is over".to_owned() }, bytes::Bytes::new()),
             };

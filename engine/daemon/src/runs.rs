@@ -15,6 +15,14 @@ pub(crate) struct Runs {
 struct Inner {
     plans: HashMap<RunId, Arc<RunPlan>>,
     instances: BTreeMap<InstanceId, RunId>,
+    /// Repositories of instances that were started by hand.
+    by_hand: BTreeMap<InstanceId, String>,
+}
+
+impl Inner {
+    fn holds(&self, instance: &InstanceId) -> bool {
+        self.instances.contains_key(instance) || self.by_hand.contains_key(instance)
+    }
 }
 
 impl Runs {
@@ -29,7 +37,11 @@ impl Runs {
                     inner.instances.insert(placement.instance.clone(), run.clone());
                 }
             }
+            EventBody::ClusterOrdered { instance, repository, .. } => {
+                inner.by_hand.insert(instance.clone(), repository.clone());
+            }
             EventBody::InstanceChanged { instance, state: InstanceState::Stopped, .. } => {
+                inner.by_hand.remove(instance);
                 if let Some(run) = inner.instances.remove(instance)
                     && !inner.instances.values().any(|other| *other == run)
                 {
@@ -45,7 +57,14 @@ impl Runs {
 
     /// Whether anything of an instance may be left.
     pub(crate) fn knows(&self, instance: &InstanceId) -> bool {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).instances.contains_key(instance)
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).holds(instance)
+    }
+
+    /// The root of the repository that an instance was made from.
+    pub(crate) fn repository_of(&self, instance: &InstanceId) -> Option<String> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let of_run = || Some(inner.plans.get(inner.instances.get(instance)?)?.repository.clone());
+        inner.by_hand.get(instance).cloned().or_else(of_run)
     }
 
     /// The run that owns an instance, with its plan.

@@ -8,15 +8,15 @@ use futures::FutureExt;
 use tokio::sync::{oneshot, watch};
 use xrdtest_definitions::SnapshotError;
 use xrdtest_model::api::{
-    ArchiveRequest, Archived, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry, RunRequest,
-    TokenCreated, TokenRequest,
+    ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
+    RunRequest, TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::event::InstanceState;
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::plan::file_name;
-use xrdtest_model::{AgentName, MachineId, RunId};
+use xrdtest_model::{AgentName, InstanceId, MachineId, RunId};
 use xrdtest_orchestrator::{HypervisorStatus, InstanceStatus, RunPhase, RunStatus};
 use xrdtest_protocol::Identity;
 use xrdtest_store::Store;
@@ -31,11 +31,11 @@ const TOKEN_VALID: Duration = Duration::from_secs(24 * 3600);
 /// How long one may be good at most.
 const TOKEN_LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-fn problem(error: impl Into<String>, help: impl Into<String>) -> Problem {
+pub(crate) fn problem(error: impl Into<String>, help: impl Into<String>) -> Problem {
     Problem { error: error.into(), help: help.into(), diagnostics: Vec::new() }
 }
 
-fn stopping() -> Refusal {
+pub(crate) fn stopping() -> Refusal {
     Refusal::Unavailable(problem("the engine is stopping", "try again when it is up again"))
 }
 
@@ -58,7 +58,8 @@ impl EngineHandle {
                 "cancel some (`xrdtest queue`), or wait",
             )));
         }
-        let plan = self.definitions.plan(request.suite.clone(), request.cases).await.map_err(refuse)?;
+        let mut plan = self.definitions.plan(request.suite.clone(), request.cases).await.map_err(refuse)?;
+        plan.keep_on_failure = request.keep_on_failure;
         let run = new_run_id(&plan.suite);
         let trigger = match request.reason.as_str() {
             "" => by,
@@ -219,6 +220,14 @@ impl Engine for EngineHandle {
         self.cancel_run(run, by, reason, CancelHow::IfWaiting).boxed()
     }
 
+    fn start_cluster(&self, request: ClusterRequest, by: String) -> Answer<'_, InstanceId> {
+        self.order_cluster(request, by).boxed()
+    }
+
+    fn stop_cluster(&self, instance: InstanceId, by: String) -> Answer<'_, ()> {
+        self.release_cluster(instance, by).boxed()
+    }
+
     fn new_token(&self, request: TokenRequest, by: String) -> Answer<'_, TokenCreated> {
         self.make_token(request, by).boxed()
     }
@@ -253,14 +262,16 @@ impl Engine for EngineHandle {
     }
 }
 
-fn refuse(error: SnapshotError) -> Refusal {
+pub(crate) fn refuse(error: SnapshotError) -> Refusal {
     let problem = Problem {
         error: error.to_string(),
         help: error.help().unwrap_or_default(),
         diagnostics: error.diagnostics().to_vec(),
     };
     match error {
-        SnapshotError::UnknownSuite { .. } | SnapshotError::Cluster { .. } => Refusal::Unknown(problem),
+        SnapshotError::UnknownSuite { .. }
+        | SnapshotError::Cluster { .. }
+        | SnapshotError::UnknownCluster { .. } => Refusal::Unknown(problem),
         _ => Refusal::Invalid(problem),
     }
 }
@@ -279,8 +290,12 @@ fn instance_info(status: &InstanceStatus) -> InstanceInfo {
         instance: status.instance.clone(),
         cluster: status.cluster.clone(),
         hypervisor: status.hypervisor.clone(),
-        run: status.run.clone(),
+        run: status.owner.run().cloned(),
         state: instance_word(status.state),
+        owner: status.owner.clone(),
+        since: status.since,
+        until: status.until,
+        hosts: status.hosts.clone(),
     }
 }
 

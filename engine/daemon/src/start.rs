@@ -164,10 +164,12 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         hypervisors: Registry::default(),
         notes: BTreeMap::new(),
         subscribers: Vec::new(),
+        orders: BTreeMap::new(),
         answers: Vec::new(),
         follow_up: Vec::new(),
         last_event,
         status,
+        urgent: false,
         failure: None,
     };
     let (engine, first) = restore(engine, config.orchestrator, events);

@@ -2,6 +2,7 @@
 
 use tracing::{info, warn};
 use xrdtest_model::event::InstanceState;
+use xrdtest_model::time::utc;
 use xrdtest_model::{Event, EventBody, Verdict};
 
 pub(crate) fn tell(event: &Event) {
@@ -40,6 +41,17 @@ pub(crate) fn tell(event: &Event) {
         }
         EventBody::RunFinished { run, verdict, reason } => {
             warn!(%run, verdict = verdict.as_str(), reason, "run is over");
+        }
+        EventBody::ClusterOrdered { instance, plan, hypervisor, by, .. } => {
+            info!(%instance, cluster = plan.name, %hypervisor, by, "cluster is started by hand");
+        }
+        EventBody::InstanceKept { instance, until } => {
+            info!(%instance, until = utc(*until), "instance is kept, as its run did not pass");
+        }
+        EventBody::InstanceChanged { instance, state: InstanceState::Stopping, detail, step: None }
+            if !detail.is_empty() =>
+        {
+            info!(%instance, detail, "instance is being stopped");
         }
         EventBody::InstanceChanged { .. }
         | EventBody::ImagesUsed { .. }

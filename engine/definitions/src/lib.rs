@@ -3,7 +3,8 @@
 //!
 //! - [`load()`] reads a repository. It never fails: what is wrong becomes a diagnostic at the exact place, and everything
 //!   else is loaded. Evaluation is bounded and can't take the process down.
-//! - [`snapshot()`] copies what one run of one suite needs, scripts included.
+//! - [`snapshot()`] copies what one run of one suite needs, scripts included; [`snapshot_cluster()`] what a cluster needs
+//!   that is started by hand.
 //! - [`check()`] does the former for the paths of a command line, [`rules`] explains every diagnostic.
 //!
 //! A definition's way through this crate: [`layout`](mod@layout) finds its file, [`evaluate`] runs it, [`language`] is
@@ -32,4 +33,4 @@ pub use check::{Checked, check};
 pub use load::{LoadOptions, load};
 pub use root::{RootError, find_root};
 pub use script::ScriptPolicy;
-pub use snapshot::{Selection, SnapshotError, SnapshotOptions, snapshot};
+pub use snapshot::{Selection, SnapshotError, SnapshotOptions, snapshot, snapshot_cluster};

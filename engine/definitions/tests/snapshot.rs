@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use support::{CLUSTER, Repository, SUITE, fixtures};
 use xrdtest_definitions::{
     LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, check, find_root, snapshot,
+    snapshot_cluster,
 };
 use xrdtest_model::RunPlan;
 use xrdtest_model::definition::Forward;
@@ -371,4 +372,24 @@ fn check_is_about_the_paths_asked_for() {
     repository.write(SUITE, "fn (");
     assert_eq!(count(&["suites"]), (1, 1), "it is there, although nothing can be read");
     assert!(check(&[PathBuf::from("/no/such")], &LoadOptions::default()).is_err());
+}
+
+#[test]
+fn a_cluster_has_a_plan_of_its_own() {
+    let repository = Repository::base();
+    let of_run = plan(&repository).expect("a plan");
+    let (cluster, root) = snapshot_cluster(&repository.load(), "cluster_base").expect("a plan");
+    assert_eq!((&cluster, &root), (&of_run.clusters[0], &of_run.repository));
+    let refused = |name: &str, words: [&str; 2]| {
+        let error = snapshot_cluster(&repository.load(), name).expect_err(name);
+        assert_eq!([error.to_string().as_str(), error.help().expect("help").as_str()], words);
+        error.diagnostics().len()
+    };
+    refused("cluster_bass", ["there is no cluster `cluster_bass`", "did you mean `cluster_base`?"]);
+    refused("ts_base", ["there is no cluster `ts_base`", "it is a suite, on `cluster_base`"]);
+    repository.add_lines(CLUSTER, "    net.colour = 1;\n");
+    let file = "cluster `cluster_base` can't be started: 1 error in clusters/cluster_base/cluster_base.rhai";
+    assert_eq!(refused("cluster_base", [file, "`xrdtest rule XT0010` explains it"]), 1);
+    repository.write(CLUSTER, "fn (");
+    refused("cluster_base", [file, "`xrdtest rule XT0001` explains it"]);
 }

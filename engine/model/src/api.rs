@@ -1,16 +1,20 @@
 //! The JSON of `/api/v1`: what programs send to a running engine and get from it. Fields are only ever added within a
 //! version. Runs themselves are told by [`crate::document`], what happens by [`crate::event`].
 
+mod instances;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::chronicle::{StateWord, Transition};
 use crate::diagnostic::Diagnostic;
-use crate::ids::{AgentName, HypervisorName, InstanceId, RunId};
+use crate::ids::{AgentName, HypervisorName, RunId};
 use crate::outcome::Verdict;
 use crate::room::{Load, Room};
 use crate::time::Timestamp;
+
+pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
 
 /// `GET /status`: the engine itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,9 @@ pub struct RunRequest {
     /// Why, for people; may be empty.
     #[serde(default)]
     pub reason: String,
+    /// If it does not pass, its machines are left as they are for a while, to look into.
+    #[serde(default)]
+    pub keep_on_failure: bool,
 }
 
 /// The answer to [`RunRequest`].
@@ -206,21 +213,6 @@ pub struct ClusterInfo {
     /// Its states, newest first; in the answer about one cluster only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Transition>,
-}
-
-/// An instance of which something may be left.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstanceInfo {
-    /// Its id.
-    pub instance: InstanceId,
-    /// Its cluster's name.
-    pub cluster: String,
-    /// Who makes it.
-    pub hypervisor: HypervisorName,
-    /// For which run.
-    pub run: RunId,
-    /// In the manual's words.
-    pub state: StateWord,
 }
 
 /// A hypervisor agent: `GET /hypervisors`, `GET /hypervisors/NAME`.

@@ -3,12 +3,15 @@
 //! Written to disk as JSON, so variants and fields are only ever added, with a default. The golden file is
 //! `tests/golden/events-1.jsonl`.
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentName, HypervisorName, InstanceId, MachineId, RunId};
 use crate::order::is_zero;
 use crate::outcome::{Outcome, Verdict};
-use crate::plan::RunPlan;
+use crate::plan::{ClusterPlan, RunPlan};
 use crate::stage::StageId;
 use crate::time::Timestamp;
 
@@ -95,7 +98,8 @@ pub enum EventBody {
         /// The result of that machine.
         result: Box<StageResult>,
     },
-    /// The slave of a machine that a run waits for is in contact for the first time, or after a boot.
+    /// The slave of a machine is in contact for the first time, or after a boot. Of a run's machines: of one that the run
+    /// waits for.
     MachineConnected {
         /// The machine.
         machine: MachineId,
@@ -183,6 +187,32 @@ pub enum EventBody {
         /// Why, where the verdict is not `passed`; else empty.
         reason: String,
     },
+    /// Somebody starts a cluster by hand: an instance that belongs to no run. It is being started
+    /// ([`InstanceState::Starting`], without an event of its own).
+    ClusterOrdered {
+        /// The new instance.
+        instance: InstanceId,
+        /// What is made.
+        plan: Arc<ClusterPlan>,
+        /// Absolute path of the repository whose files `/downloadScript` serves to its machines.
+        repository: String,
+        /// Who makes it.
+        hypervisor: HypervisorName,
+        /// Who asked.
+        by: String,
+        /// Limit in milliseconds of its start, from this event to the last machine's contact.
+        start_ms: u64,
+        /// It is stopped then, if nobody stops it before.
+        until: Timestamp,
+    },
+    /// An instance of a run that is over is left as it is, for people to look into: the run asked for that in case it
+    /// should not pass. Follows [`Self::RunFinished`], in place of [`InstanceState::Stopping`].
+    InstanceKept {
+        /// The instance.
+        instance: InstanceId,
+        /// It is stopped then, if nobody stops it before.
+        until: Timestamp,
+    },
 }
 
 /// Where one instance of a run is made.
@@ -194,6 +224,47 @@ pub struct Placement {
     pub cluster: String,
     /// Who makes it.
     pub hypervisor: HypervisorName,
+}
+
+/// Whose an instance is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum InstanceOwner {
+    /// A run's that it was made for; it ends with the run.
+    Run {
+        /// The run.
+        run: RunId,
+    },
+    /// Somebody's who started it by hand.
+    Hand {
+        /// Who.
+        by: String,
+    },
+    /// Nobody's: it was made for a run, and is kept after that did not pass.
+    Kept {
+        /// The run.
+        run: RunId,
+    },
+}
+
+impl InstanceOwner {
+    /// The run that it was made for.
+    pub fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::Run { run } | Self::Kept { run } => Some(run),
+            Self::Hand { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for InstanceOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run { run } => write!(f, "run {run}"),
+            Self::Hand { by } => write!(f, "by hand, {by}"),
+            Self::Kept { run } => write!(f, "kept after run {run} failed"),
+        }
+    }
 }
 
 /// The life of an instance. The manual's cluster states (chapter 9.1.3, `S_*`) are shown from these.

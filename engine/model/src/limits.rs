@@ -42,3 +42,5 @@ pub const LOST_AFTER: Duration = Duration::from_secs(30);
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
 /// How long a machine whose boot was announced may stay away.
 pub const REBOOT_WITHIN: Duration = Duration::from_secs(5 * 60);
+/// How long an instance that belongs to no run is kept: one that was started by hand, or is kept after a failure.
+pub const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);

@@ -37,6 +37,9 @@ pub struct RunPlan {
     pub limits: Limits,
     /// Who gets mail, and about what.
     pub alerts: Alerts,
+    /// If the run does not pass, its instances are left as they are for a while, for people to look into.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub keep_on_failure: bool,
 }
 
 /// Mail of a suite.

@@ -68,6 +68,22 @@ pub fn limit(duration: Duration) -> String {
     }
 }
 
+/// A point in time as people read it wherever they are: `2026-11-22 10:15 UTC`.
+pub fn utc(time: Timestamp) -> String {
+    let minutes = time.as_millis() / 60_000;
+    let (days, of_day) = (minutes / (24 * 60), minutes % (24 * 60));
+    // Years that begin in March have their leap day at the end: <https://howardhinnant.github.io/date_algorithms.html>.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", of_day / 60, of_day % 60)
+}
+
 /// A duration as people read it: `350 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn human(duration: Duration) -> String {
     let ms = millis(duration);
@@ -103,6 +119,20 @@ pub fn parse_duration(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn points_in_time() {
+        for (millis, expect) in [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_782_399_999, "2000-02-28 23:59 UTC"),
+            (951_868_799_999, "2000-02-29 23:59 UTC"),
+            (951_868_800_000, "2000-03-01 00:00 UTC"),
+            (1_795_342_500_000, "2026-11-22 10:15 UTC"),
+            (4_107_542_400_000, "2100-03-01 00:00 UTC"),
+        ] {
+            assert_eq!(utc(Timestamp::from_millis(millis)), expect);
+        }
+    }
 
     #[test]
     fn durations() {

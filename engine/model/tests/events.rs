@@ -9,7 +9,7 @@ use xrdtest_model::Event;
 const GOLDEN: &str = include_str!("golden/events-1.jsonl");
 
 /// All events there are, by their names in the journal.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 22] = [
     "run_queued",
     "run_waiting",
     "run_placed",
@@ -30,6 +30,8 @@ const NAMES: [&str; 20] = [
     "run_timed_out",
     "case_finished",
     "run_finished",
+    "cluster_ordered",
+    "instance_kept",
 ];
 
 /// Whether `new` says all that `old` says, and perhaps more.

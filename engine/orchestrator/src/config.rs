@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xrdtest_model::limits::{KILL_GRACE, LATE_AFTER, LOST_AFTER, REBOOT_WITHIN};
+use xrdtest_model::limits::{KEPT_FOR, KILL_GRACE, LATE_AFTER, LOST_AFTER, REBOOT_WITHIN};
 
 /// How long the core is patient. The defaults are those of the rules of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Config {
     /// Younger runs may overtake the oldest waiting one for this long; then the hypervisors that it could use are
     /// kept for it.
     pub patience: Duration,
+    /// How long an instance is kept that belongs to no run, where nobody says otherwise.
+    pub kept_for: Duration,
 }
 
 impl Default for Config {
@@ -34,6 +36,7 @@ impl Default for Config {
             output_grace: Duration::from_secs(30),
             output_at_most: Duration::from_secs(10 * 60),
             patience: Duration::from_secs(5 * 60),
+            kept_for: KEPT_FOR,
         }
     }
 }

@@ -29,6 +29,19 @@ impl Orchestrator {
                 // Others may wait for another reason now.
                 self.placement_due = true;
             }
+            EventBody::ClusterOrdered { instance, plan, hypervisor, .. } => {
+                self.effects.push(Effect::StartInstance {
+                    hypervisor: hypervisor.clone(),
+                    instance: instance.clone(),
+                    cluster: Arc::clone(plan),
+                });
+                self.touched_instances.insert(instance.clone());
+                self.placement_due = true;
+            }
+            EventBody::InstanceKept { instance, .. } => {
+                self.touched_instances.insert(instance.clone());
+                self.placement_due = true;
+            }
             EventBody::InstanceChanged { instance, state: InstanceState::Stopping, .. } => {
                 self.stop_instance(instance);
             }
@@ -52,7 +65,6 @@ impl Orchestrator {
             hypervisor: placement.hypervisor.clone(),
             instance: placement.instance.clone(),
             cluster: Arc::clone(cluster),
-            run: id.clone(),
         }));
     }
 

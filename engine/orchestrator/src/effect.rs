@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use xrdtest_model::{
-    AttemptId, ClusterPlan, EndCause, Event, HypervisorName, InstanceId, MachineId, RunId, StageOrder,
+    AttemptId, ClusterPlan, EndCause, Event, HypervisorName, InstanceId, MachineId, StageOrder,
 };
 
 /// One thing to do. Effects are carried out in order; those for one machine or hypervisor travel on one ordered
@@ -21,8 +21,13 @@ pub enum Effect {
         instance: InstanceId,
         /// What to make.
         cluster: Arc<ClusterPlan>,
-        /// For which run.
-        run: RunId,
+    },
+    /// A cluster that somebody wants to start by hand has no place now: nothing is made, and it is not waited for.
+    ClusterRefused {
+        /// The instance that there will not be.
+        instance: InstanceId,
+        /// Why, in words.
+        reason: String,
     },
     /// Take an instance away, or what there is of it. Answered by `Stopped`, also for an unknown one.
     StopInstance {

@@ -1,9 +1,11 @@
 //! What the world tells the core.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use xrdtest_model::{
-    AttemptId, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport, Timestamp,
+    AttemptId, ClusterPlan, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport, Timestamp,
     event::{ImageUsed, InstanceStep},
     room::Room,
 };
@@ -31,6 +33,15 @@ pub enum Input {
         reason: String,
         /// Without finalize stages.
         force: bool,
+    },
+    /// A cluster is to be started by hand, at once: answered by an event, or by [`crate::Effect::ClusterRefused`].
+    StartCluster(Box<ClusterOrder>),
+    /// An instance that belongs to no run is not wanted any more. Those of living runs are left alone.
+    StopCluster {
+        /// The instance.
+        instance: InstanceId,
+        /// Who asks.
+        by: String,
     },
     /// A hypervisor agent is in contact. Its reports of an earlier connection are not delivered any more.
     HypervisorConnected {
@@ -119,6 +130,23 @@ pub enum Input {
     },
     /// Time has passed; see [`crate::Orchestrator::next_wakeup`].
     Tick,
+}
+
+/// A cluster that is to be started by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterOrder {
+    /// The id of the instance, never used before. An id that is alive is ignored, so that an order may be repeated.
+    pub instance: InstanceId,
+    /// What to make.
+    pub cluster: Arc<ClusterPlan>,
+    /// Absolute path of the repository that it is defined in.
+    pub repository: String,
+    /// Who asks.
+    pub by: String,
+    /// Limit in milliseconds of its start.
+    pub start_ms: u64,
+    /// For how long it is wanted; `None`: [`crate::Config::kept_for`].
+    pub keep: Option<Duration>,
 }
 
 /// What a hypervisor agent can do.

@@ -34,13 +34,13 @@ mod verdict;
 mod words;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use xrdtest_model::{Event, EventBody, RunId, Timestamp};
+use xrdtest_model::{Event, EventBody, InstanceId, RunId, Timestamp};
 
 pub use config::Config;
 pub use effect::Effect;
-pub use input::{Ability, Input, InstanceReport};
+pub use input::{Ability, ClusterOrder, Input, InstanceReport};
 pub use query::{
     HypervisorStatus, InstanceStatus, MachineStatus, OpenAttempt, Progress, RunPhase, RunStatus, WaitingRun,
 };
@@ -62,6 +62,10 @@ pub struct Orchestrator {
     effects: Vec<Effect>,
     /// Runs about which there is news.
     touched: Touched,
+    /// The same of instances that belong to no run.
+    touched_instances: BTreeSet<InstanceId>,
+    /// Clusters that are to be started by hand, once it is known what waiting runs leave.
+    orders: VecDeque<ClusterOrder>,
     /// There may be a place for a waiting run, or another reason why there is none.
     placement_due: bool,
     /// An agent with a name of its own came or went.
@@ -70,6 +74,8 @@ pub struct Orchestrator {
     agents_wakeup: Option<Timestamp>,
     /// When what is due about a run, never later than that.
     wakeups: BTreeMap<RunId, Timestamp>,
+    /// The same of instances that belong to no run.
+    instance_wakeups: BTreeMap<InstanceId, Timestamp>,
     wakeup: Option<Timestamp>,
 }
 
@@ -108,7 +114,7 @@ impl Orchestrator {
         for input in inputs {
             self.take(input);
         }
-        for event in rules::orphans(&self.state) {
+        for event in self.view().orphans() {
             self.record(event);
         }
         self.touch_all();
@@ -178,6 +184,7 @@ impl Orchestrator {
         for run in self.state.runs.keys() {
             self.touched.run(run);
         }
+        self.touched_instances.extend(self.state.instances.keys().cloned());
         self.placement_due = true;
         self.agents_due = true;
     }
@@ -191,11 +198,35 @@ impl Orchestrator {
             while let Some((run, scope)) = self.touched.next() {
                 self.settle_run(&run, scope);
             }
-            if !std::mem::take(&mut self.placement_due) {
-                return;
+            while let Some(instance) = self.touched_instances.pop_first() {
+                self.settle_instance(&instance);
             }
-            self.place_runs();
+            if std::mem::take(&mut self.placement_due) {
+                self.place_runs();
+                continue;
+            }
+            match self.orders.pop_front() {
+                Some(order) => self.place_order(order),
+                None => return,
+            }
         }
+    }
+
+    /// One that belongs to a run is its run's business.
+    fn settle_instance(&mut self, id: &InstanceId) {
+        while self.state.stands(id) {
+            let events = self.view().decide_standing(id);
+            if events.is_empty() {
+                break;
+            }
+            for event in events {
+                self.record(event);
+            }
+        }
+        match self.view().standing_wakeup(id) {
+            Some(due) => self.instance_wakeups.insert(id.clone(), due),
+            None => self.instance_wakeups.remove(id),
+        };
     }
 
     fn settle_run(&mut self, id: &RunId, mut scope: Scope) {
@@ -228,8 +259,8 @@ impl Orchestrator {
 
     /// What this call leads to: its events first, everything else behind them.
     fn flush(&mut self) -> Vec<Effect> {
-        let runs = self.wakeups.values().copied();
-        self.wakeup = runs.chain(self.view().placement_wakeup()).chain(self.agents_wakeup).min();
+        let known = self.wakeups.values().chain(self.instance_wakeups.values()).copied();
+        self.wakeup = known.chain(self.view().placement_wakeup()).chain(self.agents_wakeup).min();
         let events = std::mem::take(&mut self.events);
         let mut effects = std::mem::take(&mut self.effects);
         if !events.is_empty() {

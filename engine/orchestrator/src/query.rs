@@ -1,6 +1,6 @@
 //! What is going on right now, for live display. What is over is in the journal, not here.
 
-use xrdtest_model::event::{InstanceState, StageResult};
+use xrdtest_model::event::{InstanceOwner, InstanceState, StageResult};
 use xrdtest_model::room::Room;
 use xrdtest_model::{
     AttemptId, HypervisorName, InstanceId, MachineId, Outcome, RunId, StageId, Timestamp, Verdict,
@@ -125,10 +125,16 @@ pub struct InstanceStatus {
     pub cluster: String,
     /// Who makes it.
     pub hypervisor: HypervisorName,
-    /// The run for which it was made; it may be over.
-    pub run: RunId,
+    /// Whose it is. A run that it was made for may be over.
+    pub owner: InstanceOwner,
     /// Its state.
     pub state: InstanceState,
+    /// When it was ordered.
+    pub since: Timestamp,
+    /// When it is stopped, if nobody stops it before; `None`: it ends with its run.
+    pub until: Option<Timestamp>,
+    /// Names of its hosts.
+    pub hosts: Vec<String>,
 }
 
 /// A hypervisor agent that has been in contact since the engine's start.

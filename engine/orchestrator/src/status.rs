@@ -75,8 +75,11 @@ impl Orchestrator {
                 instance: id.clone(),
                 cluster: instance.cluster.name.clone(),
                 hypervisor: instance.hypervisor.clone(),
-                run: instance.run.clone(),
+                owner: instance.owner.told(),
                 state: instance.state,
+                since: instance.since,
+                until: instance.until(),
+                hosts: instance.cluster.hosts.iter().map(|host| host.name.clone()).collect(),
             })
             .collect()
     }

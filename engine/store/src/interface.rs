@@ -34,7 +34,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     fn live_events(&self) -> Answer<'_, Vec<Event>>;
 
     /// Events with greater numbers than `after`, at most `limit`, in order; of one run (with its instances and
-    /// machines), or of all.
+    /// machines), or of all. An instance that was started by hand belongs to no run: its events are those of the run
+    /// of its own id, which is no run otherwise.
     fn events(&self, run: Option<RunId>, after: u64, limit: u32) -> Answer<'_, Vec<Event>>;
 
     /// Runs, newest first.
@@ -72,7 +73,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     fn evidence_removed(&self, run: RunId, at: Timestamp, archive: Option<String>) -> Answer<'_, ()>;
 
     /// Removes a run that is over, and whose instances are stopped, from everywhere: its events, record, index, the
-    /// states of its job and of its machines. An unknown run is none to remove; one that is not over is refused. The
+    /// states of its job and of its machines; and with it, instances that were started by hand and stopped before
+    /// all runs that are left. An unknown run is none to remove; one that is not over is refused. The
     /// journal's last event stays until others follow, so that no number is used twice; it is no run's any more.
     fn remove_run(&self, run: RunId) -> Answer<'_, ()>;
 

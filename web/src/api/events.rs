@@ -13,10 +13,11 @@ use futures::Stream;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tracing::warn;
-use xrdtest_model::{Event, RunId};
+use xrdtest_model::{Event, InstanceId, RunId};
 
 use super::Shared;
 use super::extract::{Params, limit};
+use super::instances::{filed_under, unknown};
 use super::journal::{self, BATCH, End};
 use super::problem::{Answer, Failure};
 use super::runs::summary_of;
@@ -51,6 +52,20 @@ pub(crate) async fn of_run(
 ) -> Answer<Response> {
     summary_of(&engine, &run).await?;
     answer(engine, Some(run), &headers, &which).await
+}
+
+/// Those of the run that it was made for, with all of its instances; of one that was started by hand its own.
+pub(crate) async fn of_instance(
+    State(engine): State<Shared>,
+    headers: HeaderMap,
+    Path(instance): Path<InstanceId>,
+    Params(which): Params<Which>,
+) -> Answer<Response> {
+    let filed = filed_under(&engine, &instance);
+    if engine.store().events(Some(filed.clone()), 0, 1).await?.is_empty() {
+        return Err(unknown(&instance));
+    }
+    answer(engine, Some(filed), &headers, &which).await
 }
 
 async fn answer(engine: Shared, run: Option<RunId>, headers: &HeaderMap, which: &Which) -> Answer<Response> {

@@ -49,6 +49,11 @@ impl End {
             EventBody::RunPlaced { instances, .. } => {
                 self.instances.extend(instances.iter().map(|placed| placed.instance.clone()));
             }
+            // It belongs to no run that would have to be over.
+            EventBody::ClusterOrdered { instance, .. } => {
+                self.instances.insert(instance.clone());
+                self.finished = true;
+            }
             EventBody::InstanceChanged { instance, state: InstanceState::Stopped, .. } => {
                 self.instances.remove(instance);
             }

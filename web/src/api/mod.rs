@@ -11,6 +11,7 @@ mod extract;
 pub(crate) mod files;
 mod follow;
 mod hypervisors;
+mod instances;
 mod journal;
 mod outputs;
 mod problem;
@@ -71,6 +72,9 @@ fn routes() -> Router<Shared> {
         .route("/suites/{name}", get(suites::show))
         .route("/clusters", get(clusters::list))
         .route("/clusters/{name}", get(clusters::show))
+        .route("/instances", get(instances::list).post(instances::create))
+        .route("/instances/{instance}", get(instances::show).delete(instances::remove))
+        .route("/instances/{instance}/events", get(events::of_instance))
         .route("/hypervisors", get(hypervisors::list))
         .route("/hypervisors/{name}", get(hypervisors::show))
         .route("/slaves", get(slaves::list))

@@ -50,12 +50,12 @@ pub(crate) async fn show(State(engine): State<Shared>, Path(name): Path<String>)
 }
 
 /// `INSTANCE/HOST`; of a physical machine its host name.
-fn name_of(machine: &MachineId) -> String {
+pub(crate) fn name_of(machine: &MachineId) -> String {
     if machine.is_physical() { machine.host.clone() } else { machine.to_string() }
 }
 
 /// What is known of a slave, and whether something may be left of its instance.
-fn info(
+pub(crate) fn info(
     name: &str,
     connected: bool,
     known: Option<&Transition>,
@@ -75,7 +75,7 @@ fn info(
         since,
         detail: known.map(|known| known.detail.clone()).unwrap_or_default(),
         run: instance
-            .map(|instance| instance.run.clone())
+            .and_then(|instance| instance.run.clone())
             .or_else(|| known.and_then(|known| known.run.clone())),
         history: Vec::new(),
     };

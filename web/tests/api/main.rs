@@ -4,6 +4,7 @@
 
 mod agents;
 mod events;
+mod instances;
 mod outputs;
 mod routes;
 mod runs;

@@ -19,7 +19,14 @@ async fn what_does_not_exist_is_named() {
     for path in ["/runs/x", "/runs/x/plan", "/runs/x/events", "/runs/x/outputs", "/suites/x", "/clusters/x"] {
         assert_eq!(engine.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
-    for path in ["/hypervisors/x", "/slaves/x", "/slaves/x/y", "/runs/x/logs/a/b/c"] {
+    for path in [
+        "/hypervisors/x",
+        "/slaves/x",
+        "/slaves/x/y",
+        "/runs/x/logs/a/b/c",
+        "/instances/x",
+        "/instances/x/events",
+    ] {
         assert_eq!(engine.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
 }

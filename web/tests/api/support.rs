@@ -15,11 +15,12 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
-    ArchiveRequest, Archived, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RunRequest, TokenCreated, TokenRequest,
+    ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
+    Problem, QueueEntry, RunRequest, TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
+use xrdtest_model::event::InstanceOwner;
 use xrdtest_model::room::Load;
 use xrdtest_model::{
     Diagnostic, EventBody, HypervisorName, InstanceId, MachineId, RunId, Severity, Span, Timestamp,
@@ -45,6 +46,8 @@ pub(crate) struct TestEngine {
     arrived: Mutex<Option<watch::Sender<u64>>>,
     pub(crate) catalogue: Mutex<Arc<Catalogue>>,
     pub(crate) machines: Mutex<Vec<MachineId>>,
+    /// Instances that were started by hand.
+    pub(crate) by_hand: Mutex<Vec<InstanceInfo>>,
     /// What it was asked to do, with who asked.
     pub(crate) asked: Mutex<Vec<String>>,
 }
@@ -61,6 +64,7 @@ impl TestEngine {
             arrived: Mutex::new(Some(watch::Sender::new(0))),
             catalogue: Mutex::default(),
             machines: Mutex::default(),
+            by_hand: Mutex::default(),
             asked: Mutex::default(),
         })
     }
@@ -236,13 +240,19 @@ impl Engine for TestEngine {
     }
 
     fn instances(&self) -> Vec<InstanceInfo> {
-        vec![InstanceInfo {
+        let mut instances = vec![InstanceInfo {
             instance: InstanceId::new("going.0"),
             cluster: "cluster_ds".to_owned(),
             hypervisor: HypervisorName::new("hv1"),
-            run: "going".into(),
+            run: Some("going".into()),
             state: StateWord::of_constant("S_ACTIVE"),
-        }]
+            owner: InstanceOwner::Run { run: "going".into() },
+            since: Timestamp::from_millis(1_795_342_500_000),
+            until: None,
+            hosts: vec!["ds1.xrd.test".to_owned()],
+        }];
+        instances.extend(self.by_hand.lock().unwrap().clone());
+        instances
     }
 
     fn hypervisors(&self) -> Vec<HypervisorInfo> {
@@ -307,6 +317,42 @@ impl Engine for TestEngine {
         self.ask(format!("{by} removes {run} because {reason:?}"));
         match run.as_str() {
             "going" => done(Err(Refusal::Conflict(problem("run `going` has a place")))),
+            _ => done(Ok(())),
+        }
+    }
+
+    fn start_cluster(&self, request: ClusterRequest, by: String) -> Answer<'_, InstanceId> {
+        self.ask(format!("{by} starts {} for {:?}", request.cluster, request.keep_ms));
+        match request.cluster.as_str() {
+            "nosuch" => done(Err(Refusal::Unknown(problem("there is no cluster `nosuch`")))),
+            "busy" => done(Err(Refusal::Conflict(problem("cluster `busy` has no place now")))),
+            cluster => {
+                let story = Story::new("hand", cluster, 1);
+                let info = InstanceInfo {
+                    instance: story.instance.clone(),
+                    cluster: "cluster_ds".to_owned(),
+                    hypervisor: HypervisorName::new("hv1"),
+                    run: None,
+                    state: StateWord::of_constant("S_STARTING_CLUSTER"),
+                    owner: InstanceOwner::Hand { by },
+                    since: Timestamp::from_millis(1_795_342_500_000),
+                    until: Some(Timestamp::from_millis(1_795_428_900_000)),
+                    hosts: story.plan.machines.clone(),
+                };
+                self.by_hand.lock().unwrap().push(info);
+                async move {
+                    self.happen(story.by_hand()).await;
+                    Ok(story.instance)
+                }
+                .boxed()
+            }
+        }
+    }
+
+    fn stop_cluster(&self, instance: InstanceId, by: String) -> Answer<'_, ()> {
+        self.ask(format!("{by} stops {instance}"));
+        match instance.as_str() {
+            "going.0" => done(Err(Refusal::Conflict(problem("it belongs to run going")))),
             _ => done(Ok(())),
         }
     }

@@ -1,7 +1,7 @@
 //! The agent: connected to the engine for as long as it lives, it does what the engine orders.
 //!
 //! Orders are carried out by tasks of their own (`orders`), which go on while the engine is away; what they have to
-//! say waits in a queue. A connection ([`run`]) only carries messages. After each reconnection the hello says which
+//! say waits in a queue. A connection ([`Agent::run`]) only carries messages. After each reconnection the hello says which
 //! instances exist, and what the engine may have missed is said again. Where the engine stays silent for longer than
 //! the lease (`lease`), all instances are stopped. Where machines outlive the agent, it ends without them and its next
 //! process finds them again.
@@ -27,10 +27,7 @@ use xrdtest_protocol::message::{Hello, HypervisorToEngine};
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Credentials, ProtocolError};
 
-#[cfg(feature = "libvirt")]
-use crate::libvirt::{Libvirt, LibvirtConfig, LibvirtError};
 use crate::provider::{MachineGone, Provider};
-use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use lease::{LastHeard, Lease};
 use link::Link;
 use orders::Orders;
@@ -40,64 +37,7 @@ pub use xrdtest_protocol::{EngineAddress, ParseAddressError};
 /// How often a connected agent says how busy its machine is, and notes that the engine is there.
 const TICK: Duration = Duration::from_secs(60);
 
-/// What the agent needs.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Where the engine is. The relays of the instances forward to the same address.
-    pub engine: SocketAddr,
-    /// Who the agent is.
-    pub credentials: Credentials,
-    /// How it makes machines.
-    pub provider: ProviderConfig,
-}
-
-/// How an agent makes machines.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ProviderConfig {
-    /// As containers.
-    Sandbox(SandboxConfig),
-    /// As virtual machines.
-    #[cfg(feature = "libvirt")]
-    Libvirt(LibvirtConfig),
-}
-
-/// Why the agent does not work at all.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AgentError {
-    /// The sandbox can't work here.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// libvirt can't work here.
-    #[cfg(feature = "libvirt")]
-    #[error(transparent)]
-    Libvirt(#[from] LibvirtError),
-}
-
-/// Runs the agent until `shutdown`; then all instances are stopped and removed, and this returns.
-///
-/// # Errors
-/// Where the provider can't work on this machine, which is known at once. That the engine is away or refuses is no
-/// error: it is tried again for ever.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), AgentError> {
-    let Config { engine, credentials, provider } = config;
-    let (provider, gone): (Arc<dyn Provider>, _) = match provider {
-        ProviderConfig::Sandbox(config) => {
-            let (sandbox, gone) = Sandbox::open(config).await?;
-            (Arc::new(sandbox), gone)
-        }
-        #[cfg(feature = "libvirt")]
-        ProviderConfig::Libvirt(config) => {
-            let (libvirt, gone) = Libvirt::open(config).await?;
-            (Arc::new(libvirt), gone)
-        }
-    };
-    Agent::new(engine, credentials, provider, gone).run(shutdown).await;
-    Ok(())
-}
-
-/// A provider and its connection to the engine. [`run`] is this with the provider that the configuration names.
+/// A provider and its connection to the engine.
 pub struct Agent {
     engine: EngineAddress,
     credentials: Credentials,

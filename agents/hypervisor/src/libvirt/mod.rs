@@ -32,6 +32,7 @@ mod xml;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -227,6 +228,14 @@ impl Provider for Libvirt {
 
     fn instances(&self) -> Vec<(InstanceId, bool)> {
         self.inner.instances.list()
+    }
+
+    fn shell(&self, instance: &InstanceId, host: &str) -> Option<Command> {
+        let domains = self.inner.domains();
+        let (domain, _) = domains.iter().find(|(_, (id, of))| id == instance && of == host)?;
+        let mut command = Command::new("virsh");
+        command.args(["--connect", &self.inner.settings.config.uri, "console", domain]);
+        Some(command)
     }
 
     fn found_again(&self) -> Vec<FoundAgain> {

@@ -164,6 +164,13 @@ impl Provider for Sandbox {
         self.inner.instances.stop(instance, Instance::stop)
     }
 
+    fn shell(&self, instance: &InstanceId, host: &str) -> Option<Command> {
+        let (root, id) = self.inner.instances.look(instance, |made| made.container(host))?;
+        let mut command = Command::new(&self.inner.settings.runc);
+        command.arg("--root").arg(root).args(["exec", "--tty"]).arg(id).arg("/bin/bash");
+        Some(command)
+    }
+
     fn instances(&self) -> Vec<(InstanceId, bool)> {
         self.inner.instances.list()
     }

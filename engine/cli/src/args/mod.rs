@@ -1,5 +1,6 @@
 //! The command line.
 
+mod cluster;
 mod remote;
 mod run;
 mod sim;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::cluster::{ClusterArgs, ClusterCommand};
 pub(crate) use self::remote::{
     AgentKind, CancelArgs, LogsArgs, NamedArgs, QueueArgs, QueueCommand, Remote, RunsArgs, RunsCommand,
     ShowArgs, SlavesArgs, TokenArgs, TokenCommand,
@@ -53,6 +55,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  xrdtest clusters\n  xrdtest clusters cluster_001_mm    with the history of its states"
     )]
     Clusters(NamedArgs),
+    Cluster(ClusterArgs),
     /// Hypervisor agents: their states, what room they have, what they run
     #[command(
         after_help = "Examples:\n  xrdtest hypervisors\n  xrdtest hypervisors hv1    with the history of its states"

@@ -18,6 +18,9 @@ The engine runs them: all are queued, then followed one after the other. Ctrl-C 
 (`xrdtest cancel RUN` ends one), but with --cancel-on-interrupt the first cancels in an orderly way
 (finalize stages run), the second at once.
 
+With --keep-on-failure the machines of a run that does not pass stay as they are, to look into; with
+--local until Ctrl-C, in an engine until `xrdtest cluster stop` or for a day. Cancelled runs keep nothing.
+
 With --local everything happens on this machine, without an engine: each host of the suite's cluster
 is a sandbox made from this machine's own files (root is required, and the package runc). The first
 Ctrl-C cancels in an orderly way, the second at once.
@@ -26,7 +29,7 @@ Examples:
   xrdtest run ts_001_mm
   xrdtest run ts_001_mm ts_002_frm --no-wait --reason 'before the release'
   xrdtest run ts_001_mm --local
-  xrdtest run ts_001_mm --local --case copy_to
+  xrdtest run ts_001_mm --local --case copy_to --keep-on-failure
   xrdtest run ts_001_mm ts_002_frm --local --junit report.xml --format json > runs.json")]
 pub(crate) struct RunArgs {
     /// Names of suites, or paths of their definitions
@@ -53,6 +56,9 @@ pub(crate) struct RunArgs {
     /// Let Ctrl-C cancel the runs in the engine
     #[arg(long, conflicts_with = "local")]
     pub(crate) cancel_on_interrupt: bool,
+    /// Leave the machines of a run that does not pass as they are, to look into
+    #[arg(long)]
+    pub(crate) keep_on_failure: bool,
     /// Run only this case of each suite; may be repeated
     #[arg(long = "case", value_name = "NAME")]
     pub(crate) cases: Vec<String>,

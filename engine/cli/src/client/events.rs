@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
-use xrdtest_model::{Event, RunId};
+use xrdtest_model::{Event, InstanceId, RunId};
 
 use super::sse::{Message, Reader};
 use super::{Client, ClientError, part};
@@ -24,7 +24,7 @@ pub(crate) enum Told {
     Away(String),
     /// The engine answers again.
     Back,
-    /// The run is over and nothing is left of its machines.
+    /// The run is over, if there is one, and nothing is left of its machines.
     End,
     /// It can't be told any more.
     Failed(ClientError),
@@ -32,8 +32,17 @@ pub(crate) enum Told {
 
 /// Follows a run from its first event on, until the receiver is dropped.
 pub(crate) fn follow(client: &Client, run: &RunId) -> mpsc::Receiver<Told> {
+    stream(client, format!("/runs/{}/events", part(run.as_str())))
+}
+
+/// The same of an instance.
+pub(crate) fn follow_instance(client: &Client, instance: &InstanceId) -> mpsc::Receiver<Told> {
+    stream(client, format!("/instances/{}/events", part(instance.as_str())))
+}
+
+fn stream(client: &Client, path: String) -> mpsc::Receiver<Told> {
     let (sender, receiver) = mpsc::channel(BUFFER);
-    let reader = Stream { client: client.clone(), run: run.clone(), after: 0, sender };
+    let reader = Stream { client: client.clone(), path, after: 0, sender };
     tokio::spawn(reader.go());
     receiver
 }
@@ -43,7 +52,7 @@ struct Over;
 
 struct Stream {
     client: Client,
-    run: RunId,
+    path: String,
     /// The last event that was told.
     after: u64,
     sender: mpsc::Sender<Told>,
@@ -53,7 +62,7 @@ impl Stream {
     async fn go(mut self) {
         let mut pause = None;
         loop {
-            let path = format!("/runs/{}/events?after={}", part(self.run.as_str()), self.after);
+            let path = format!("{}?after={}", self.path, self.after);
             let failed = match self.client.stream(&path, "text/event-stream").await {
                 Ok(body) => {
                     if pause.take().is_some() && self.tell(Told::Back).await.is_err() {

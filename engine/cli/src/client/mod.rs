@@ -20,9 +20,9 @@ use tokio::net::UnixStream;
 use xrdtest_model::api::Problem;
 
 pub(crate) use self::error::ClientError;
-pub(crate) use self::events::{Told, follow};
+pub(crate) use self::events::{Told, follow, follow_instance};
 pub(crate) use self::progress::{Progress, attempts};
-pub(crate) use self::resolve::resolve;
+pub(crate) use self::resolve::{Wanted, resolve, resolve_instance};
 
 /// An engine by its socket. Each request has a connection of its own, so that nothing is left of one that was given up.
 #[derive(Clone, Debug)]

@@ -1,9 +1,12 @@
 //! Follows a run in the engine with the same live view as a local one has.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use xrdtest_engine::OutputChunk;
-use xrdtest_model::{AttemptId, Event, EventBody, RunId};
+use xrdtest_model::event::InstanceState;
+use xrdtest_model::{AttemptId, Event, EventBody, InstanceId, RunId, Timestamp, Verdict};
 
 use super::cancel;
 use super::output::Output;
@@ -33,6 +36,8 @@ pub(super) struct Follower {
     pub(super) cancels: bool,
     /// A signal has cancelled it.
     pub(super) cancelled: bool,
+    /// Instances that runs have left as they are, and until when.
+    pub(super) kept: Vec<(InstanceId, Timestamp)>,
 }
 
 impl Follower {
@@ -47,6 +52,7 @@ impl Follower {
     async fn watch(&mut self, run: &RunId, others: &[RunId], live: &mut Live) -> anyhow::Result<Followed> {
         let mut events = follow(&self.client, run);
         let mut progress = Progress::default();
+        let mut leaving = Leaving::default();
         let (chunks, mut output) = mpsc::channel(BUFFER);
         let mut outputs = Outputs { client: self.client.clone(), chunks, tasks: JoinSet::new() };
         loop {
@@ -74,7 +80,8 @@ impl Follower {
                         if live.shows_output() {
                             outputs.after(&event, &progress);
                         }
-                        if matches!(event.body, EventBody::RunFinished { .. }) {
+                        if leaving.is_over_with(&event.body) {
+                            self.kept.append(&mut leaving.kept);
                             return Ok(Followed::Over);
                         }
                     }
@@ -88,6 +95,40 @@ impl Follower {
                 Some(chunk) = output.recv() => live.output(&chunk),
             }
         }
+    }
+}
+
+/// What becomes of the instances of a run that is to keep them if it does not pass: told right after its verdict.
+#[derive(Debug, Default)]
+struct Leaving {
+    keeps: bool,
+    over: bool,
+    instances: BTreeSet<InstanceId>,
+    kept: Vec<(InstanceId, Timestamp)>,
+}
+
+impl Leaving {
+    /// Whether nothing more is to be seen with this event.
+    fn is_over_with(&mut self, body: &EventBody) -> bool {
+        match body {
+            EventBody::RunQueued { plan, .. } => self.keeps = plan.keep_on_failure,
+            EventBody::RunPlaced { instances, .. } => {
+                self.instances = instances.iter().map(|placed| placed.instance.clone()).collect();
+            }
+            EventBody::RunFinished { verdict, .. } => {
+                self.keeps &= !matches!(verdict, Verdict::Passed | Verdict::Cancelled);
+                self.over = true;
+            }
+            EventBody::InstanceKept { instance, until } => {
+                self.instances.remove(instance);
+                self.kept.push((instance.clone(), *until));
+            }
+            EventBody::InstanceChanged { instance, state: InstanceState::Stopping, .. } => {
+                self.instances.remove(instance);
+            }
+            _ => {}
+        }
+        self.over && (!self.keeps || self.instances.is_empty())
     }
 }
 

@@ -3,6 +3,7 @@
 mod ask;
 pub(crate) mod cancel;
 pub(crate) mod check;
+pub(crate) mod cluster;
 pub(crate) mod clusters;
 mod follow;
 pub(crate) mod hypervisors;
@@ -18,3 +19,5 @@ pub(crate) mod sim;
 pub(crate) mod slaves;
 pub(crate) mod suites;
 pub(crate) mod token;
+
+pub(crate) use self::run::quote;

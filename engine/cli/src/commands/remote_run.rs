@@ -16,6 +16,7 @@ use crate::client::{Client, ClientError, part};
 use crate::exit::{Exit, print, say};
 use crate::local::signals::Signals;
 use crate::repository::{name_files, source};
+use crate::show;
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     open_reports(args)?;
@@ -27,8 +28,13 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
             return Ok(exit);
         }
         let signals = Signals::new().context("signals can't be caught")?;
-        let mut follower =
-            Follower { client: client.clone(), signals, cancels: args.cancel_on_interrupt, cancelled: false };
+        let mut follower = Follower {
+            client: client.clone(),
+            signals,
+            cancels: args.cancel_on_interrupt,
+            cancelled: false,
+            kept: Vec::new(),
+        };
         let mut records = Vec::new();
         for (index, (suite, run)) in runs.iter().enumerate() {
             let others: Vec<_> = runs[index + 1..].iter().map(|(_, run)| run.clone()).collect();
@@ -44,6 +50,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
             records.push(record);
         }
         write_reports(args, records)?;
+        follower.kept.iter().for_each(|(instance, until)| say(&show::kept_until(instance, *until)));
         Ok(if follower.cancelled { Exit::Cancelled } else { exit })
     })
 }
@@ -54,8 +61,12 @@ async fn queue(args: &RunArgs, client: &Client) -> anyhow::Result<(Vec<(String, 
     let mut exit = Exit::Good;
     for suite in &args.suites {
         let suite = suite_name(suite);
-        let request =
-            RunRequest { suite: suite.clone(), cases: args.cases.clone(), reason: args.reason.clone() };
+        let request = RunRequest {
+            suite: suite.clone(),
+            cases: args.cases.clone(),
+            reason: args.reason.clone(),
+            keep_on_failure: args.keep_on_failure,
+        };
         match client.post("/runs", &request).await {
             Ok(RunCreated { run }) => runs.push((suite, run)),
             Err(ClientError::Refused { problem, .. }) => {

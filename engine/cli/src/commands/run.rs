@@ -36,13 +36,16 @@ fn run_here(args: &RunArgs) -> anyhow::Result<Exit> {
             say(&format!("{suite}: not run, as the run before it was cancelled"));
             continue;
         }
-        let LocalRun { record, interrupted } = runtime.block_on(local.run(plan))?;
+        let tell = |record: &RunRecord| match args.format {
+            RunFormat::Text => {
+                print(&(summary::summary(record, width(), &repeat(args, &suite, record)) + "\n"))
+            }
+            RunFormat::Json => Ok(()),
+        };
+        let LocalRun { record, interrupted } = runtime.block_on(local.run(plan, tell))?;
         exit = exit.max(record.verdict.map_or(Exit::CouldNot, Exit::from));
         if interrupted {
             exit = Exit::Cancelled;
-        }
-        if args.format == RunFormat::Text {
-            print(&(summary::summary(&record, width(), &repeat(args, &suite, &record)) + "\n"))?;
         }
         records.push(record);
     }
@@ -92,7 +95,9 @@ fn plans(args: &RunArgs) -> anyhow::Result<Option<Vec<(String, RunPlan)>>> {
         };
         let (_, repository) = &repositories[position];
         match snapshot(&repository.catalogue, &name, &selection, &options) {
-            Ok(plan) => plans.push((suite.clone(), plan)),
+            Ok(plan) => {
+                plans.push((suite.clone(), RunPlan { keep_on_failure: args.keep_on_failure, ..plan }));
+            }
             Err(error) => {
                 refuse(&repository.root, &error)?;
                 refused = true;
@@ -173,7 +178,7 @@ pub(super) fn cases_again(args: &RunArgs, record: &RunRecord) -> Vec<String> {
 }
 
 /// A word for the shell.
-pub(super) fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -103,8 +103,10 @@ impl Lines {
                 vec![format!("{} reboots, as its script announced; it has {within}", machine.host)]
             }
             // Who comes and goes besides is no news of this run: what it means for the run is told by other events.
-            // What machines start from is in the record.
+            // What machines start from is in the record; what is kept is told when the run is over.
             EventBody::ImagesUsed { .. }
+            | EventBody::ClusterOrdered { .. }
+            | EventBody::InstanceKept { .. }
             | EventBody::AgentConnected { .. }
             | EventBody::AgentGone { .. }
             | EventBody::StageReported { .. }

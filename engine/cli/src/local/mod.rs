@@ -1,6 +1,7 @@
 //! `run --local`: an engine, a hypervisor agent with the sandbox provider, and a slave agent in each machine, for
 //! one command. The engine listens on the loopback interface only.
 
+mod kept;
 mod provider;
 pub(crate) mod signals;
 
@@ -14,7 +15,8 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use xrdtest_engine::{DefinitionsConfig, EngineConfig, EngineHandle, OutputChunk, RunFiles, start};
-use xrdtest_hypervisor::agent::{self, AgentError, Config as AgentConfig};
+use xrdtest_hypervisor::agent::Agent;
+use xrdtest_hypervisor::provider::{MachineGone, Provider};
 use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::time::millis;
@@ -31,6 +33,8 @@ use crate::live::Live;
 const AGENTS: usize = 2000;
 /// How long a run may wait for a place.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
+/// Machines that are kept stay until the user wants to go.
+const KEPT: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// What all runs of one command share.
 pub(crate) struct Local {
@@ -70,8 +74,13 @@ impl Local {
         Ok(Self { runs, state: args.state.clone(), slave, machines })
     }
 
-    /// Runs a plan from start to end and keeps everything in a folder of its own.
-    pub(crate) async fn run(&self, mut plan: RunPlan) -> anyhow::Result<LocalRun> {
+    /// Runs a plan from start to end and keeps everything in a folder of its own. `tell` gets the record as soon as the
+    /// run is over, also where its machines are kept.
+    pub(crate) async fn run(
+        &self,
+        mut plan: RunPlan,
+        tell: impl Fn(&RunRecord) -> anyhow::Result<()>,
+    ) -> anyhow::Result<LocalRun> {
         // Nothing else runs on this engine: what does not fit now never will.
         plan.limits.queue_wait_ms = plan.limits.queue_wait_ms.min(millis(QUEUE_WAIT));
         // There is one hypervisor here, whichever a definition asks an engine for.
@@ -81,6 +90,7 @@ impl Local {
         let run = new_run_id(&plan.suite);
         let files = RunFiles::new(&self.runs, &run);
         let state = files.folder().join("engine");
+        let (provider, gone) = self.machines.open(self).await?;
         let engine = start(EngineConfig {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             archive: state.join("archive"),
@@ -89,22 +99,35 @@ impl Local {
             runs: self.runs.clone(),
             agents: AGENTS,
             queue: 1,
-            orchestrator: xrdtest_orchestrator::Config::default(),
+            orchestrator: xrdtest_orchestrator::Config { kept_for: KEPT, ..Default::default() },
             definitions: DefinitionsConfig::default(),
         })
         .await
         .context("the engine did not start")?;
-        let mut hypervisor = Hypervisor::start(self, &engine)?;
-        let mut follow = Follow::new(&engine, run).await;
+        let mut hypervisor = Hypervisor::start(provider.clone(), gone, &engine)?;
+        let mut follow = Follow::new(&engine, run).await?;
         let followed = tokio::select! {
             followed = follow.until_over(&engine, plan) => followed,
             ended = hypervisor.ended() => Err(ended),
         };
+        let stayed = match followed {
+            Ok(()) if follow.keeps(&engine) => match follow.record(&files).and_then(|record| tell(&record)) {
+                Ok(()) => tokio::select! {
+                    stayed = follow.stay(&engine, provider.as_ref()) => stayed.map(|()| true),
+                    ended = hypervisor.ended() => Err(ended),
+                },
+                Err(error) => Err(error),
+            },
+            followed => followed.map(|()| false),
+        };
         let stopped = hypervisor.stop().await;
         engine.stop().await;
-        followed?;
+        let told = stayed?;
         stopped?;
         let record = follow.record(&files)?;
+        if !told {
+            tell(&record)?;
+        }
         Ok(LocalRun { record, interrupted: follow.interrupted })
     }
 }
@@ -112,28 +135,27 @@ impl Local {
 /// The hypervisor agent of this command.
 struct Hypervisor {
     shutdown: CancellationToken,
-    task: JoinHandle<Result<(), AgentError>>,
-    makes: &'static str,
+    task: JoinHandle<()>,
 }
 
 impl Hypervisor {
-    fn start(local: &Local, engine: &EngineHandle) -> anyhow::Result<Self> {
+    fn start(
+        provider: Arc<dyn Provider>,
+        gone: mpsc::UnboundedReceiver<MachineGone>,
+        engine: &EngineHandle,
+    ) -> anyhow::Result<Self> {
         let name = HypervisorName::new("local");
         let credentials = engine.hypervisor_credentials(&name)?;
-        let provider = local.machines.config(local);
-        let config = AgentConfig { engine: engine.address(), credentials, provider };
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(agent::run(config, shutdown.clone()));
-        Ok(Self { shutdown, task, makes: local.machines.kind() })
+        let agent = Agent::new(engine.address(), credentials, provider, gone);
+        let task = tokio::spawn(agent.run(shutdown.clone()));
+        Ok(Self { shutdown, task })
     }
 
-    /// Waits until the agent ends by itself: it can't make machines here.
+    /// Waits until the agent ends by itself, which it does not.
     async fn ended(&mut self) -> anyhow::Error {
         match (&mut self.task).await {
-            Ok(Err(error)) => {
-                anyhow::Error::new(error).context(format!("this machine can't make {}", self.makes))
-            }
-            Ok(Ok(())) => anyhow!("the hypervisor agent ended"),
+            Ok(()) => anyhow!("the hypervisor agent ended"),
             Err(error) => anyhow::Error::new(error).context("the hypervisor agent broke off"),
         }
     }
@@ -144,7 +166,7 @@ impl Hypervisor {
             return Ok(());
         }
         self.shutdown.cancel();
-        Ok(self.task.await.context("the hypervisor agent broke off")??)
+        self.task.await.context("the hypervisor agent broke off")
     }
 }
 
@@ -155,17 +177,19 @@ struct Follow {
     output: broadcast::Receiver<OutputChunk>,
     recorder: RunRecorder,
     live: Live,
+    signals: Signals,
     interrupted: bool,
 }
 
 impl Follow {
-    async fn new(engine: &EngineHandle, run: RunId) -> Self {
+    async fn new(engine: &EngineHandle, run: RunId) -> anyhow::Result<Self> {
         let (events, output) = (engine.events().await, engine.output());
         let recorder = RunRecorder::new(run.clone());
-        Self { run, events, output, recorder, live: Live::new(), interrupted: false }
+        let signals = Signals::new().context("signals can't be caught")?;
+        Ok(Self { run, events, output, recorder, live: Live::new(), signals, interrupted: false })
     }
 
-    /// Until the run has its verdict and nothing is left of its machines.
+    /// Until the run has its verdict and nothing is left of its machines but what is kept.
     async fn until_over(&mut self, engine: &EngineHandle, plan: RunPlan) -> anyhow::Result<()> {
         let mut status = engine.status();
         status
@@ -173,7 +197,6 @@ impl Follow {
             .await
             .context("the engine stopped")?;
         engine.submit(self.run.clone(), plan, "xrdtest run --local").await;
-        let mut signals = Signals::new().context("signals can't be caught")?;
         let result = loop {
             tokio::select! {
                 biased;
@@ -187,12 +210,12 @@ impl Follow {
                         break Err(anyhow!("the engine stopped: {failed}"));
                     }
                     self.live.status(now.runs.iter().find(|status| status.run == self.run));
-                    if changed.is_err() || (self.recorder.verdict().is_some() && now.idle) {
+                    if changed.is_err() || (self.recorder.verdict().is_some() && kept::is_all_that_is_left(&now)) {
                         break Ok(());
                     }
                 }
                 Ok(chunk) = self.output.recv() => self.live.output(&chunk),
-                signal = signals.next() => {
+                signal = self.signals.next() => {
                     let force = self.interrupted;
                     self.interrupted = true;
                     engine.cancel(self.run.clone(), "the user", format!("signal {signal}"), force).await;

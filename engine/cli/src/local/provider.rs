@@ -1,13 +1,15 @@
 //! What makes the machines of `run --local`.
 
-#[cfg(feature = "libvirt")]
+use std::sync::Arc;
+
 use anyhow::Context;
-use xrdtest_hypervisor::agent::ProviderConfig;
+use tokio::sync::mpsc;
 #[cfg(feature = "libvirt")]
 use xrdtest_hypervisor::daemon::lock::StateLock;
 #[cfg(feature = "libvirt")]
-use xrdtest_hypervisor::libvirt::LibvirtConfig;
-use xrdtest_hypervisor::sandbox::SandboxConfig;
+use xrdtest_hypervisor::libvirt::{Libvirt, LibvirtConfig};
+use xrdtest_hypervisor::provider::{MachineGone, Provider};
+use xrdtest_hypervisor::sandbox::{Sandbox, SandboxConfig};
 
 use super::Local;
 #[cfg(feature = "libvirt")]
@@ -16,6 +18,9 @@ use crate::args::RunArgs;
 /// Runs with virtual machines that there can be on this machine at the same time.
 #[cfg(feature = "libvirt")]
 const SLOTS: u32 = 100;
+
+/// A provider, and where it tells of machines that end by themselves.
+type Opened = (Arc<dyn Provider>, mpsc::UnboundedReceiver<MachineGone>);
 
 /// A way to make machines, as the command line asks for it.
 #[derive(Debug)]
@@ -51,26 +56,26 @@ impl LocalMachines {
         Ok(Self::Libvirt { config: Box::new(config), _lock: lock })
     }
 
-    /// For the agent of one run.
-    pub(super) fn config(&self, local: &Local) -> ProviderConfig {
+    /// For the agent of one run, with the receiver of machines that end by themselves.
+    pub(super) async fn open(&self, local: &Local) -> anyhow::Result<Opened> {
         match self {
-            Self::Sandbox => ProviderConfig::Sandbox(SandboxConfig {
-                state: local.state.clone(),
-                init: local.slave.clone(),
-                hidden: vec![local.runs.clone()],
-                ..SandboxConfig::default()
-            }),
+            Self::Sandbox => {
+                let config = SandboxConfig {
+                    state: local.state.clone(),
+                    init: local.slave.clone(),
+                    hidden: vec![local.runs.clone()],
+                    ..SandboxConfig::default()
+                };
+                let opened = Sandbox::open(config).await;
+                let (sandbox, gone) = opened.context("this machine can't make sandboxes")?;
+                Ok((Arc::new(sandbox), gone))
+            }
             #[cfg(feature = "libvirt")]
-            Self::Libvirt { config, .. } => ProviderConfig::Libvirt(LibvirtConfig::clone(config)),
-        }
-    }
-
-    /// What it makes, for people.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Sandbox => "sandboxes",
-            #[cfg(feature = "libvirt")]
-            Self::Libvirt { .. } => "virtual machines",
+            Self::Libvirt { config, .. } => {
+                let opened = Libvirt::open(LibvirtConfig::clone(config)).await;
+                let (libvirt, gone) = opened.context("this machine can't make virtual machines")?;
+                Ok((Arc::new(libvirt), gone))
+            }
         }
     }
 }

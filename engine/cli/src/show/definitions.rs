@@ -109,9 +109,9 @@ pub(super) fn instance_table(instances: &[InstanceInfo]) -> String {
             Cell::from(instance.cluster.as_str()),
             Cell::from(instance.hypervisor.as_str()),
             state(&instance.state),
-            Cell::new(instance.run.as_str(), DIM),
+            Cell::new(instance.owner.to_string(), DIM),
         ]
     };
     let rows = instances.iter().map(row).collect();
-    format!("\n{}", table(&["INSTANCE", "CLUSTER", "ON", "STATE", "FOR RUN"], rows))
+    format!("\n{}", table(&["INSTANCE", "CLUSTER", "ON", "STATE", "OWNER"], rows))
 }

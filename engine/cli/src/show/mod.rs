@@ -2,12 +2,14 @@
 
 mod agents;
 mod definitions;
+mod instances;
 mod runs;
 mod table;
 mod time;
 
 pub(crate) use self::agents::{hypervisor, hypervisors, slave, slaves, tokens};
 pub(crate) use self::definitions::{cluster, clusters, suite, suites};
+pub(crate) use self::instances::{instance, instances, kept_line, kept_until};
 pub(crate) use self::runs::{queue, run_line, runs};
 
 use anstyle::{AnsiColor, Style};
@@ -62,3 +64,5 @@ fn history(now: Timestamp, states: &[Transition]) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_of_instances;

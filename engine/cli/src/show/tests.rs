@@ -7,6 +7,7 @@ use xrdtest_model::api::{
     ClusterInfo, HypervisorInfo, InstanceInfo, QueueEntry, RunSummary, SlaveInfo, SuiteInfo, TokenInfo,
 };
 use xrdtest_model::chronicle::{Subject, SubjectKind};
+use xrdtest_model::event::InstanceOwner;
 use xrdtest_model::room::{Load, Room};
 use xrdtest_model::{RunId, Verdict};
 
@@ -57,8 +58,12 @@ fn instance() -> InstanceInfo {
         instance: "20261122-101700-ts_copy-77cd.0".into(),
         cluster: "cluster_copy".to_owned(),
         hypervisor: "hv1".into(),
-        run: "20261122-101700-ts_copy-77cd".into(),
+        run: Some("20261122-101700-ts_copy-77cd".into()),
         state: word("S_ACTIVE", 2, "Cluster active."),
+        owner: InstanceOwner::Run { run: "20261122-101700-ts_copy-77cd".into() },
+        since: ago(30),
+        until: None,
+        hosts: vec!["ds1.xrd.test".to_owned()],
     }
 }
 

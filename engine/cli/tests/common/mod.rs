@@ -168,8 +168,15 @@ pub(crate) fn start_until(
     suite: &str,
     text: &str,
 ) -> (Child, String, BufReader<ChildStderr>) {
-    let mut child =
-        repository.run_command(&[suite]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    start_command_until(repository.run_command(&[suite]), text)
+}
+
+/// The same of a command.
+pub(crate) fn start_command_until(
+    mut command: Command,
+    text: &str,
+) -> (Child, String, BufReader<ChildStderr>) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
     while !said.contains(text) {

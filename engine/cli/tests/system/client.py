@@ -96,6 +96,73 @@ def trial(lab):
     pinned = json.loads(ask("runs", "--suite", "passes", "--format", "json").must(0).data)
     assert "archive" in json.dumps(pinned) and not any(run.get("archive") for run in runs_of(pinned)), pinned
     ask("logs", "passes/latest", "--machine", "m1").must(0, "a/run on m1.xrd.test")
+    by_hand(lab, ask)
+    kept(lab, ask)
+
+
+def by_hand(lab, ask):
+    """Clusters without a run, from start to end; an engine that is killed forgets none of them."""
+    ask("cluster", "list").must(0, "no instance exists")
+    ask("cluster", "start", "tow").must(2, "there is no cluster `tow`", "did you mean `two`?")
+    ask("cluster", "start", "passes").must(2, "it is a suite, on `two`")
+    started = ask("cluster", "start", "two").must(0, "Waiting for slaves to connect", "m1.xrd.test: Connected",
+                                                  "Cluster active", "xrdtest cluster stop")
+    one = started.data.strip()
+    assert one in ask("cluster", "list").must(0, "Cluster active", "by hand, root", "in ").data
+    ask("cluster", "show", "two").must(0, one, "m2.xrd.test", "Connected", "Waiting for slaves to connect", "ends")
+    ask("slaves", f"{one}/m1.xrd.test").must(0, "Connected")
+    log = json.loads(ask("cluster", "show", one, "--format", "json").must(0).data)["history"]
+    words = [entry["state"]["constant"] for entry in reversed(log)]
+    assert words[0] == "S_DEFINITION_SENT" and words[-2:] == ["S_WAITING_SLAVES", "S_ACTIVE"], words
+    # A run takes a fresh instance, here beside the other; a machine by hand has the files of the repository.
+    ask("run", "passes").must(0)
+    (lab.definitions / "clusters/x.cf").write_text("for machines\n")
+    root = f"/run/xrdtest-sandbox/{one}/runc"
+    machine = subprocess.run(["runc", "--root", root, "list", "-q"], capture_output=True, text=True, check=True).stdout
+    fetch = ["runc", "--root", root, "exec", machine.split()[0], "curl", "-sSf",
+             "http://master.xrd.test:8080/downloadScript/clusters/x.cf"]
+    assert subprocess.run(fetch, capture_output=True, text=True, check=True).stdout == "for machines\n"
+
+    lab.kill_engine()
+    lab.start_engine()
+    until("the engine answers", lambda: lab.ask("GET", "/status"), 20)
+    until("agents are back", lambda: (lab.status()["slaves"], lab.status()["hypervisors"]) == (2, 1))
+    ask("cluster", "show", "two").must(0, "Cluster active")
+
+    two = ask("cluster", "start", "two", "--no-wait", "--for", "1h").must(0).data.strip()
+    ask("cluster", "stop", "two").must(2, "is several instances; say which", one, two)
+    ask("cluster", "stop", two).must(0, "Cluster stopped", f"{two} is stopped, nothing is left of it")
+    ask("cluster", "stop", "two", "--no-wait").must(0, f"{one} is being stopped")
+    lab.settle()
+    ask("cluster", "stop", "two").must(2, "there is no instance `two` now")
+    ask("clusters", "two").must(0, "stopped by root", "Cluster stopped")
+    # Its time is over before it is up, so it is none that could be started.
+    short = ask("cluster", "start", "two", "--for", "1ms").must(2, "its time is over", "nothing is left of")
+    assert not short.data, str(short)
+    run = ask("run", "waits", "--no-wait").must(0).data.split()[0]
+    until("it has a place", lambda: lab.ask("GET", "/instances"))
+    ask("cluster", "stop", f"{run}.0").must(2, f"belongs to run {run}", f"xrdtest cancel {run}")
+    ask("cluster", "stop", "two").must(2, "has no instance without a run", f"{run}.0")
+    ask("cancel", run, "--force").must(0)
+    lab.settle()
+
+
+def kept(lab, ask):
+    """What a run that does not pass leaves, where that was asked for."""
+    ask("run", "passes", "--keep-on-failure").must(0)
+    lab.settle()
+    failed = ask("run", "fails", "--keep-on-failure").must(1, "kept until", "xrdtest cluster stop")
+    run = lab.runs()[-1]
+    ask("cluster", "list").must(0, f"{run}.0", f"kept after run {run} failed")
+    ask("cluster", "show", "two").must(0, "is kept until", "m1.xrd.test", "Connected")
+    assert failed.data.count("\n") and f"{run}.0" not in failed.data, str(failed)
+    document = json.loads(ask("run", "fails", "--keep-on-failure", "--format", "json").must(1, "kept until").data)
+    assert document["runs"][0]["verdict"] == "failed", document
+    ask("cluster", "stop", "two").must(2, "is several instances")
+    for instance in json.loads(ask("cluster", "list", "--format", "json").must(0).data):
+        ask("cluster", "stop", instance["instance"]).must(0, "nothing is left of it")
+    lab.settle()
+    ask("show", run).must(1, "fails failed")
 
 
 def runs_of(document):

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use xrdtest_definitions::ScriptPolicy;
 use xrdtest_model::Limits;
-use xrdtest_model::limits::{LATE_AFTER, LOST_AFTER, REBOOT_WITHIN};
+use xrdtest_model::limits::{KEPT_FOR, LATE_AFTER, LOST_AFTER, REBOOT_WITHIN};
 use xrdtest_model::time::millis;
 use xrdtest_store::retention::RetentionPolicy;
 
@@ -98,6 +98,9 @@ pub struct LimitsSection {
     /// Waiting in the queue.
     #[serde(deserialize_with = "units::duration")]
     pub queue_wait: Duration,
+    /// How long a cluster is kept that belongs to no run.
+    #[serde(deserialize_with = "units::duration")]
+    pub kept: Duration,
     /// Bytes of output per stage and machine.
     #[serde(deserialize_with = "units::bytes")]
     pub output: u64,
@@ -119,6 +122,7 @@ impl Default for LimitsSection {
             run: duration(limits.run_ms),
             cluster_start: duration(limits.cluster_start_ms),
             queue_wait: duration(limits.queue_wait_ms),
+            kept: KEPT_FOR,
             output: limits.output_bytes,
             log: limits.log_bytes,
             queue: 1000,
@@ -239,6 +243,7 @@ impl Config {
                 late_after: self.contact.late,
                 lost_after: self.contact.lost,
                 reboot_within: self.contact.reboot,
+                kept_for: self.limits.kept,
                 ..xrdtest_orchestrator::Config::default()
             },
             definitions: self.definitions(),

@@ -166,8 +166,12 @@ fn at_start(config: &Config) -> Config {
     rest.scripts = Default::default();
     rest.log_level.clear();
     let limits = crate::config::LimitsSection::default();
-    rest.limits =
-        crate::config::LimitsSection { queue: config.limits.queue, agents: config.limits.agents, ..limits };
+    rest.limits = crate::config::LimitsSection {
+        kept: config.limits.kept,
+        queue: config.limits.queue,
+        agents: config.limits.agents,
+        ..limits
+    };
     rest
 }
 

@@ -61,6 +61,34 @@ pub enum SnapshotError {
         /// What does not fit.
         problem: String,
     },
+    /// There is no cluster of that name.
+    #[error("there is no cluster `{name}`")]
+    UnknownCluster {
+        /// As asked for.
+        name: String,
+        /// All that there are.
+        known: Vec<String>,
+        /// The clusters of the suite that has this name.
+        of_suite: Vec<String>,
+    },
+    /// A cluster's definition has errors.
+    #[error("cluster `{cluster}` can't be started: {} in {file}", count(.diagnostics))]
+    BrokenCluster {
+        /// The cluster.
+        cluster: String,
+        /// File of its definition, relative to the repository's root.
+        file: String,
+        /// The errors, sorted by file and place.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// As [`Self::Inconsistent`], of a cluster.
+    #[error("cluster `{cluster}`: {problem}")]
+    InconsistentCluster {
+        /// The cluster.
+        cluster: String,
+        /// What does not fit.
+        problem: String,
+    },
 }
 
 impl SnapshotError {
@@ -90,10 +118,18 @@ impl SnapshotError {
                     None => Some(cases),
                 }
             }
-            Self::Broken { diagnostics, .. } => {
+            Self::UnknownCluster { of_suite, .. } if !of_suite.is_empty() => {
+                let clusters: Vec<_> = of_suite.iter().map(String::as_str).collect();
+                Some(format!("it is a suite, on {}", enumerate(&clusters)))
+            }
+            Self::UnknownCluster { known, .. } if known.is_empty() => {
+                Some("this repository has no clusters: they are `clusters/NAME/NAME.rhai`".to_owned())
+            }
+            Self::UnknownCluster { name, known, .. } => suggest(name, known, "the clusters are"),
+            Self::Broken { diagnostics, .. } | Self::BrokenCluster { diagnostics, .. } => {
                 diagnostics.first().map(|first| format!("`xrdtest rule {}` explains it", first.code))
             }
-            Self::Script { .. } | Self::Inconsistent { .. } => {
+            Self::Script { .. } | Self::Inconsistent { .. } | Self::InconsistentCluster { .. } => {
                 Some("`xrdtest check` says more about this definition".to_owned())
             }
         }
@@ -102,7 +138,7 @@ impl SnapshotError {
     /// The errors in its definitions, where that is the reason.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {
-            Self::Broken { diagnostics, .. } => diagnostics,
+            Self::Broken { diagnostics, .. } | Self::BrokenCluster { diagnostics, .. } => diagnostics,
             _ => &[],
         }
     }
@@ -114,9 +150,12 @@ fn broken_message(suite: &str, definitions: &[String], diagnostics: &[Diagnostic
     if files.is_empty() {
         files = definitions.iter().map(String::as_str).collect();
     }
-    let count = match diagnostics.len() {
+    format!("suite `{suite}` can't be run: {} in {}", count(diagnostics), enumerate(&files))
+}
+
+fn count(diagnostics: &[Diagnostic]) -> String {
+    match diagnostics.len() {
         1 => "1 error".to_owned(),
         count => format!("{count} errors"),
-    };
-    format!("suite `{suite}` can't be run: {count} in {}", enumerate(&files))
+    }
 }

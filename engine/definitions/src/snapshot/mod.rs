@@ -1,5 +1,6 @@
 //! A run's own copy of everything it uses.
 
+mod cluster;
 mod error;
 pub(crate) mod network;
 
@@ -14,6 +15,7 @@ use xrdtest_model::definition::{
 use xrdtest_model::plan::{Alerts, CasePlan, ClusterPlan, RunPlan, Script};
 use xrdtest_model::{Diagnostic, Limits};
 
+pub use self::cluster::snapshot_cluster;
 pub use self::error::SnapshotError;
 use self::network::{hexadecimal, plan_cluster};
 use crate::draft::script::describe_script;
@@ -87,6 +89,7 @@ pub fn snapshot(
             success: suite.alert_success,
             failure: suite.alert_failure,
         },
+        keep_on_failure: false,
     })
 }
 

@@ -23,7 +23,7 @@ impl Chronicle {
     }
 
     fn run_of(&self, machine: &MachineId) -> Option<RunId> {
-        self.instances.get(&machine.instance).map(|instance| instance.run.clone())
+        self.instances.get(&machine.instance)?.run.clone()
     }
 
     pub(super) fn machine_in(&mut self, machine: &MachineId, detail: &str, told: &mut Told) {
@@ -73,7 +73,7 @@ impl Chronicle {
         if before == Some(false) {
             for instance in self.instances.values().filter(|instance| instance.hypervisor == *name) {
                 let subject = (SubjectKind::Cluster, &instance.cluster.name);
-                told.tell(subject, instance.word, instance.detail.as_str(), Some(&instance.run));
+                told.tell(subject, instance.word, instance.detail.as_str(), instance.run.as_ref());
             }
         }
         if !had_hypervisor {
@@ -97,7 +97,7 @@ impl Chronicle {
     fn tell_unknown(&self, name: &HypervisorName, told: &mut Told) {
         for instance in self.instances.values().filter(|instance| instance.hypervisor == *name) {
             let subject = (SubjectKind::Cluster, &instance.cluster.name);
-            told.tell(subject, words::S_UNKNOWN, format!("{name} is out of contact"), Some(&instance.run));
+            told.tell(subject, words::S_UNKNOWN, format!("{name} is out of contact"), instance.run.as_ref());
         }
     }
 

@@ -8,15 +8,19 @@ use super::{Chronicle, SubjectKind, Told};
 use crate::event::{InstanceState, InstanceStep, Placement};
 use crate::ids::{HypervisorName, InstanceId, MachineId, RunId};
 use crate::plan::ClusterPlan;
+use crate::time::{Timestamp, utc};
 
 /// An instance of which something may be left.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Instance {
-    pub(super) run: RunId,
+    /// `None`: it was started by hand.
+    pub(super) run: Option<RunId>,
     pub(super) cluster: Arc<ClusterPlan>,
     pub(super) hypervisor: HypervisorName,
     /// Every slave was in contact once.
     active: bool,
+    /// The order to stop it went out.
+    stopping: bool,
     pub(super) word: Word,
     pub(super) detail: String,
     /// Hosts whose slaves are in contact.
@@ -31,20 +35,34 @@ impl Chronicle {
         placement: &Placement,
         told: &mut Told,
     ) {
-        // Nothing is sent for physical machines, their slaves are awaited at once.
-        let word = if cluster.external { words::S_WAITING_SLAVES } else { words::S_DEFINITION_SENT };
-        let detail = format!("{} on {}", placement.instance, placement.hypervisor);
-        told.tell((SubjectKind::Cluster, &cluster.name), word, detail.as_str(), Some(run));
-        let instance = Instance {
-            run: run.clone(),
-            cluster,
-            hypervisor: placement.hypervisor.clone(),
-            active: false,
-            word,
-            detail,
-            present: BTreeSet::new(),
-        };
-        self.instances.insert(placement.instance.clone(), instance);
+        let Placement { instance, hypervisor, .. } = placement;
+        let detail = format!("{instance} on {hypervisor}");
+        self.instance_begins(instance, Instance::new(Some(run.clone()), cluster, hypervisor, detail), told);
+    }
+
+    pub(super) fn cluster_ordered(
+        &mut self,
+        id: &InstanceId,
+        cluster: &Arc<ClusterPlan>,
+        (hypervisor, by): (&HypervisorName, &str),
+        told: &mut Told,
+    ) {
+        let detail = format!("{id} on {hypervisor}, by hand, {by}");
+        self.instance_begins(id, Instance::new(None, Arc::clone(cluster), hypervisor, detail), told);
+    }
+
+    fn instance_begins(&mut self, id: &InstanceId, instance: Instance, told: &mut Told) {
+        let subject = (SubjectKind::Cluster, &instance.cluster.name);
+        told.tell(subject, instance.word, instance.detail.as_str(), instance.run.as_ref());
+        self.instances.insert(id.clone(), instance);
+    }
+
+    /// It stays as it is.
+    pub(super) fn instance_kept(&mut self, id: &InstanceId, until: Timestamp, told: &mut Told) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        instance.detail = format!("{id} is kept until {}", utc(until));
+        let subject = (SubjectKind::Cluster, &instance.cluster.name);
+        told.tell(subject, instance.word, instance.detail.as_str(), instance.run.as_ref());
     }
 
     pub(super) fn instance_changed(
@@ -57,12 +75,18 @@ impl Chronicle {
     ) {
         let Some(instance) = self.instances.get_mut(id) else { return };
         instance.active |= state == InstanceState::Active;
-        let word = word(state, instance.active, detail, step);
+        // What is said after the order to stop and without a step is that it could not be taken away completely.
+        let incomplete = instance.stopping && step.is_none() && !detail.is_empty();
+        instance.stopping |= state == InstanceState::Stopping;
+        let word = match state {
+            InstanceState::Stopping if incomplete => words::S_ERROR_STOP,
+            _ => word(state, instance.active, step),
+        };
         if (instance.word, instance.detail.as_str()) != (word, detail) {
             instance.word = word;
             detail.clone_into(&mut instance.detail);
             let subject = (SubjectKind::Cluster, &instance.cluster.name);
-            told.tell(subject, word, detail, Some(&instance.run));
+            told.tell(subject, word, detail, instance.run.as_ref());
         }
         if state == InstanceState::Stopped {
             self.instance_stopped(id, told);
@@ -78,12 +102,35 @@ impl Chronicle {
                 let machine = MachineId::new(id.clone(), host);
                 (machine.to_string(), words::S_NOT_CONNECTED, "its cluster was stopped")
             };
-            told.tell((SubjectKind::Slave, name), word, detail, Some(&instance.run));
+            told.tell((SubjectKind::Slave, name), word, detail, instance.run.as_ref());
         }
     }
 }
 
-fn word(state: InstanceState, active: bool, detail: &str, step: Option<InstanceStep>) -> Word {
+impl Instance {
+    /// One that was just ordered. Nothing is sent for physical machines, their slaves are awaited at once.
+    fn new(
+        run: Option<RunId>,
+        cluster: Arc<ClusterPlan>,
+        hypervisor: &HypervisorName,
+        detail: String,
+    ) -> Self {
+        let word = if cluster.external { words::S_WAITING_SLAVES } else { words::S_DEFINITION_SENT };
+        let hypervisor = hypervisor.clone();
+        Self {
+            run,
+            cluster,
+            hypervisor,
+            active: false,
+            stopping: false,
+            word,
+            detail,
+            present: BTreeSet::new(),
+        }
+    }
+}
+
+fn word(state: InstanceState, active: bool, step: Option<InstanceStep>) -> Word {
     match state {
         InstanceState::Starting => match step {
             Some(InstanceStep::CreatingNetwork) => words::S_CREATING_NETWORK,
@@ -95,12 +142,8 @@ fn word(state: InstanceState, active: bool, detail: &str, step: Option<InstanceS
         },
         InstanceState::WaitingSlaves => words::S_WAITING_SLAVES,
         InstanceState::Active => words::S_ACTIVE,
-        // What is said without a step is that it could not be taken away completely.
-        InstanceState::Stopping => match (step, detail) {
-            (Some(_), _) => words::S_DESTROYING_CLUSTER,
-            (None, "") => words::S_STOPCOMMAND_SENT,
-            (None, _) => words::S_ERROR_STOP,
-        },
+        InstanceState::Stopping if step.is_some() => words::S_DESTROYING_CLUSTER,
+        InstanceState::Stopping => words::S_STOPCOMMAND_SENT,
         InstanceState::Stopped => words::S_STOPPED,
         InstanceState::Failed if active => words::S_ERROR,
         InstanceState::Failed => words::S_ERROR_START,

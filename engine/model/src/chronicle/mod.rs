@@ -9,11 +9,13 @@
 //! | `RunQueued` | IDLE | | | ADDED |
 //! | `RunWaiting` | IDLE (why) | UNKNOWN_NOHYPERV, while no hypervisor is in contact | | |
 //! | `RunPlaced` | | DEFINITION_SENT | | STARTED |
+//! | `ClusterOrdered` | | DEFINITION_SENT (by whom) | | |
 //! | `InstanceChanged` `starting` | | the step; without one STARTING_CLUSTER | | |
 //! | … `waiting_slaves`, `active` | | WAITING_SLAVES, ACTIVE | | |
 //! | … `failed` before and after `active` | | ERROR_START, ERROR | | |
 //! | … `stopping`; a step; a failure | | STOPCOMMAND_SENT; DESTROYING_CLUSTER; ERROR_STOP | | |
 //! | … `stopped` | | STOPPED | NOT_CONNECTED | |
+//! | `InstanceKept` | | as before (until when) | | |
 //! | `AgentGone` of the hypervisor | | UNKNOWN; UNKNOWN_NOHYPERV for waiting runs if it was the last | | |
 //! | `AgentConnected` of the hypervisor | | as before; DEFINED for waiting runs | | |
 //! | `MachineConnected`, `MachineBack` | | | CONNECTED_IDLE, or what it is busy with | |
@@ -25,7 +27,7 @@
 //!
 //! A stage without a script, and one that was not run, is in nobody's history: nothing was sent to anybody. There is no
 //! word for a slave whose suite finalize is over: it is CONNECTED_IDLE. Several instances of one cluster definition, and
-//! several runs of one suite, share a history; its entries name the run. Physical slaves and hypervisors are
+//! several runs of one suite, share a history; its entries name the run, if there is one. Physical slaves and hypervisors are
 //! CONNECTED_IDLE and NOT_CONNECTED by `AgentConnected` and `AgentGone`.
 
 mod contact;
@@ -146,6 +148,10 @@ impl Chronicle {
                 self.agent_connected(agent, software, detail, &mut told);
             }
             EventBody::AgentGone { agent, orderly } => self.agent_gone(agent, *orderly, &mut told),
+            EventBody::ClusterOrdered { instance, plan, hypervisor, by, .. } => {
+                self.cluster_ordered(instance, plan, (hypervisor, by), &mut told);
+            }
+            EventBody::InstanceKept { instance, until } => self.instance_kept(instance, *until, &mut told),
             EventBody::ImagesUsed { .. }
             | EventBody::StageReported { .. }
             | EventBody::CancelRequested { .. }

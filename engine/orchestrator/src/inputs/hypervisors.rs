@@ -129,18 +129,21 @@ impl Orchestrator {
     }
 
     fn step(&mut self, id: &InstanceId, state: InstanceState, detail: String, step: Option<InstanceStep>) {
-        if let Some(run) = self.state.run_of(id) {
-            self.touched.run(&run.id);
-        }
+        self.touch_owner(id);
         self.record(EventBody::InstanceChanged { instance: id.clone(), state, detail, step });
     }
 
+    fn touch_owner(&mut self, id: &InstanceId) {
+        match self.state.run_of(id) {
+            Some(run) => self.touched.run(&run.id),
+            None => drop(self.touched_instances.insert(id.clone())),
+        }
+    }
+
     fn machine_gone(&mut self, machine: MachineId, reason: String) {
-        let Some(run) = self.state.run_of(&machine.instance) else {
-            return;
-        };
-        if self.state.takes_part(&machine) {
-            self.touched.run(&run.id);
+        let wanted = self.state.run_of(&machine.instance).is_some() || self.state.stands(&machine.instance);
+        if wanted && self.state.takes_part(&machine) {
+            self.touch_owner(&machine.instance);
             self.record(EventBody::MachineLost { machine, reason });
         }
     }
@@ -163,6 +166,5 @@ fn start(id: &InstanceId, instance: &Instance) -> Effect {
         hypervisor: instance.hypervisor.clone(),
         instance: id.clone(),
         cluster: Arc::clone(&instance.cluster),
-        run: instance.run.clone(),
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use xrdtest_model::{AgentName, EventBody, RunId, RunPlan, Verdict};
 
+use crate::rules::stopping;
 use crate::state::AgentNote;
 use crate::{Input, Orchestrator};
 
@@ -19,6 +20,17 @@ impl Orchestrator {
         match input {
             Input::Submit { run, plan, trigger } => self.submit(run, plan, trigger),
             Input::Cancel { run, by, reason, force } => self.cancel(run, by, reason, force),
+            Input::StartCluster(order) => {
+                if !self.state.instances.contains_key(&order.instance) {
+                    self.orders.push_back(*order);
+                }
+            }
+            Input::StopCluster { instance, by } => {
+                if self.state.stands(&instance) {
+                    self.touched_instances.insert(instance.clone());
+                    self.record(stopping(&instance, format!("stopped by {by}")));
+                }
+            }
             Input::HypervisorConnected { name, software, ability, instances } => {
                 self.hypervisor_connected(&name, software, ability, &instances);
             }
@@ -47,7 +59,7 @@ impl Orchestrator {
 
     fn submit(&mut self, run: RunId, plan: Box<RunPlan>, trigger: String) {
         let known = self.state.runs.contains_key(&run)
-            || self.state.instances.values().any(|instance| instance.run == run);
+            || self.state.instances.values().any(|instance| instance.run() == Some(&run));
         if known {
             return;
         }

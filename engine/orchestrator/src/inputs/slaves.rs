@@ -26,7 +26,7 @@ impl Orchestrator {
         for (attempt, report) in others {
             self.stage_report_of(machine, attempt, report);
         }
-        self.touch_run_of(machine);
+        self.touch_owner_of(machine);
     }
 
     /// A machine is back from the boot that a script on it announced. Any other boot is a loss, see the rules.
@@ -43,7 +43,7 @@ impl Orchestrator {
         if !self.world.is_in(machine) {
             return;
         }
-        if self.state.run_of(&machine.instance).is_none() {
+        if self.state.run_of(&machine.instance).is_none() && !self.state.stands(&machine.instance) {
             self.world.links.remove(machine);
             return;
         }
@@ -53,7 +53,7 @@ impl Orchestrator {
         if let Some(link) = self.world.links.get_mut(machine) {
             link.contact = Contact::Out { last, orderly };
         }
-        self.touch_run_of(machine);
+        self.touch_owner_of(machine);
     }
 
     pub(super) fn evidence_arrived(&mut self, attempt: AttemptId, length: u64) {
@@ -67,9 +67,11 @@ impl Orchestrator {
         self.world.arrived.insert(attempt, Arrived { length, at });
     }
 
-    fn touch_run_of(&mut self, machine: &MachineId) {
+    fn touch_owner_of(&mut self, machine: &MachineId) {
         if let Some(run) = self.state.run_of(&machine.instance) {
             self.touched.machine(&run.id, &machine.host);
+        } else if self.state.stands(&machine.instance) {
+            self.touched_instances.insert(machine.instance.clone());
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use xrdtest_model::plan::NetworkPlan;
 use xrdtest_model::room::Room;
-use xrdtest_model::{ClusterPlan, HypervisorName, RunId};
+use xrdtest_model::{ClusterPlan, HypervisorName, InstanceId, RunId};
 
-use crate::state::{Run, State};
+use crate::state::{Instance, Owner, State};
 use crate::words::is_external;
 use crate::world::Hypervisor;
 
@@ -43,10 +44,20 @@ pub(super) struct Kept {
     pub(super) hosts: BTreeSet<String>,
 }
 
+/// Whose a cluster on a hypervisor is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Holder<'a> {
+    Run(&'a RunId),
+    /// Nobody's run: it was started by hand, or is kept after a failure.
+    Standing(&'a InstanceId, &'a Instance),
+    /// It is about to be made for whoever is being placed.
+    Same,
+}
+
 /// An instance on a hypervisor, or one about to be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tenant<'a> {
-    pub(super) run: &'a RunId,
+    pub(super) holder: Holder<'a>,
     pub(super) cluster: &'a ClusterPlan,
 }
 
@@ -57,11 +68,11 @@ pub(super) enum Obstacle<'a> {
     Unsuited,
     /// The cluster asks for another hypervisor.
     NotAskedFor,
-    HostInUse(&'a str, &'a RunId),
+    HostInUse(&'a str, Tenant<'a>),
     HostKept(&'a str, &'a RunId),
     KeptFor(&'a RunId),
     Strays,
-    ClusterInUse(&'a RunId),
+    ClusterInUse(Tenant<'a>),
     SubnetInUse(Tenant<'a>),
     TooSmall,
     Full,
@@ -77,7 +88,7 @@ pub(crate) fn free_room(name: &HypervisorName, all: Room, state: &State) -> Room
 
 impl<'a> Site<'a> {
     pub(super) fn of(name: &'a HypervisorName, known: &'a Hypervisor, state: &'a State) -> Self {
-        let here = state.instances.values().filter(|instance| instance.hypervisor == *name);
+        let here = state.instances.iter().filter(|(_, instance)| instance.hypervisor == *name);
         Self {
             name,
             labels: &known.ability.labels,
@@ -87,7 +98,7 @@ impl<'a> Site<'a> {
             strays: !known.strays.is_empty(),
             external: is_external(name),
             kept: None,
-            tenants: here.map(|instance| Tenant { run: &instance.run, cluster: &instance.cluster }).collect(),
+            tenants: here.map(|(id, instance)| Tenant::of(id, instance)).collect(),
         }
     }
 
@@ -137,7 +148,7 @@ impl<'a> Site<'a> {
         let hosts = || cluster.hosts.iter().map(|host| host.name.as_str());
         let used = |host: &str| self.tenants.iter().find(|tenant| has_host(tenant.cluster, host));
         if let Some((host, tenant)) = hosts().find_map(|host| Some((host, used(host)?))) {
-            return Some(Obstacle::HostInUse(host, tenant.run));
+            return Some(Obstacle::HostInUse(host, *tenant));
         }
         let kept = self.kept?;
         let host = hosts().find(|host| kept.hosts.contains(*host))?;
@@ -159,13 +170,23 @@ impl<'a> Site<'a> {
             }
             let mut tenants = self.tenants.iter();
             if let Some(same) = tenants.clone().find(|tenant| tenant.cluster.name == cluster.name) {
-                return Some(Obstacle::ClusterInUse(same.run));
+                return Some(Obstacle::ClusterInUse(*same));
             }
             if let Some(other) = tenants.find(|tenant| overlap(&tenant.cluster.network, &cluster.network)) {
                 return Some(Obstacle::SubnetInUse(*other));
             }
         }
         (!self.free.holds(&need)).then_some(Obstacle::Full)
+    }
+}
+
+impl<'a> Tenant<'a> {
+    fn of(id: &'a InstanceId, instance: &'a Instance) -> Self {
+        let holder = match &instance.owner {
+            Owner::Run { run, .. } => Holder::Run(run),
+            Owner::Hand { .. } | Owner::Kept { .. } => Holder::Standing(id, instance),
+        };
+        Self { holder, cluster: &instance.cluster }
     }
 }
 
@@ -180,20 +201,19 @@ fn overlap(one: &NetworkPlan, other: &NetworkPlan) -> bool {
     network(one.ip) == network(other.ip)
 }
 
-/// A hypervisor for each cluster of a run, in the order of the plan, such that all of them can be made at the same
-/// time. The emptiest hypervisor first.
-pub(super) fn find(run: &Run, sites: &[Site<'_>]) -> Option<Vec<HypervisorName>> {
-    let clusters: Vec<&ClusterPlan> = run.plan.clusters.iter().map(AsRef::as_ref).collect();
-    let mut search = Search { run, tries: TRIES };
+/// A hypervisor for each of the clusters, in their order, such that all of them can be made at the same time. The
+/// emptiest hypervisor first.
+pub(super) fn find(clusters: &[Arc<ClusterPlan>], sites: &[Site<'_>]) -> Option<Vec<HypervisorName>> {
+    let clusters: Vec<&ClusterPlan> = clusters.iter().map(AsRef::as_ref).collect();
+    let mut search = Search { tries: TRIES };
     search.fit(&clusters, sites.to_vec())
 }
 
-struct Search<'a> {
-    run: &'a Run,
+struct Search {
     tries: u32,
 }
 
-impl Search<'_> {
+impl Search {
     fn fit(&mut self, clusters: &[&ClusterPlan], mut sites: Vec<Site<'_>>) -> Option<Vec<HypervisorName>> {
         let Some((first, rest)) = clusters.split_first() else {
             return Some(Vec::new());
@@ -204,7 +224,7 @@ impl Search<'_> {
         for index in candidates.collect::<Vec<_>>() {
             self.tries = self.tries.checked_sub(1)?;
             let mut then = sites.clone();
-            then[index].add(Tenant { run: &self.run.id, cluster: first });
+            then[index].add(Tenant { holder: Holder::Same, cluster: first });
             if let Some(mut places) = self.fit(rest, then) {
                 places.insert(0, sites[index].name.clone());
                 return Some(places);

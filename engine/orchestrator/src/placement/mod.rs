@@ -7,9 +7,9 @@ mod reason;
 use xrdtest_model::event::Placement;
 use xrdtest_model::{EventBody, HypervisorName, InstanceId, RunId, Timestamp};
 
-use crate::Orchestrator;
 use crate::rules::View;
 use crate::state::Run;
+use crate::{ClusterOrder, Effect, Orchestrator};
 
 pub(crate) use fit::free_room;
 use fit::{Kept, Site, find};
@@ -25,7 +25,7 @@ impl Orchestrator {
                 continue;
             };
             let sites = view.sites(kept.as_ref());
-            let news = match find(run, &sites) {
+            let news = match find(&run.plan.clusters, &sites) {
                 Some(places) => Some(placed(run, places)),
                 None => view.waits(run, &sites),
             };
@@ -34,6 +34,41 @@ impl Orchestrator {
             }
             if let Some(event) = news {
                 self.record(event);
+            }
+        }
+    }
+}
+
+impl Orchestrator {
+    /// Starts a cluster by hand where there is a place for it now. It takes nothing that is kept for a waiting run.
+    pub(crate) fn place_order(&mut self, order: ClusterOrder) {
+        let ClusterOrder { instance, cluster, repository, by, start_ms, keep } = order;
+        if self.state.instances.contains_key(&instance) {
+            return;
+        }
+        let view = self.view();
+        let kept = view.waiting().into_iter().find_map(|run| view.keep_for(run));
+        let sites = view.sites(kept.as_ref());
+        let wanted = [cluster];
+        let found = find(&wanted, &sites).and_then(|places| places.into_iter().next());
+        let reason = found.is_none().then(|| reason::why(&wanted, &sites));
+        let [plan] = wanted;
+        match (found, reason) {
+            (Some(hypervisor), _) => {
+                let until = self.world.now.after(keep.unwrap_or(self.config.kept_for));
+                self.record(EventBody::ClusterOrdered {
+                    instance,
+                    plan,
+                    repository,
+                    hypervisor,
+                    by,
+                    start_ms,
+                    until,
+                });
+            }
+            (None, reason) => {
+                let reason = reason.unwrap_or_default();
+                self.effects.push(Effect::ClusterRefused { instance, reason });
             }
         }
     }
@@ -71,7 +106,7 @@ impl<'a> View<'a> {
         }
         let mut empty = self.sites(None);
         empty.iter_mut().for_each(Site::clear);
-        find(run, &empty)?;
+        find(&run.plan.clusters, &empty)?;
         let usable = empty.iter().filter(|site| {
             let clusters = &run.plan.clusters;
             clusters.iter().any(|cluster| site.obstacle(cluster).is_none())
@@ -95,7 +130,7 @@ impl<'a> View<'a> {
         let mut made = run.plan.clusters.iter().filter(|cluster| !cluster.external);
         let nobody = made.any(|cluster| !sites.iter().any(|site| site.suits(cluster)));
         let too_early = nobody && run.waiting.is_some() && self.now < self.hypervisors_back();
-        let reason = reason::why(run, sites);
+        let reason = reason::why(&run.plan.clusters, sites);
         let news = !too_early && run.waiting.as_ref() != Some(&reason);
         news.then(|| EventBody::RunWaiting { run: run.id.clone(), reason })
     }

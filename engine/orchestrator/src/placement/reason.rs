@@ -1,21 +1,23 @@
 //! Why a run waits, in words.
 
+use std::sync::Arc;
+
 use xrdtest_model::ClusterPlan;
 use xrdtest_model::room::Room;
 use xrdtest_model::size::human_bytes;
+use xrdtest_model::time::utc;
 
-use super::fit::{Obstacle, Site};
-use crate::state::Run;
+use super::fit::{Holder, Obstacle, Site};
+use crate::state::Owner;
 
 /// Hypervisors that a reason names before it only counts.
 const NAMED: usize = 3;
 /// Hypervisors that are listed by name alone.
 const LISTED: usize = 10;
 
-/// Why a run that fits nowhere waits.
-pub(super) fn why(run: &Run, sites: &[Site<'_>]) -> String {
-    let mut clusters = run.plan.clusters.iter();
-    let stuck = clusters.find(|cluster| sites.iter().all(|site| site.obstacle(cluster).is_some()));
+/// Why clusters that fit nowhere have no place.
+pub(super) fn why(clusters: &[Arc<ClusterPlan>], sites: &[Site<'_>]) -> String {
+    let stuck = clusters.iter().find(|cluster| sites.iter().all(|site| site.obstacle(cluster).is_some()));
     match stuck {
         Some(cluster) => why_cluster(cluster, sites),
         None => "its clusters fit one by one, but not at the same time".to_owned(),
@@ -73,24 +75,51 @@ fn words(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> Opti
     let (name, hypervisor) = (&cluster.name, site.name);
     Some(match obstacle {
         Obstacle::Unsuited | Obstacle::NotAskedFor => return None,
-        Obstacle::HostInUse(host, run) => format!("{host} is used by run {run}"),
+        Obstacle::HostInUse(host, tenant) => match tenant.holder {
+            Holder::Run(run) => format!("{host} is used by run {run}"),
+            holder => format!("{host} is used by cluster {}{}", tenant.cluster.name, by(holder)),
+        },
         Obstacle::HostKept(host, run) => format!("{host} is kept for run {run}, which has waited longer"),
         Obstacle::KeptFor(run) => format!("{hypervisor} is kept for run {run}, which has waited longer"),
         Obstacle::Strays => format!("{hypervisor} is still removing left-overs"),
-        Obstacle::ClusterInUse(run) => format!("cluster {name} is in use by run {run} on {hypervisor}"),
-        Obstacle::SubnetInUse(tenant) => format!(
-            "the network {}/{} of cluster {name} is in use by cluster {} of run {} on {hypervisor}",
-            cluster.network.ip, cluster.network.prefix, tenant.cluster.name, tenant.run
-        ),
+        Obstacle::ClusterInUse(tenant) => match tenant.holder {
+            Holder::Run(run) => format!("cluster {name} is in use by run {run} on {hypervisor}"),
+            holder => format!("cluster {name} is in use on {hypervisor}{}", by(holder)),
+        },
+        Obstacle::SubnetInUse(tenant) => {
+            let (network, other) = (&cluster.network, &tenant.cluster.name);
+            let holder = match tenant.holder {
+                Holder::Run(run) => format!("{other} of run {run} on {hypervisor}"),
+                holder => format!("{other} on {hypervisor}{}", by(holder)),
+            };
+            let (ip, prefix) = (network.ip, network.prefix);
+            format!("the network {ip}/{prefix} of cluster {name} is in use by cluster {holder}")
+        }
         Obstacle::TooSmall => {
             let (need, has) = short(&cluster.room(), &site.all);
             format!("{hypervisor} is too small: cluster {name} needs {need}, it has {has} in all")
         }
         Obstacle::Full => {
             let (need, has) = short(&cluster.room(), &site.free);
-            format!("not enough room: cluster {name} needs {need}, {hypervisor} has {has} free")
+            let standing = site.tenants.iter().any(|tenant| matches!(tenant.holder, Holder::Standing(..)));
+            let more =
+                if standing { "; clusters without a run use some (`xrdtest cluster list`)" } else { "" };
+            format!("not enough room: cluster {name} needs {need}, {hypervisor} has {has} free{more}")
         }
     })
+}
+
+/// Who has a cluster that belongs to no run, until when, and how it is ended.
+fn by(holder: Holder<'_>) -> String {
+    let Holder::Standing(id, instance) = holder else {
+        return String::new();
+    };
+    let how = match &instance.owner {
+        Owner::Hand { by, .. } => format!("started by hand by {by}"),
+        Owner::Kept { run, .. } | Owner::Run { run, .. } => format!("kept after run {run} failed"),
+    };
+    let until = instance.until().map(|until| format!(", until {}", utc(until))).unwrap_or_default();
+    format!(": {how}{until} (`xrdtest cluster stop {id}` ends it)")
 }
 
 /// The first amount that does not suffice: what is needed and what there is.

@@ -162,6 +162,6 @@ impl<'a> View<'a> {
     }
 }
 
-fn ms(millis: u64) -> Duration {
+pub(super) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }

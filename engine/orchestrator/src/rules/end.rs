@@ -7,7 +7,7 @@ use xrdtest_model::{
 
 use crate::rules::View;
 use crate::scope::Scope;
-use crate::state::{Barrier, Run, State};
+use crate::state::{Barrier, Owner, Run};
 use crate::verdict::{RunFacts, Stop, of_run};
 use crate::words::limit_ms;
 
@@ -106,37 +106,48 @@ impl View<'_> {
         };
         let (verdict, reason) = of_run(&facts);
         let over = finished(run.id.clone(), verdict, reason);
-        std::iter::once(over)
-            .chain(
-                self.state
-                    .instances_of(run)
-                    .filter(|(_, instance)| instance.state != InstanceState::Stopping)
-                    .map(|(id, _)| stopping(id)),
-            )
+        let instances =
+            self.state.instances_of(run).filter(|(_, known)| known.state != InstanceState::Stopping);
+        let ends =
+            instances.map(|(id, known)| self.leave(id, run.is_left_as_it_is(verdict) && known.is_made()));
+        std::iter::once(over).chain(ends).collect()
+    }
+
+    /// The instances that no live run owns, that stand for nobody, and that nobody has told to stop: a journal may end
+    /// between the end of a run and theirs.
+    pub(crate) fn orphans(self) -> Vec<EventBody> {
+        let instances = self.state.instances.iter();
+        let orphans = instances.filter(|(_, known)| known.state != InstanceState::Stopping);
+        orphans
+            .filter_map(|(id, known)| match &known.owner {
+                Owner::Run { run, keep } if !self.state.runs.contains_key(run) => Some(self.leave(id, *keep)),
+                Owner::Run { .. } | Owner::Hand { .. } | Owner::Kept { .. } => None,
+            })
             .collect()
     }
-}
 
-/// The instances that no live run owns and that nobody has told to stop: a journal may end between the two.
-pub(crate) fn orphans(state: &State) -> Vec<EventBody> {
-    let instances = state.instances.iter();
-    instances
-        .filter(|(_, instance)| {
-            instance.state != InstanceState::Stopping && !state.runs.contains_key(&instance.run)
-        })
-        .map(|(id, _)| stopping(id))
-        .collect()
+    /// The end of an instance with its run, or its life after it.
+    fn leave(self, instance: &InstanceId, keep: bool) -> EventBody {
+        match keep {
+            true => EventBody::InstanceKept {
+                instance: instance.clone(),
+                until: self.now.after(self.config.kept_for),
+            },
+            false => stopping(instance, String::new()),
+        }
+    }
 }
 
 fn finished(run: RunId, verdict: Verdict, reason: String) -> EventBody {
     EventBody::RunFinished { run, verdict, reason }
 }
 
-fn stopping(instance: &InstanceId) -> EventBody {
+/// The order to take an instance away; `detail`: why, where that is not the end of its run.
+pub(crate) fn stopping(instance: &InstanceId, detail: String) -> EventBody {
     EventBody::InstanceChanged {
         instance: instance.clone(),
         state: InstanceState::Stopping,
-        detail: String::new(),
+        detail,
         step: None,
     }
 }

@@ -7,6 +7,7 @@ mod attempts;
 mod clock;
 mod contact;
 mod end;
+mod standing;
 mod starting;
 mod steps;
 
@@ -17,7 +18,7 @@ use crate::scope::Scope;
 use crate::state::{Run, State};
 use crate::world::World;
 
-pub(crate) use end::{CutOff, orphans};
+pub(crate) use end::{CutOff, stopping};
 
 /// All that the rules look at.
 #[derive(Clone, Copy, Debug)]

@@ -103,7 +103,7 @@ impl View<'_> {
     }
 }
 
-fn active(instance: &InstanceId) -> EventBody {
+pub(super) fn active(instance: &InstanceId) -> EventBody {
     EventBody::InstanceChanged {
         instance: instance.clone(),
         state: InstanceState::Active,
@@ -112,7 +112,7 @@ fn active(instance: &InstanceId) -> EventBody {
     }
 }
 
-fn unmade(instance: &Instance) -> String {
+pub(super) fn unmade(instance: &Instance) -> String {
     let (cluster, hypervisor) = (&instance.cluster.name, &instance.hypervisor);
     format!("{hypervisor} has not made {cluster}")
 }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use xrdtest_model::event::{InstanceState, Placement};
-use xrdtest_model::{AgentName, Event, EventBody, InstanceId, MachineId, RunId, Timestamp};
+use xrdtest_model::{AgentName, Event, EventBody, InstanceId, MachineId, RunId, Timestamp, Verdict};
 
-pub(crate) use instance::{Instance, Machine, Presence};
+pub(crate) use instance::{Instance, Machine, Owner, Presence};
 pub(crate) use run::{Attempt, Barrier, Boot, Brief, Cancel, CaseEnd, Run};
 
 /// Everything durable: the runs that are not over, and the instances of which something may be left.
@@ -42,21 +42,28 @@ impl State {
                 self.runs.insert(run.clone(), queued);
             }
             EventBody::RunPlaced { run, instances } => self.place(run, instances, event.at),
-            EventBody::RunFinished { run, .. } => {
-                self.runs.remove(run);
-            }
+            EventBody::RunFinished { run, verdict, .. } => self.finish_run(run, *verdict),
             EventBody::InstanceChanged { instance, state, detail, .. } => {
                 self.change_instance(instance, *state, detail);
             }
             EventBody::MachineConnected { machine, boot_id } => {
-                self.change_machine(machine, |known| known.boot_id = Some(boot_id.clone()));
+                self.change_machine(machine, |known| {
+                    known.boot_id = Some(boot_id.clone());
+                    known.presence = Presence::Here;
+                    known.lost = None;
+                });
                 if let Some(boot) = self.last_attempt(machine).and_then(|attempt| attempt.boot.as_mut()) {
                     boot.done = true;
                 }
             }
             EventBody::MachineLate { machine } => self.set_presence(machine, Presence::Late),
             EventBody::MachineAway { machine } => self.set_presence(machine, Presence::Away),
-            EventBody::MachineBack { machine } => self.set_presence(machine, Presence::Here),
+            EventBody::MachineBack { machine } => {
+                self.change_machine(machine, |known| {
+                    known.presence = Presence::Here;
+                    known.lost = None;
+                });
+            }
             EventBody::MachineLost { machine, reason } => {
                 self.change_machine(machine, |known| known.lost = Some(reason.clone()));
             }
@@ -74,6 +81,18 @@ impl State {
                 self.agents.remove(agent);
             }
             EventBody::ImagesUsed { .. } => {}
+            EventBody::ClusterOrdered { instance, plan, hypervisor, by, start_ms, until, .. } => {
+                let owner = Owner::Hand { by: by.clone(), start_ms: *start_ms, until: *until };
+                let ordered = Instance::new(owner, event.at, hypervisor.clone(), Arc::clone(plan));
+                self.instances.insert(instance.clone(), ordered);
+            }
+            EventBody::InstanceKept { instance, until } => {
+                if let Some(instance) = self.instances.get_mut(instance)
+                    && let Some(run) = instance.run().cloned()
+                {
+                    instance.owner = Owner::Kept { run, until: *until };
+                }
+            }
             EventBody::RunWaiting { run, .. }
             | EventBody::StageStarted { run, .. }
             | EventBody::StageReported { run, .. }
@@ -99,8 +118,23 @@ impl State {
                 run.machines.insert(host.name.clone(), machine);
             }
             run.instances.push(placement.instance.clone());
-            let instance = Instance::new(run.id.clone(), placement.hypervisor.clone(), Arc::clone(cluster));
+            let owner = Owner::Run { run: run.id.clone(), keep: false };
+            let instance = Instance::new(owner, at, placement.hypervisor.clone(), Arc::clone(cluster));
             self.instances.insert(placement.instance.clone(), instance);
+        }
+    }
+
+    /// What becomes of its instances is decided with this, and recorded by events of their own, which may not have
+    /// become durable.
+    fn finish_run(&mut self, id: &RunId, verdict: Verdict) {
+        let Some(run) = self.runs.remove(id) else {
+            return;
+        };
+        for instance in &run.instances {
+            if let Some(instance) = self.instances.get_mut(instance) {
+                let keep = run.is_left_as_it_is(verdict) && instance.is_made();
+                instance.owner = Owner::Run { run: id.clone(), keep };
+            }
         }
     }
 
@@ -128,7 +162,7 @@ impl State {
 
     /// The machine's part in the stage that was begun last.
     fn last_attempt(&mut self, machine: &MachineId) -> Option<&mut Attempt> {
-        let run = &self.instances.get(&machine.instance)?.run;
+        let run = self.instances.get(&machine.instance)?.run()?;
         self.runs.get_mut(run)?.barrier.as_mut()?.attempts.get_mut(&machine.host)
     }
 
@@ -139,7 +173,13 @@ impl State {
 
     /// The live run that an instance was made for.
     pub(crate) fn run_of(&self, instance: &InstanceId) -> Option<&Run> {
-        self.runs.get(&self.instances.get(instance)?.run)
+        self.runs.get(self.instances.get(instance)?.run()?)
+    }
+
+    /// Whether an instance belongs to no run and nobody has told it to stop.
+    pub(crate) fn stands(&self, instance: &InstanceId) -> bool {
+        let instance = self.instances.get(instance);
+        instance.is_some_and(|known| known.until().is_some() && known.state != InstanceState::Stopping)
     }
 
     /// The instances of a run, in the order of its clusters.

@@ -215,6 +215,11 @@ impl Run {
         self.scripted.get(host).and_then(|host| self.machines.get(host))
     }
 
+    /// Whether its instances outlive it, now that it has this verdict.
+    pub(crate) fn is_left_as_it_is(&self, verdict: Verdict) -> bool {
+        self.plan.keep_on_failure && matches!(verdict, Verdict::Failed | Verdict::TimedOut | Verdict::Error)
+    }
+
     /// Whether a cancel without finalize stages was asked for.
     pub(crate) fn is_forced(&self) -> bool {
         self.cancel.as_ref().is_some_and(|cancel| cancel.force)

@@ -24,5 +24,6 @@ mod placement;
 mod reports;
 mod restarts;
 mod silence;
+mod standing;
 mod torn;
 mod trace;

@@ -230,7 +230,7 @@ fn nothing_is_kept_for_a_run_that_fits_nowhere() {
         lab.submit("r1", &sized("huge", 1, 9));
         lab.wait(600);
         lab.submit("r2", &pair());
-        assert!(lab.core.instances().iter().any(|instance| instance.run.as_str() == "r2"));
+        assert!(lab.core.instances().iter().any(|instance| instance.owner.run() == Some(&"r2".into())));
     });
 }
 

@@ -131,7 +131,7 @@ fn a_waiting_run_keeps_its_place() {
         lab.skip();
         lab.cancel("r0", true);
         lab.says("r0.0", xrdtest_orchestrator::InstanceReport::Stopped);
-        assert!(lab.core.instances().iter().all(|instance| instance.run.as_str() == "r2"));
+        assert!(lab.core.instances().iter().all(|instance| instance.owner.run() == Some(&"r2".into())));
     });
 }
 

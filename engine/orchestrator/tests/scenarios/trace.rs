@@ -15,6 +15,7 @@ pub(crate) fn effect(effect: &Effect, lines: &mut Vec<String>) {
         Effect::StartInstance { hypervisor, instance, .. } => {
             lines.push(format!("start {instance} on {hypervisor}"));
         }
+        Effect::ClusterRefused { instance, reason } => lines.push(format!("refused {instance}: {reason}")),
         Effect::StopInstance { hypervisor, instance } => {
             lines.push(format!("stop {instance} on {hypervisor}"));
         }
@@ -92,6 +93,10 @@ fn event_line(body: &EventBody) -> String {
             format!("case {case} {}", verdict(*word, reason))
         }
         EventBody::RunFinished { run, verdict: word, reason } => format!("{run} {}", verdict(*word, reason)),
+        EventBody::ClusterOrdered { instance, plan, hypervisor, by, .. } => {
+            format!("{instance}: {} by hand on {hypervisor}, {by}", plan.name)
+        }
+        EventBody::InstanceKept { instance, .. } => format!("{instance} kept"),
     }
 }
 

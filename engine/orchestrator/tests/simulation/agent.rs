@@ -73,7 +73,10 @@ impl World {
                 let running = record.is_some_and(|record| record.finished.is_none());
                 assert!(!running, "told to forget a running script: {attempt}");
             }
-            Effect::Persist(_) | Effect::StartInstance { .. } | Effect::StopInstance { .. } => unreachable!(),
+            Effect::Persist(_)
+            | Effect::StartInstance { .. }
+            | Effect::StopInstance { .. }
+            | Effect::ClusterRefused { .. } => unreachable!(),
         }
     }
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use xrdtest_model::event::Placement;
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::{AgentName, AttemptId, EventBody, Outcome, Verdict};
-use xrdtest_orchestrator::{Config, Orchestrator};
+use xrdtest_orchestrator::Orchestrator;
 
+use crate::engine::config;
 use crate::oracle::{Told, read};
+use crate::standing::Standing;
 use crate::world::World;
 
 impl World {
@@ -43,7 +45,7 @@ impl World {
     }
 
     pub(crate) fn compare_with_journal(&self) {
-        let restored = Orchestrator::restore(Config::default(), self.engine.journal.clone());
+        let restored = Orchestrator::restore(config(), self.engine.journal.clone());
         assert!(restored.same_state(self.engine.core()), "the journal tells another story");
     }
 
@@ -52,6 +54,7 @@ impl World {
         assert!(numbers.eq(1..=self.engine.journal.len() as u64), "numbers with gaps");
         self.compare_with_journal();
         self.check_agents();
+        self.check_standing();
         for (name, hypervisor) in &self.hypervisors {
             let left: Vec<_> = hypervisor.instances.keys().collect();
             assert!(left.is_empty(), "left on {name}: {left:?}");
@@ -157,6 +160,7 @@ pub(crate) struct Totals {
     booted: u64,
     on_physical: u64,
     agents_gone: u64,
+    standing: Standing,
 }
 
 impl Totals {
@@ -166,6 +170,7 @@ impl Totals {
         self.scripts += world.truth.len();
         self.announcements += world.announcements;
         self.booted += world.booted;
+        self.standing.add(world);
         self.events += world.engine.journal.len();
         for event in &world.engine.journal {
             match &event.body {
@@ -199,6 +204,7 @@ impl Totals {
         assert!(rarest.is_some_and(|rarest| rarest * 200 > self.worlds), "hardly ever seen");
         let rare = [self.announcements, self.booted, self.on_physical, self.agents_gone];
         assert!(rare.iter().all(|times| *times > self.worlds / 100), "hardly ever seen: {rare:?}");
+        self.standing.check(self.worlds);
         assert!(self.deaths > self.worlds && self.lost > self.worlds / 10);
     }
 }

@@ -1,6 +1,7 @@
 //! The engine around the core: its journal, its connections, and its deaths.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::{AttemptId, Event, EventBody, RunId, Timestamp};
@@ -11,6 +12,11 @@ use crate::world::{Happening, Peer, World};
 
 /// In milliseconds; longer than anything that the core waits for.
 const A_DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// What is kept goes before those who wait for its place give up.
+pub(crate) fn config() -> Config {
+    Config { kept_for: Duration::from_secs(120), ..Config::default() }
+}
 
 pub(crate) struct Engine {
     core: Option<Orchestrator>,
@@ -101,6 +107,7 @@ impl Engine {
                 | Happening::Inbox { .. }
                 | Happening::Submit { .. }
                 | Happening::Cancel { .. }
+                | Happening::Order { .. }
                 | Happening::External { .. }
         );
         (concerned && now < self.stalled_until).then(|| self.stalled_until - now)
@@ -218,6 +225,7 @@ impl World {
         self.say(|| format!("> {}", shown(&effect)));
         match &effect {
             Effect::Persist(events) => self.engine.journal.extend(events.iter().cloned()),
+            Effect::ClusterRefused { instance, reason } => self.refused(instance, reason),
             Effect::StartInstance { hypervisor, .. } | Effect::StopInstance { hypervisor, .. }
                 if hypervisor.as_str() == EXTERNAL =>
             {
@@ -269,7 +277,7 @@ impl World {
         if self.engine.is_up() {
             return;
         }
-        let mut core = Orchestrator::restore(Config::default(), self.engine.journal.clone());
+        let mut core = Orchestrator::restore(config(), self.engine.journal.clone());
         // Its own files say what agents do not say again.
         let open = core.open_attempts().into_iter().map(|open| open.attempt);
         let on_disk = open.filter_map(|attempt| {

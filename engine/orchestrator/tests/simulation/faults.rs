@@ -12,6 +12,7 @@ pub(crate) enum Fault {
     EngineKilled,
     EngineStalls,
     Cancelled { force: bool },
+    ClusterStopped,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,7 @@ pub(crate) enum MachineFault {
 }
 
 /// All kinds, the harmless ones more often.
-pub(crate) const FAULTS: [Fault; 16] = [
+pub(crate) const FAULTS: [Fault; 18] = [
     Fault::Machine(MachineFault::LinkBreaks),
     Fault::Machine(MachineFault::LinkBreaks),
     Fault::Machine(MachineFault::LinkBreaks),
@@ -43,6 +44,8 @@ pub(crate) const FAULTS: [Fault; 16] = [
     Fault::EngineStalls,
     Fault::Cancelled { force: false },
     Fault::Cancelled { force: true },
+    Fault::ClusterStopped,
+    Fault::ClusterStopped,
 ];
 
 impl World {
@@ -61,6 +64,7 @@ impl World {
                 let run = self.rng.pick(&runs).clone();
                 self.after(0, Happening::Cancel { run, force });
             }
+            Fault::ClusterStopped => self.stop_some_cluster(),
         }
     }
 

@@ -24,6 +24,7 @@ mod hypervisor;
 mod oracle;
 mod rng;
 mod setup;
+mod standing;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -28,10 +28,25 @@ pub(crate) fn read(run: &RunId, plan: &RunPlan, journal: &[Event]) -> Told {
     let mut told = Told::default();
     let mine = |event: &&Event| concerns(run, &event.body);
     for event in journal.iter().filter(mine) {
+        // What is kept of it has an account of its own.
+        if told.finished.is_some() && is_of_machine(&event.body) {
+            continue;
+        }
         assert!(told.finished.is_none(), "{run} goes on after its end: {:?}", event.body);
         told.take(plan, event);
     }
     told
+}
+
+fn is_of_machine(body: &EventBody) -> bool {
+    matches!(
+        body,
+        EventBody::MachineLost { .. }
+            | EventBody::MachineLate { .. }
+            | EventBody::MachineAway { .. }
+            | EventBody::MachineBack { .. }
+            | EventBody::MachineConnected { .. }
+    )
 }
 
 fn concerns(run: &RunId, body: &EventBody) -> bool {
@@ -46,6 +61,8 @@ fn concerns(run: &RunId, body: &EventBody) -> bool {
         }
         EventBody::InstanceChanged { .. }
         | EventBody::ImagesUsed { .. }
+        | EventBody::ClusterOrdered { .. }
+        | EventBody::InstanceKept { .. }
         | EventBody::AgentConnected { .. }
         | EventBody::AgentGone { .. } => false,
         EventBody::RunQueued { run: of, .. }

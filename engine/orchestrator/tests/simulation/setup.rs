@@ -1,9 +1,11 @@
 //! What a seed makes: hypervisors, plans, and how much goes wrong.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use xrdtest_model::plan::{CasePlan, ClusterPlan, RunPlan};
-use xrdtest_model::{HypervisorName, Limits, RunId};
+use xrdtest_model::{HypervisorName, InstanceId, Limits, RunId};
+use xrdtest_orchestrator::ClusterOrder;
 
 use crate::common::{ability, case, cluster, external, suite};
 use crate::faults::FAULTS;
@@ -54,6 +56,13 @@ pub(crate) fn set_up(world: &mut World) {
         world.plans.insert(run.clone(), plan);
         let when = world.rng.span(3000, 60_000);
         world.after(when, Happening::Submit { run });
+    }
+    for index in 0..world.rng.below(5).saturating_sub(2) {
+        let order = order(world, index, &clusters);
+        let instance = order.instance.clone();
+        world.orders.insert(instance.clone(), order);
+        let when = world.rng.span(20_000, 100_000);
+        world.after(when, Happening::Order { instance });
     }
     for _ in 0..world.rng.below(1 + 5 * wild) {
         let fault = *world.rng.pick(&FAULTS);
@@ -125,6 +134,7 @@ fn plan(world: &mut World, clusters: &[Arc<ClusterPlan>]) -> RunPlan {
         let index = rng.index(plan.machines.len());
         plan.machines.remove(index);
     }
+    plan.keep_on_failure = rng.chance(300);
     plan.finalize = plan.finalize.filter(|_| rng.chance(800));
     plan.limits = Limits {
         stage_ms: 5000 + rng.below(60_000),
@@ -135,6 +145,18 @@ fn plan(world: &mut World, clusters: &[Arc<ClusterPlan>]) -> RunPlan {
     };
     plan.cases = (0..rng.below(20).min(3)).map(|index| some_case(world, &plan.machines, index)).collect();
     plan
+}
+
+fn order(world: &mut World, index: u64, clusters: &[Arc<ClusterPlan>]) -> ClusterOrder {
+    let rng = &mut world.rng;
+    ClusterOrder {
+        instance: InstanceId::new(format!("hand{index}")),
+        cluster: Arc::clone(rng.pick(clusters)),
+        repository: "/repository".to_owned(),
+        by: "somebody".to_owned(),
+        start_ms: 30_000 + rng.below(120_000),
+        keep: rng.chance(800).then(|| Duration::from_millis(1000 + rng.below(200_000))),
+    }
 }
 
 fn some_case(world: &mut World, machines: &[String], index: u64) -> CasePlan {

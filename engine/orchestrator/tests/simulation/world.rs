@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use xrdtest_model::{AttemptId, HypervisorName, InstanceId, MachineId, Outcome, RunId, RunPlan, Timestamp};
-use xrdtest_orchestrator::{Effect, Input, InstanceReport};
+use xrdtest_orchestrator::{ClusterOrder, Effect, Input, InstanceReport};
 
 use crate::agent::Agent;
 use crate::engine::Engine;
@@ -64,6 +64,10 @@ pub(crate) enum Happening {
     EngineStarts,
     Submit {
         run: RunId,
+    },
+    /// Somebody starts a cluster by hand.
+    Order {
+        instance: InstanceId,
     },
     Cancel {
         run: RunId,
@@ -134,6 +138,9 @@ pub(crate) struct World {
     pub(crate) announcements: u64,
     /// How many results came from such boots.
     pub(crate) booted: u64,
+    /// Clusters that somebody starts by hand, and those of them that were refused.
+    pub(crate) orders: BTreeMap<InstanceId, ClusterOrder>,
+    pub(crate) refused: BTreeSet<InstanceId>,
     pub(crate) told_to_stop: BTreeSet<InstanceId>,
     pub(crate) told_to_start: BTreeSet<InstanceId>,
     /// Instances that did not survive a restart of their hypervisor.
@@ -163,6 +170,8 @@ impl World {
             external: BTreeMap::new(),
             announcements: 0,
             booted: 0,
+            orders: BTreeMap::new(),
+            refused: BTreeSet::new(),
             told_to_stop: BTreeSet::new(),
             told_to_start: BTreeSet::new(),
             vanished: BTreeSet::new(),
@@ -220,6 +229,7 @@ impl World {
             Happening::Inbox { life } => self.inbox(life),
             Happening::EngineStarts => self.start_engine(),
             Happening::Submit { run } => self.submit(run),
+            Happening::Order { instance } => self.order(instance),
             Happening::Cancel { run, force } => self.cancel(run, force),
             Happening::ScriptEnds { attempt, outcome, boot } => self.script_ends(&attempt, outcome, boot),
             Happening::Report { attempt } => self.tell_report(&attempt),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use xrdtest_model::event::InstanceState;
-use xrdtest_model::{AgentName, Event, EventBody, Verdict};
+use xrdtest_model::{AgentName, Event, EventBody, Timestamp, Verdict};
 
 use super::again;
 use super::story::{Scribe, Story};
-use crate::{Store, StoreError};
+use crate::{RunFilter, Store, StoreError};
 
 fn connected(agent: &AgentName) -> EventBody {
     EventBody::AgentConnected { agent: agent.clone(), software: String::new(), detail: String::new() }
@@ -19,6 +19,39 @@ fn gone(agent: &AgentName) -> EventBody {
 
 fn numbers(events: &[Event]) -> Vec<u64> {
     events.iter().map(|event| event.number).collect()
+}
+
+/// The events of an instance that was started by hand are live until it is stopped; those of a run whose instance is kept
+/// are until that is.
+pub(super) async fn follows_instances_without_a_run<O, F>(open: &O) -> Result<(), StoreError>
+where
+    O: Fn(&'static str) -> F,
+    F: Future<Output = Result<Arc<dyn Store>, StoreError>>,
+{
+    let mut store = open("without-run").await?;
+    let (hand, kept) = (Story::new("hand", "s", 1), Story::new("r1", "s", 1));
+    let mut scribe = Scribe::default();
+    let by_hand = scribe.all(hand.by_hand());
+    let until = Timestamp::from_millis(1);
+    let keep = EventBody::InstanceKept { instance: kept.instance.clone(), until };
+    let of_run = scribe.all([kept.beginning(), vec![kept.over(Verdict::Failed, "a failed"), keep]].concat());
+    for batch in [&by_hand, &of_run] {
+        store.append(batch.clone()).await?;
+        store = again(open, "without-run", store).await?;
+    }
+    let all: Vec<u64> = (1..=scribe.one(hand.instance(InstanceState::Stopping)).number - 1).collect();
+    assert_eq!(numbers(&store.live_events().await?), all);
+    assert_eq!(store.events(Some(hand.instance.as_str().into()), 0, 100).await?, by_hand);
+    assert_eq!(store.events(Some("r1".into()), 0, 100).await?, of_run);
+    assert_eq!(store.runs(RunFilter::default()).await?.len(), 1, "it is no run");
+    let mut scribe = Scribe::after(all.len().try_into().unwrap_or(0));
+    store.append(scribe.all([hand.instance(InstanceState::Stopped)])).await?;
+    let last = scribe.all([kept.instance(InstanceState::Stopping)]);
+    store.append(last.clone()).await?;
+    let left = [numbers(&of_run), numbers(&last)].concat();
+    assert_eq!(numbers(&store.live_events().await?), left, "only what is kept");
+    store.close().await;
+    Ok(())
 }
 
 /// A run's events are live until it is over and its instances are stopped, an agent's latest one always, and the last.

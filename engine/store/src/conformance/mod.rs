@@ -33,11 +33,13 @@ where
     journal::refuses_gaps_as_a_whole(open("gaps").await?).await?;
     journal::is_told_by_run(open("by-run").await?).await?;
     live::follows_runs_and_instances(&open).await?;
+    live::follows_instances_without_a_run(&open).await?;
     records::follow_events(open("records").await?).await?;
     records::are_found_by_filter(open("filter").await?).await?;
     records::index_outputs(open("outputs").await?).await?;
     records::keep_pins_and_archives(open("pins").await?).await?;
     removal::leaves_nothing_of_a_run(&open).await?;
+    removal::takes_what_was_started_by_hand(open("by-hand").await?).await?;
     removal::refuses_what_is_not_over(open("not-over").await?).await?;
     states::have_a_present_and_a_history(&open).await?;
     tokens::are_used_once(&open).await?;

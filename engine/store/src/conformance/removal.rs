@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use xrdtest_model::chronicle::{Subject, SubjectKind};
+use xrdtest_model::event::InstanceState;
 use xrdtest_model::{EventBody, Verdict};
 
 use super::again;
@@ -48,6 +49,31 @@ where
     assert_eq!(live.last().map(|event| event.number), Some(last), "numbers go on");
     let next = scribe.one(EventBody::RunTimedOut { run: "r1".into() });
     store.append(vec![next]).await?;
+    store.close().await;
+    Ok(())
+}
+
+/// What was started by hand goes with the runs of its time, once it is stopped.
+pub(super) async fn takes_what_was_started_by_hand(store: Arc<dyn Store>) -> Result<(), StoreError> {
+    let [old, stopped, goes_on, new] =
+        ["old", "stopped", "goes-on", "new"].map(|name| Story::new(name, "s", 1));
+    let mut scribe = Scribe::default();
+    store.append(scribe.all(old.whole())).await?;
+    store.append(scribe.all([stopped.by_hand(), goes_on.by_hand()].concat())).await?;
+    store.append(scribe.all(stopped.end().into_iter().skip(1))).await?;
+    store.append(scribe.all(new.whole())).await?;
+    let events = |story: &Story| store.events(Some(story.instance.as_str().into()), 0, 100);
+    let before = events(&goes_on).await?;
+    assert!(!before.is_empty() && !events(&stopped).await?.is_empty());
+    store.remove_run("old".into()).await?;
+    assert_eq!(events(&stopped).await?, []);
+    assert_eq!(events(&goes_on).await?, before);
+    let machine = |story: &Story| Subject { kind: SubjectKind::Slave, name: story.machine(0).to_string() };
+    assert_eq!(store.history(machine(&stopped), 100).await?, []);
+    assert!(!store.history(machine(&goes_on), 100).await?.is_empty());
+    store.append(scribe.all([goes_on.instance(InstanceState::Stopped)])).await?;
+    store.remove_run("new".into()).await?;
+    assert!(!events(&goes_on).await?.is_empty(), "of the journal's last event everything is left");
     store.close().await;
     Ok(())
 }

@@ -81,6 +81,7 @@ impl Story {
             tags: std::collections::BTreeMap::new(),
             limits: Limits::default(),
             alerts: Alerts { emails: Vec::new(), success: AlertPolicy::None, failure: AlertPolicy::None },
+            keep_on_failure: false,
         };
         Self { run: run.into(), instance: InstanceId::new(format!("{run}.0")), plan }
     }
@@ -158,6 +159,26 @@ impl Story {
     /// It ends.
     pub fn over(&self, verdict: Verdict, reason: &str) -> EventBody {
         EventBody::RunFinished { run: self.run.clone(), verdict, reason: reason.to_owned() }
+    }
+
+    /// Its cluster is started by hand, as the instance; there is no run then.
+    pub fn by_hand(&self) -> Vec<EventBody> {
+        let mut bodies: Vec<EventBody> =
+            self.plan.clusters.iter().map(|cluster| self.ordered(cluster)).collect();
+        bodies.extend(self.up());
+        bodies
+    }
+
+    fn ordered(&self, cluster: &Arc<ClusterPlan>) -> EventBody {
+        EventBody::ClusterOrdered {
+            instance: self.instance.clone(),
+            plan: Arc::clone(cluster),
+            repository: self.plan.repository.clone(),
+            hypervisor: "hv1".into(),
+            by: "alice".to_owned(),
+            start_ms: 600_000,
+            until: Timestamp::from_millis(BEGIN_MS + 86_400_000),
+        }
     }
 
     /// Everything up to the first stage.

@@ -7,7 +7,7 @@ use xrdtest_model::chronicle::Transition;
 use xrdtest_model::event::{InstanceState, StageResult};
 use xrdtest_model::{AgentName, Event, EventBody, InstanceId, RunId, Verdict};
 
-use super::memory::Memory;
+use super::memory::{Memory, filed_under};
 use super::rows::{insert, int};
 use super::spelling;
 use super::write::{Session, Write, WriteError};
@@ -102,7 +102,7 @@ impl Changes {
     fn from(memory: &mut Memory, events: Vec<(Event, String)>) -> Self {
         let mut changes = Self::default();
         for (event, body) in events {
-            let run = memory.run_of(&event.body).cloned();
+            let run = memory.run_of(&event.body);
             changes.note(memory, &event);
             changes.transitions.extend(memory.tell(&event));
             memory.learn(&event);
@@ -131,6 +131,12 @@ impl Changes {
                     hypervisor: placement.hypervisor.to_string(),
                 }));
             }
+            EventBody::ClusterOrdered { instance, plan, hypervisor, .. } => self.placed.push(PlacedRow {
+                instance: instance.clone(),
+                run: filed_under(instance),
+                cluster: plan.name.clone(),
+                hypervisor: hypervisor.to_string(),
+            }),
             EventBody::InstanceChanged { instance, state, .. }
                 if memory.state(instance).is_some_and(|known| known != *state) =>
             {

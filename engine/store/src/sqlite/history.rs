@@ -85,7 +85,8 @@ impl Reader<'_> {
             )
             .bind(subject.name.clone()),
             (SubjectKind::Slave, Some((instance, _))) => {
-                sqlx::query("SELECT run FROM instances WHERE id = ?1").bind(instance.to_owned())
+                // What was started by hand has no run, and no steps.
+                sqlx::query("SELECT run FROM instances WHERE id = ?1 AND run <> id").bind(instance.to_owned())
             }
             _ => return Ok(Vec::new()),
         };

@@ -70,9 +70,30 @@ impl Write for RemoveRun {
         for statement in REMOVAL {
             sqlx::query(statement).bind(self.run.as_str()).bind(last).execute(&mut *connection).await?;
         }
+        let by_hand: Vec<String> =
+            sqlx::query_scalar(STARTED_BY_HAND).bind(last).fetch_all(&mut *connection).await?;
+        for instance in by_hand {
+            for statement in REMOVAL_BY_HAND {
+                sqlx::query(statement).bind(&instance).execute(&mut *connection).await?;
+            }
+        }
         Ok(())
     }
 }
+
+/// Instances that were started by hand and are stopped, and of which no event is as young as the oldest run that is left.
+/// ?1 is the number of the last event.
+const STARTED_BY_HAND: &str = "SELECT id FROM instances WHERE run = id AND state = 'stopped' \
+    AND (SELECT max(number) FROM events WHERE events.run = instances.id) < \
+    (SELECT coalesce(min(event), ?1) FROM runs)";
+
+/// Removes such an instance, ?1, from everywhere.
+const REMOVAL_BY_HAND: [&str; 3] = [
+    // '0' is the character after '/': all its machines.
+    "DELETE FROM transitions WHERE kind = 'slave' AND name >= ?1 || '/' AND name < ?1 || '0'",
+    "DELETE FROM events WHERE run = ?1",
+    "DELETE FROM instances WHERE id = ?1",
+];
 
 /// Removes run ?1 from everywhere; ?2 is the number of the last event, which stays.
 const REMOVAL: [&str; 9] = [

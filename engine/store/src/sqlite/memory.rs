@@ -35,6 +35,7 @@ pub(super) struct Memory {
     /// For readers: see [`Steps`].
     pub(super) steps: Steps,
     plans: HashMap<RunId, Arc<RunPlan>>,
+    /// With the run that their events are filed under: see [`filed_under`].
     instances: HashMap<InstanceId, (RunId, InstanceState)>,
 }
 
@@ -72,6 +73,10 @@ impl Memory {
                     .map(|placement| (placement.instance.clone(), (run.clone(), InstanceState::Starting)));
                 self.instances.extend(placed);
             }
+            EventBody::ClusterOrdered { instance, .. } => {
+                let filed = (filed_under(instance), InstanceState::Starting);
+                self.instances.insert(instance.clone(), filed);
+            }
             EventBody::InstanceChanged { instance, state: InstanceState::Stopped, .. } => {
                 self.instances.remove(instance);
             }
@@ -108,8 +113,9 @@ impl Memory {
     }
 
     /// The run that an event has to do with, asked before [`Self::learn`].
-    pub(super) fn run_of<'a>(&'a self, body: &'a EventBody) -> Option<&'a RunId> {
-        let machine = |machine: &'a MachineId| self.instances.get(&machine.instance).map(|(run, _)| run);
+    pub(super) fn run_of(&self, body: &EventBody) -> Option<RunId> {
+        let instance = |instance: &InstanceId| self.instances.get(instance).map(|(run, _)| run.clone());
+        let machine = |machine: &MachineId| instance(&machine.instance);
         match body {
             EventBody::RunQueued { run, .. }
             | EventBody::RunWaiting { run, .. }
@@ -120,10 +126,11 @@ impl Memory {
             | EventBody::CancelRequested { run, .. }
             | EventBody::RunTimedOut { run }
             | EventBody::CaseFinished { run, .. }
-            | EventBody::RunFinished { run, .. } => Some(run),
-            EventBody::InstanceChanged { instance, .. } | EventBody::ImagesUsed { instance, .. } => {
-                self.instances.get(instance).map(|(run, _)| run)
-            }
+            | EventBody::RunFinished { run, .. } => Some(run.clone()),
+            EventBody::ClusterOrdered { instance, .. } => Some(filed_under(instance)),
+            EventBody::InstanceChanged { instance: of, .. }
+            | EventBody::ImagesUsed { instance: of, .. }
+            | EventBody::InstanceKept { instance: of, .. } => instance(of),
             EventBody::MachineConnected { machine: of, .. }
             | EventBody::MachineLate { machine: of }
             | EventBody::MachineAway { machine: of }
@@ -133,4 +140,10 @@ impl Memory {
             EventBody::AgentConnected { .. } | EventBody::AgentGone { .. } => None,
         }
     }
+}
+
+/// An instance that was started by hand has no run: its events are filed under its own id, as if it were one. It is in
+/// no list of runs.
+pub(super) fn filed_under(instance: &InstanceId) -> RunId {
+    RunId::new(instance.as_str())
 }

@@ -1,7 +1,10 @@
 //! What agents with names of their own, and machines that boot, do.
 
-use xrdtest_model::{AttemptId, Outcome, StageReport};
-use xrdtest_orchestrator::Input;
+use std::sync::Arc;
+use std::time::Duration;
+
+use xrdtest_model::{AttemptId, ClusterPlan, Outcome, StageReport};
+use xrdtest_orchestrator::{ClusterOrder, Input};
 
 use super::Lab;
 use crate::common::report;
@@ -20,6 +23,22 @@ impl Lab {
     pub(crate) fn physical_leaves(&mut self, host: &str, orderly: bool) {
         self.physical.remove(host);
         self.input(Input::PhysicalDisconnected { host: host.to_owned(), orderly });
+    }
+
+    /// Alice starts a cluster by hand, for an hour.
+    pub(crate) fn start_by_hand(&mut self, instance: &str, cluster: &Arc<ClusterPlan>) {
+        self.input(Input::StartCluster(Box::new(ClusterOrder {
+            instance: instance.into(),
+            cluster: Arc::clone(cluster),
+            repository: "/repository".to_owned(),
+            by: "alice".to_owned(),
+            start_ms: 600_000,
+            keep: Some(Duration::from_secs(3600)),
+        })));
+    }
+
+    pub(crate) fn stop_cluster(&mut self, instance: &str) {
+        self.input(Input::StopCluster { instance: instance.into(), by: "bob".to_owned() });
     }
 
     /// Its script calls `expect_reboot`.

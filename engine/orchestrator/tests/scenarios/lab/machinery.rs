@@ -107,7 +107,7 @@ impl Lab {
                     }
                     self.hypervisors.get_mut(&hypervisor).unwrap().instances.insert(instance);
                 }
-                Effect::StopInstance { .. } => {}
+                Effect::StopInstance { .. } | Effect::ClusterRefused { .. } => {}
                 Effect::Order { machine, order } => self.execute(&machine, *order),
                 Effect::EndStage { machine, attempt, cause, reason } => {
                     if let Some(agent) = self.agents.get_mut(&machine) {

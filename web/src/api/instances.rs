@@ -1,0 +1,90 @@
+//! Instances: all that exist, whoever owns them; clusters that are started and stopped by hand.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, StatusCode, header};
+use xrdtest_model::api::{ClusterRequest, InstanceDetails, InstanceInfo};
+use xrdtest_model::chronicle::{Chronicle, SubjectKind, Transition};
+use xrdtest_model::ids::EXTERNAL;
+use xrdtest_model::{InstanceId, MachineId, RunId};
+
+use super::Shared;
+use super::extract::{Body, Caller};
+use super::journal;
+use super::problem::{Answer, Failure};
+use super::{slaves, states};
+
+pub(crate) async fn list(State(engine): State<Shared>) -> Json<Vec<InstanceInfo>> {
+    Json(engine.instances())
+}
+
+/// It comes up a little later, or does not; its events tell.
+pub(crate) async fn create(
+    State(engine): State<Shared>,
+    caller: Caller,
+    Body(request): Body<ClusterRequest>,
+) -> Answer<(StatusCode, [(HeaderName, String); 1], Json<InstanceInfo>)> {
+    let instance = engine.start_cluster(request, caller.name).await?;
+    let location = format!("/api/v1/instances/{instance}");
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(find(&engine, &instance)?)))
+}
+
+pub(crate) async fn show(
+    State(engine): State<Shared>,
+    Path(id): Path<InstanceId>,
+) -> Answer<Json<InstanceDetails>> {
+    let instance = find(&engine, &id)?;
+    let known = states::present(&engine, SubjectKind::Slave).await?;
+    let present: Vec<String> = engine.slaves().iter().map(slaves::name_of).collect();
+    let instances = std::slice::from_ref(&instance);
+    let machines = instance.hosts.iter().map(|host| {
+        let physical = instance.hypervisor.as_str() == EXTERNAL;
+        let machine = if physical { MachineId::physical(host) } else { MachineId::new(id.clone(), host) };
+        let name = slaves::name_of(&machine);
+        slaves::info(&name, present.contains(&name), known.get(&name), instances).0
+    });
+    let machines = machines.collect();
+    let history = history(&engine, &instance).await?;
+    let state = history.first().map_or(&instance.state, |latest| &latest.state).clone();
+    let instance = InstanceInfo { state, ..instance };
+    Ok(Json(InstanceDetails { instance, machines, history }))
+}
+
+/// It is taken away a little later; its events tell.
+pub(crate) async fn remove(
+    State(engine): State<Shared>,
+    caller: Caller,
+    Path(id): Path<InstanceId>,
+) -> Answer<(StatusCode, Json<InstanceInfo>)> {
+    let instance = find(&engine, &id)?;
+    engine.stop_cluster(id.clone(), caller.name).await?;
+    // Where nothing was left of it so soon, what was there is told.
+    Ok((StatusCode::ACCEPTED, Json(find(&engine, &id).unwrap_or(instance))))
+}
+
+pub(crate) fn unknown(id: &InstanceId) -> Failure {
+    Failure::not_found(format!("there is no instance `{id}`"))
+        .help("GET /api/v1/instances lists those that exist; /api/v1/clusters/NAME tells of those that did")
+}
+
+/// The run that the events of an instance are filed under; its own id where it was started by hand.
+pub(crate) fn filed_under(engine: &Shared, id: &InstanceId) -> RunId {
+    let run = find(engine, id).ok().and_then(|instance| instance.run);
+    run.unwrap_or_else(|| RunId::new(id.as_str()))
+}
+
+fn find(engine: &Shared, id: &InstanceId) -> Answer<InstanceInfo> {
+    engine.instances().into_iter().find(|instance| instance.instance == *id).ok_or_else(|| unknown(id))
+}
+
+/// The states of an instance, newest first: those of its cluster while it lived, which the events that are filed with it
+/// tell.
+async fn history(engine: &Shared, instance: &InstanceInfo) -> Answer<Vec<Transition>> {
+    let mut chronicle = Chronicle::default();
+    let mut told = Vec::new();
+    let filed = filed_under(engine, &instance.instance);
+    journal::each(&*engine.store(), &filed, 0, |event| told.extend(chronicle.apply(event))).await?;
+    told.retain(|entry| entry.subject.kind == SubjectKind::Cluster && entry.subject.name == instance.cluster);
+    told.reverse();
+    Ok(told)
+}
