@@ -35,7 +35,7 @@ pub(crate) fn hypervisor(now: Timestamp, agent: &HypervisorInfo) -> String {
     let mut text = details(
         agent.name.as_str(),
         &[
-            ("state", agent.state.text.clone()),
+            ("state", agent.state.text.to_string()),
             ("provider", agent.provider.clone()),
             ("room", agent.room.as_ref().map(room).unwrap_or_default()),
             ("free", agent.free.as_ref().map(room).unwrap_or_default()),
@@ -100,7 +100,7 @@ pub(crate) fn slave(now: Timestamp, slave: &SlaveInfo) -> String {
     let known = details(
         &slave.name,
         &[
-            ("state", slave.state.text.clone()),
+            ("state", slave.state.text.to_string()),
             ("machine", contact.to_owned()),
             ("run", slave.run.as_ref().map(ToString::to_string).unwrap_or_default()),
             ("detail", slave.detail.clone()),
