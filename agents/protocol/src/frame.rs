@@ -1,11 +1,11 @@
 //! Frames: four bytes of length (big-endian), then as many bytes. A longer frame than the limit is refused before
 //! its content is read.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures::{SinkExt, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_util::codec::{Decoder, FramedRead, FramedWrite, LengthDelimitedCodec};
+use tokio_util::codec::{Decoder, Encoder, FramedRead, FramedWrite};
 
 use crate::error::ProtocolError;
 
@@ -43,6 +43,60 @@ impl Decoder for Frames {
     }
 }
 
+/// Puts frames together, each where it is sent from.
+#[derive(Debug)]
+struct Frame;
+
+/// A frame's content that is a message.
+struct Message<'a, T>(&'a T);
+
+impl<T: Serialize> Encoder<Message<'_, T>> for Frame {
+    type Error = ProtocolError;
+
+    fn encode(
+        &mut self,
+        Message(message): Message<'_, T>,
+        buffer: &mut BytesMut,
+    ) -> Result<(), ProtocolError> {
+        let begin = buffer.len();
+        buffer.put_bytes(0, HEAD);
+        let written = serde_json::to_writer(buffer.writer(), message);
+        let content = begin + HEAD;
+        let whole = written
+            .map_err(|error| ProtocolError::Malformed(error.to_string()))
+            .and_then(|()| length(&buffer[content..]));
+        match whole {
+            Ok(length) => buffer[begin..content].copy_from_slice(&length),
+            // Nothing of it is sent.
+            Err(_) => buffer.truncate(begin),
+        }
+        whole.map(drop)
+    }
+}
+
+impl Encoder<Bytes> for Frame {
+    type Error = ProtocolError;
+
+    fn encode(&mut self, content: Bytes, buffer: &mut BytesMut) -> Result<(), ProtocolError> {
+        let length = length(&content)?;
+        buffer.reserve(HEAD + content.len());
+        buffer.put_slice(&length);
+        buffer.put_slice(&content);
+        Ok(())
+    }
+}
+
+/// The head of a frame with this content.
+fn length(content: &[u8]) -> Result<[u8; HEAD], ProtocolError> {
+    match u32::try_from(content.len()) {
+        Ok(length) if content.len() <= MAX_FRAME => Ok(length.to_be_bytes()),
+        _ => {
+            let (message, length) = (kind(content), content.len());
+            Err(ProtocolError::TooLong { message, length, limit: MAX_FRAME })
+        }
+    }
+}
+
 /// What a message is, from its text: the tag that stands first, as `message "order"`.
 fn kind(text: &[u8]) -> String {
     let mut words = text.split(|byte| *byte == b'"').map(String::from_utf8_lossy);
@@ -55,14 +109,13 @@ fn kind(text: &[u8]) -> String {
 /// The sending half of a stream.
 #[derive(Debug)]
 pub struct FrameSender {
-    inner: FramedWrite<quinn::SendStream, LengthDelimitedCodec>,
+    inner: FramedWrite<quinn::SendStream, Frame>,
 }
 
 impl FrameSender {
     /// Frames on `stream`.
     pub fn new(stream: quinn::SendStream) -> Self {
-        let codec = LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME).new_codec();
-        Self { inner: FramedWrite::new(stream, codec) }
+        Self { inner: FramedWrite::new(stream, Frame) }
     }
 
     /// Sends a message as JSON.
@@ -70,7 +123,7 @@ impl FrameSender {
     /// # Errors
     /// [`ProtocolError::TooLong`] where it exceeds [`MAX_FRAME`] (the stream stays usable), or the stream is broken.
     pub async fn send<T: Serialize + Sync>(&mut self, message: &T) -> Result<(), ProtocolError> {
-        Ok(self.inner.send(encode(message)?).await?)
+        self.inner.send(Message(message)).await
     }
 
     /// As [`FrameSender::send`], but it may wait for the next message, to travel with it.
@@ -78,7 +131,7 @@ impl FrameSender {
     /// # Errors
     /// As [`FrameSender::send`].
     pub async fn feed<T: Serialize + Sync>(&mut self, message: &T) -> Result<(), ProtocolError> {
-        Ok(self.inner.feed(encode(message)?).await?)
+        self.inner.feed(Message(message)).await
     }
 
     /// Sends what waits.
@@ -86,7 +139,7 @@ impl FrameSender {
     /// # Errors
     /// Where the stream is broken.
     pub async fn flush(&mut self) -> Result<(), ProtocolError> {
-        Ok(SinkExt::<Bytes>::flush(&mut self.inner).await?)
+        SinkExt::<Bytes>::flush(&mut self.inner).await
     }
 
     /// Sends bytes as they are.
@@ -94,7 +147,7 @@ impl FrameSender {
     /// # Errors
     /// As [`FrameSender::send`].
     pub async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), ProtocolError> {
-        Ok(self.inner.send(checked(bytes)?).await?)
+        self.inner.send(bytes).await
     }
 
     /// Ends this direction of the stream in an orderly way.
@@ -107,19 +160,6 @@ impl FrameSender {
     pub async fn delivered(&mut self) {
         let _ = self.inner.get_mut().stopped().await;
     }
-}
-
-fn encode<T: Serialize>(message: &T) -> Result<Bytes, ProtocolError> {
-    let text = serde_json::to_vec(message).map_err(|error| ProtocolError::Malformed(error.to_string()))?;
-    checked(text.into())
-}
-
-fn checked(bytes: Bytes) -> Result<Bytes, ProtocolError> {
-    if bytes.len() > MAX_FRAME {
-        let (message, length) = (kind(&bytes), bytes.len());
-        return Err(ProtocolError::TooLong { message, length, limit: MAX_FRAME });
-    }
-    Ok(bytes)
 }
 
 /// The receiving half of a stream.
@@ -184,6 +224,17 @@ mod tests {
             }
             assert_eq!(taken, [b"one".to_vec(), Vec::new(), b"two".to_vec()], "in pieces of {step}");
         }
+    }
+
+    #[test]
+    fn frames_are_put_together_and_one_that_is_too_long_leaves_nothing() {
+        let mut buffer = BytesMut::new();
+        Frame.encode(Message(&"one"), &mut buffer).unwrap();
+        let error = Frame.encode(Message(&"x".repeat(MAX_FRAME)), &mut buffer).unwrap_err();
+        assert!(matches!(error, ProtocolError::TooLong { length, .. } if length == MAX_FRAME + 2), "{error}");
+        Frame.encode(Bytes::from(vec![b'x'; MAX_FRAME + 1]), &mut buffer).unwrap_err();
+        Frame.encode(Bytes::from_static(b"two"), &mut buffer).unwrap();
+        assert_eq!(buffer, &b"\0\0\0\x05\"one\"\0\0\0\x03two"[..]);
     }
 
     #[test]

@@ -162,10 +162,9 @@ impl Behaviours {
 
     /// What an agent does with an order; for a hypervisor agent `stage` is `None`.
     pub fn on_order(&self, agent: &str, stage: Option<StageId>) -> Kind {
-        let slug = stage.map(StageId::slug);
-        let fits = |rule: &&Rule| match (&rule.stage, &slug) {
+        let fits = |rule: &&Rule| match (&rule.stage, stage) {
             (None, _) => true,
-            (Some(pattern), Some(slug)) => pattern.matches(slug),
+            (Some(pattern), Some(stage)) => pattern.matches(&stage.slug()),
             (Some(_), None) => false,
         };
         let mut rules = self.of(agent).filter(|rule| !rule.kind.is_about_connection());

@@ -118,13 +118,14 @@ impl Engine {
         self.hypervisors.send(hypervisor, EngineToHypervisor::StopInstance { instance });
     }
 
+    /// That a record is not needed any more saves room, and nobody waits for it.
     fn forget(&mut self, machine: &MachineId, attempt: AttemptId) {
         self.arrivals.forget(&attempt);
         self.inherited.forget(&attempt);
-        self.tell(machine, EngineToSlave::Forget { attempt });
+        self.slaves.send_later(&self.agent_of(machine), EngineToSlave::Forget { attempt });
     }
 
-    fn tell(&self, machine: &MachineId, message: EngineToSlave) {
+    fn tell(&mut self, machine: &MachineId, message: EngineToSlave) {
         self.slaves.send(&self.agent_of(machine), message);
     }
 }

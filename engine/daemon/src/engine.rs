@@ -80,6 +80,10 @@ impl Engine {
                     (published, stale) = (Instant::now(), false);
                     continue;
                 }
+                () = sleep_until(self.slaves.due()) => {
+                    self.slaves.send_due(Instant::now());
+                    continue;
+                }
                 () = sleep_until(wakeup) => {}
             }
             take_the_rest(&mut inbox, &mut batch).await;

@@ -137,59 +137,29 @@ struct Conversation<Out, In> {
     outgoing: mpsc::UnboundedReceiver<Out>,
 }
 
-/// A message that is in no hurry travels with the next one, or after this time.
-const NO_HURRY: Duration = Duration::from_millis(200);
-
-/// Messages of which some are in no hurry.
-trait Urgency {
-    fn is_urgent(&self) -> bool;
-}
-
-impl Urgency for EngineToSlave {
-    /// That a record is not needed any more saves room, and nobody waits for it. With the next order it costs hundreds
-    /// of machines no packet.
-    fn is_urgent(&self) -> bool {
-        !matches!(self, Self::Forget { .. })
-    }
-}
-
-impl Urgency for EngineToHypervisor {
-    fn is_urgent(&self) -> bool {
-        true
-    }
-}
-
-/// Sends messages in their order.
+/// Sends messages in their order; those that are there at once travel together.
 async fn say<Out>(mut sender: Sender<Out>, mut outgoing: mpsc::UnboundedReceiver<Out>)
 where
-    Out: serde::Serialize + Urgency + Send + Sync + 'static,
+    Out: serde::Serialize + Send + Sync + 'static,
 {
-    let mut waits = false;
-    loop {
-        let next = match waits {
-            false => outgoing.recv().await,
-            true => match tokio::time::timeout(NO_HURRY, outgoing.recv()).await {
-                Ok(next) => next,
-                Err(_) => {
-                    waits = false;
-                    let _ = sender.flush().await;
-                    continue;
-                }
-            },
-        };
-        let Some(message) = next else { break };
-        waits = !message.is_urgent();
-        let sent = if waits { sender.feed(&message).await } else { sender.send(&message).await };
-        if let Err(error) = sent {
-            // A broken connection is noticed by its reader; a message that is too long is worth a word.
-            warn!(%error, "a message could not be sent");
+    while let Some(mut message) = outgoing.recv().await {
+        loop {
+            if let Err(error) = sender.feed(&message).await {
+                // A broken connection is noticed by its reader; a message that is too long is worth a word.
+                warn!(%error, "a message could not be sent");
+            }
+            match outgoing.try_recv() {
+                Ok(next) => message = next,
+                Err(_) => break,
+            }
         }
+        let _ = sender.flush().await;
     }
 }
 
 impl<Out, In> Conversation<Out, In>
 where
-    Out: serde::Serialize + Urgency + Send + Sync + 'static,
+    Out: serde::Serialize + Send + Sync + 'static,
     In: serde::de::DeserializeOwned,
 {
     /// Carries messages and streams until the connection is over.

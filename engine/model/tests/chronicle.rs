@@ -127,7 +127,7 @@ impl Tale {
             let event = Event { number: self.number, at: Timestamp::from_millis(self.number), body };
             for transition in self.chronicle.apply(&event) {
                 assert_eq!((transition.event, transition.at), (event.number, event.at));
-                self.said.insert(transition.state.constant.clone());
+                self.said.insert(transition.state.constant.to_string());
                 told.push(words_of(&transition));
             }
         }
@@ -369,7 +369,7 @@ fn every_word_of_the_manual_has_its_place() {
         SubjectKind::Slave,
         SubjectKind::Job,
     ];
-    said.extend(kinds.map(|kind| StateWord::before_any_event(kind).constant));
+    said.extend(kinds.map(|kind| StateWord::before_any_event(kind).constant.into_owned()));
     for entry in MANUAL.split(',') {
         let (constant, code) = entry.trim().split_once(' ').unwrap();
         let constant = format!("S_{constant}");

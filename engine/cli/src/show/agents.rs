@@ -39,7 +39,7 @@ pub(crate) fn hypervisor(now: Timestamp, agent: &HypervisorInfo) -> String {
     let mut text = details(
         agent.name.as_str(),
         &[
-            ("state", agent.state.text.clone()),
+            ("state", agent.state.text.to_string()),
             ("provider", agent.provider.clone()),
             ("detail", agent.detail.clone()),
             ("labels", agent.labels.join(", ")),
@@ -122,7 +122,7 @@ pub(crate) fn slave(now: Timestamp, slave: &SlaveInfo) -> String {
     let known = details(
         &slave.name,
         &[
-            ("state", slave.state.text.clone()),
+            ("state", slave.state.text.to_string()),
             ("machine", contact.to_owned()),
             ("run", slave.run.as_ref().map(ToString::to_string).unwrap_or_default()),
             ("detail", slave.detail.clone()),

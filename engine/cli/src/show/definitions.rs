@@ -37,7 +37,7 @@ pub(crate) fn suite(now: Timestamp, suite: &SuiteInfo) -> String {
         &suite.name,
         &[
             ("title", suite.title.clone().unwrap_or_default()),
-            ("state", suite.state.text.clone()),
+            ("state", suite.state.text.to_string()),
             ("file", suite.file.clone()),
             ("problem", broken(suite.defined, suite.broken)),
             ("clusters", suite.clusters.join(", ")),
@@ -80,7 +80,7 @@ pub(crate) fn cluster(now: Timestamp, cluster: &ClusterInfo) -> String {
     let mut text = details(
         &cluster.name,
         &[
-            ("state", cluster.state.text.clone()),
+            ("state", cluster.state.text.to_string()),
             ("file", cluster.file.clone()),
             ("problem", broken(cluster.defined, cluster.broken)),
             ("hosts", cluster.hosts.join(", ")),

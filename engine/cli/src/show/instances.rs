@@ -33,7 +33,7 @@ pub(crate) fn instance(now: Timestamp, details_of: &InstanceDetails) -> String {
         &[
             ("cluster", instance.cluster.clone()),
             ("hypervisor", instance.hypervisor.to_string()),
-            ("state", instance.state.text.clone()),
+            ("state", instance.state.text.to_string()),
             ("owner", instance.owner.to_string()),
             ("since", clock(instance.since)),
             ("ends", ends.unwrap_or_else(|| "with its run".to_owned())),

@@ -20,7 +20,7 @@ fn ago(seconds: u64) -> Timestamp {
 }
 
 fn word(constant: &str, code: i32, text: &str) -> StateWord {
-    StateWord { constant: constant.to_owned(), code, text: text.to_owned() }
+    StateWord { constant: constant.to_owned().into(), code, text: text.to_owned().into() }
 }
 
 fn run(id: &str, verdict: Option<Verdict>, reason: &str) -> RunSummary {

@@ -35,6 +35,7 @@ mod instances;
 mod runs;
 mod words;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -51,11 +52,11 @@ use words::Word;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateWord {
     /// `S_ACTIVE`.
-    pub constant: String,
+    pub constant: Cow<'static, str>,
     /// The manual's number.
     pub code: i32,
     /// `Cluster active.`
-    pub text: String,
+    pub text: Cow<'static, str>,
 }
 
 /// Whose state.

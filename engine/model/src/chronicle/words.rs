@@ -71,7 +71,7 @@ words! {
 
 impl From<Word> for StateWord {
     fn from((constant, code, text): Word) -> Self {
-        Self { constant: constant.to_owned(), code, text: text.to_owned() }
+        Self { constant: constant.into(), code, text: text.into() }
     }
 }
 
@@ -80,7 +80,7 @@ impl StateWord {
     pub fn of_constant(constant: &str) -> Self {
         let known = ALL.iter().find(|(known, ..)| *known == constant);
         known.map_or_else(
-            || Self { constant: constant.to_owned(), code: 0, text: constant.to_owned() },
+            || Self { constant: constant.to_owned().into(), code: 0, text: constant.to_owned().into() },
             |word| (*word).into(),
         )
     }

@@ -184,7 +184,9 @@ impl Changes {
         let logs = result.logs.iter();
         self.outputs
             .extend(logs.map(|log| row(&log.path, plan.log_path(stage, host, &log.path), log.length)));
-        self.run(run).evidence += result.evidence_length();
+        if let length @ 1.. = result.evidence_length() {
+            self.run(run).evidence += length;
+        }
     }
 
     fn run(&mut self, run: &RunId) -> &mut RunChange {

@@ -52,10 +52,14 @@ impl Memory {
 
     /// The states that an event leads to and that are to be kept. The others are steps.
     pub(super) fn tell(&mut self, event: &Event) -> Vec<Transition> {
-        let (steps, kept): (Vec<_>, Vec<_>) =
-            self.chronicle.apply(event).into_iter().partition(|transition| transition.is_step);
+        let mut kept = self.chronicle.apply(event);
         let mut latest = self.steps.lock();
-        latest.extend(steps.into_iter().map(|step| (step.subject.clone(), step)));
+        for step in kept.extract_if(.., |transition| transition.is_step) {
+            match latest.get_mut(&step.subject) {
+                Some(known) => *known = step,
+                None => drop(latest.insert(step.subject.clone(), step)),
+            }
+        }
         drop(latest);
         kept
     }

@@ -3,8 +3,9 @@
 use sqlx::query_builder::{QueryBuilder, Separated};
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
-/// The most rows of one statement. Few different sizes make few different statements, which stay prepared.
-const CHUNKS: [usize; 4] = [64, 16, 4, 1];
+/// How many rows one statement may have: powers of two, so that any number of rows is few statements. Few different
+/// sizes make few different statements, which stay prepared.
+const CHUNKS: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// The columns of one row.
 pub(super) type Columns<'a> = Separated<'a, Sqlite, &'static str>;
