@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use xrdtest_model::event::{ImageUsed, InstanceStep};
 use xrdtest_model::order::{EndCause, StageOrder, StageReport};
 use xrdtest_model::plan::ClusterPlan;
 use xrdtest_model::room::{Load, Room};
-use xrdtest_model::tagged::{self, Tagged};
 use xrdtest_model::{AttemptId, InstanceId};
 
 /// The first frame of a connection, from the agent.
@@ -103,7 +102,7 @@ pub struct Abilities {
 }
 
 /// From a slave agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum SlaveToEngine {
     /// What is known about an attempt.
@@ -116,36 +115,12 @@ pub enum SlaveToEngine {
     /// The agent stops in an orderly way; stages go on without it.
     Goodbye,
     /// A kind that this build does not know.
+    #[serde(other)]
     Unknown,
 }
 
-impl<'de> Deserialize<'de> for SlaveToEngine {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        tagged::read(deserializer)
-    }
-}
-
-impl<'de> Tagged<'de> for SlaveToEngine {
-    const TAG: &'static str = "message";
-
-    fn variant<D: Deserializer<'de>>(name: &str, fields: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Report {
-            attempt: AttemptId,
-            report: StageReport,
-        }
-        match name {
-            "report" => {
-                Report::deserialize(fields).map(|Report { attempt, report }| Self::Report { attempt, report })
-            }
-            "goodbye" => tagged::unit(Self::Goodbye, fields),
-            _ => tagged::unit(Self::Unknown, fields),
-        }
-    }
-}
-
 /// To a slave agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum EngineToSlave {
     /// Run a stage. The same order may come again; it is answered with what is known.
@@ -168,41 +143,8 @@ pub enum EngineToSlave {
         attempt: AttemptId,
     },
     /// A kind that this build does not know.
+    #[serde(other)]
     Unknown,
-}
-
-impl<'de> Deserialize<'de> for EngineToSlave {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        tagged::read(deserializer)
-    }
-}
-
-impl<'de> Tagged<'de> for EngineToSlave {
-    const TAG: &'static str = "message";
-
-    fn variant<D: Deserializer<'de>>(name: &str, fields: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Order {
-            order: Box<StageOrder>,
-        }
-        #[derive(Deserialize)]
-        struct EndStage {
-            attempt: AttemptId,
-            why: EndCause,
-            reason: String,
-        }
-        #[derive(Deserialize)]
-        struct Forget {
-            attempt: AttemptId,
-        }
-        match name {
-            "order" => Order::deserialize(fields).map(|Order { order }| Self::Order { order }),
-            "end_stage" => EndStage::deserialize(fields)
-                .map(|EndStage { attempt, why, reason }| Self::EndStage { attempt, why, reason }),
-            "forget" => Forget::deserialize(fields).map(|Forget { attempt }| Self::Forget { attempt }),
-            _ => tagged::unit(Self::Unknown, fields),
-        }
-    }
 }
 
 /// From a hypervisor agent.

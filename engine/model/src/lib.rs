@@ -18,7 +18,6 @@ pub mod plan;
 pub mod room;
 pub mod size;
 pub mod stage;
-pub mod tagged;
 pub mod time;
 
 pub use cause::with_causes;

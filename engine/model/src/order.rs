@@ -7,14 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{CollectedLog, evidence_length};
 use crate::ids::AttemptId;
 use crate::outcome::Outcome;
 use crate::plan::Script;
-use crate::tagged::{self, Tagged};
 use crate::time::Timestamp;
 
 /// Carry out one stage on one machine.
@@ -44,7 +42,7 @@ pub struct StageOrder {
 }
 
 /// What a machine says about an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub enum StageReport {
     /// The order is in the machine's journal; the script runs, or is about to.
@@ -55,26 +53,6 @@ pub enum StageReport {
     Finished(Box<FinishedReport>),
     /// The machine has no record of the attempt: under the same boot id, it never accepted it.
     Unknown,
-}
-
-impl<'de> Deserialize<'de> for StageReport {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        tagged::read(deserializer)
-    }
-}
-
-impl<'de> Tagged<'de> for StageReport {
-    const TAG: &'static str = "report";
-
-    fn variant<D: Deserializer<'de>>(name: &str, fields: D) -> Result<Self, D::Error> {
-        match name {
-            "accepted" => tagged::unit(Self::Accepted, fields),
-            "rebooting" => tagged::unit(Self::Rebooting, fields),
-            "finished" => FinishedReport::deserialize(fields).map(Box::new).map(Self::Finished),
-            "unknown" => tagged::unit(Self::Unknown, fields),
-            _ => Err(D::Error::unknown_variant(name, &["accepted", "rebooting", "finished", "unknown"])),
-        }
-    }
 }
 
 /// How a stage ended on a machine, in the machine's own words.
