@@ -25,6 +25,9 @@ def main():
     with Lab(args.programs) as lab:
         write_cluster(lab.definitions, "two", 2, 205)
         write_cluster(lab.definitions, "other", 2, 206)
+        write_cluster(lab.definitions, "huge", 2, 207)
+        huge = lab.definitions / "clusters/huge.rhai"
+        huge.write_text(huge.read_text().replace("256M", "100000G"))
         for suite in ("passes", "fails", "waits"):
             write_suite(lab.definitions, suite, "two", ["a"], SCRIPT)
         (lab.definitions / "suites/broken.rhai").write_text('fn getTestSuite() { let ts = TestSuite("broken"); ts.x = 1; ts }')
@@ -105,6 +108,7 @@ def by_hand(lab, ask):
     ask("cluster", "list").must(0, "no instance exists")
     ask("cluster", "start", "tow").must(2, "there is no cluster `tow`", "did you mean `two`?")
     ask("cluster", "start", "passes").must(2, "it is a suite, on `two`")
+    ask("cluster", "start", "huge").must(2, "can't be started now: lab is too small", "do not wait in the queue")
     started = ask("cluster", "start", "two").must(0, "Waiting for slaves to connect", "m1.xrd.test: Connected",
                                                   "Cluster active", "xrdtest cluster stop")
     one = started.data.strip()

@@ -9,7 +9,7 @@ use xrdtest_model::{AgentName, EventBody, HypervisorName, InstanceId, MachineId}
 
 use crate::state::{AgentNote, Instance};
 use crate::words::is_external;
-use crate::world::Hypervisor;
+use crate::world::{Contact, Hypervisor};
 use crate::{Ability, Effect, InstanceReport, Orchestrator};
 
 impl Orchestrator {
@@ -141,9 +141,13 @@ impl Orchestrator {
     }
 
     fn machine_gone(&mut self, machine: MachineId, reason: String) {
-        let wanted = self.state.run_of(&machine.instance).is_some() || self.state.stands(&machine.instance);
-        if wanted && self.state.takes_part(&machine) {
+        let of_run = self.state.run_of(&machine.instance).is_some();
+        if (of_run || self.state.stands(&machine.instance)) && self.state.takes_part(&machine) {
             self.touch_owner(&machine.instance);
+            // Its connection may not be seen as broken yet; one without a run is back with the next one only.
+            if let Some(link) = self.world.links.get_mut(&machine).filter(|_| !of_run) {
+                link.contact = Contact::Out { last: self.world.now, orderly: false };
+            }
             self.record(EventBody::MachineLost { machine, reason });
         }
     }

@@ -87,9 +87,10 @@ fn contact_is_told_and_changes_nothing() {
              * b connected, boot 1
              * b away
              * b back
-             * a lost: it panicked
-             * a back",
+             * a lost: it panicked",
         );
+        lab.connect("a");
+        lab.expect("* a back");
         assert_eq!(lab.core.instances()[0].state, InstanceState::Active);
     });
 }
