@@ -21,6 +21,8 @@ pub async fn collect(config: &Config, all: bool) -> Result<Vec<String>, DaemonEr
             drop(Sandbox::open(config.sandbox()).await?);
             Ok(Vec::new())
         }
+        #[cfg(not(feature = "libvirt"))]
+        ProviderName::Libvirt => Err(DaemonError::NotBuilt),
         #[cfg(feature = "libvirt")]
         ProviderName::Libvirt => Ok(Libvirt::clean(config.libvirt(), all).await?),
     }

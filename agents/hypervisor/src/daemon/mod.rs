@@ -35,6 +35,13 @@ pub enum DaemonError {
     #[cfg(feature = "libvirt")]
     #[error(transparent)]
     Libvirt(#[from] LibvirtError),
+    /// Virtual machines are no part of this build.
+    #[cfg(not(feature = "libvirt"))]
+    #[error(
+        "this program was built without libvirt, and its configuration asks for provider = \"libvirt\"; build it with \
+         `--features xrdtest-hypervisor/libvirt`, or install one that has it"
+    )]
+    NotBuilt,
     /// It is nobody.
     #[error(transparent)]
     Join(#[from] JoinError),
@@ -62,6 +69,8 @@ pub async fn run(
             let (provider, gone) = Sandbox::open(config.sandbox()).await?;
             (Arc::new(provider), gone)
         }
+        #[cfg(not(feature = "libvirt"))]
+        ProviderName::Libvirt => return Err(DaemonError::NotBuilt),
         #[cfg(feature = "libvirt")]
         ProviderName::Libvirt => {
             let (provider, gone) = Libvirt::open(config.libvirt()).await?;

@@ -21,8 +21,8 @@ use super::error::{During, LibvirtError, OnFile};
 use super::journal::Journal;
 use super::names::Owner;
 use super::probe::Accelerator;
-use super::settings::LibvirtConfig;
 use super::{drive, images, network, preflight};
+use crate::config::libvirt::LibvirtConfig;
 use crate::provider::{RelaySockets, StartOrder, Step};
 use crate::relay::{AGENT_PORT, HTTP_PORT};
 

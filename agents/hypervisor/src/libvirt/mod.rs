@@ -23,7 +23,6 @@ mod network;
 mod open;
 mod preflight;
 mod probe;
-mod settings;
 #[cfg(test)]
 mod tests;
 mod volume;
@@ -47,8 +46,8 @@ use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::message::Abilities;
 
 pub use error::LibvirtError;
-pub use settings::{Acceleration, LibvirtConfig, Overcommit, Reserve, Size};
 
+use crate::config::libvirt::LibvirtConfig;
 use crate::instances::Instances;
 use crate::provider::{FoundAgain, MachineGone, Provider, ProviderError, StartOrder, Step};
 use instance::{Settings, console};

@@ -16,8 +16,8 @@ use super::error::{During, LibvirtError, OnFile};
 use super::instance::{Settings, relay_sockets};
 use super::journal::Journal;
 use super::names::Owner;
-use super::settings::LibvirtConfig;
 use super::{garbage, images, probe};
+use crate::config::libvirt::LibvirtConfig;
 use crate::provider::FoundAgain;
 
 /// What the provider begins with.

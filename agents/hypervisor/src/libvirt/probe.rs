@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::settings::Acceleration;
+use crate::config::libvirt::Acceleration;
 
 /// How long the trial may take.
 const LIMIT: Duration = Duration::from_secs(5);

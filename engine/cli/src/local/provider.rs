@@ -5,9 +5,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::sync::mpsc;
 #[cfg(feature = "libvirt")]
+use xrdtest_hypervisor::config::libvirt::LibvirtConfig;
+#[cfg(feature = "libvirt")]
 use xrdtest_hypervisor::daemon::lock::StateLock;
 #[cfg(feature = "libvirt")]
-use xrdtest_hypervisor::libvirt::{Libvirt, LibvirtConfig};
+use xrdtest_hypervisor::libvirt::Libvirt;
 use xrdtest_hypervisor::provider::{MachineGone, Provider};
 use xrdtest_hypervisor::sandbox::{Sandbox, SandboxConfig};
 

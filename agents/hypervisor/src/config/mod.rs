@@ -1,14 +1,15 @@
 //! `hypervisor.toml`: what the agent must be told.
 
+pub mod libvirt;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::libvirt::LibvirtConfig;
 use serde::Deserialize;
 use xrdtest_model::time::parse_duration;
 
 use crate::agent::EngineAddress;
-#[cfg(feature = "libvirt")]
-use crate::libvirt::LibvirtConfig;
 use crate::sandbox::SandboxConfig;
 
 /// Where the file lies when nobody says otherwise.
@@ -49,7 +50,6 @@ pub struct Config {
     #[serde(default)]
     pub sandbox: SandboxConfig,
     /// Settings of the provider `libvirt`.
-    #[cfg(feature = "libvirt")]
     #[serde(default)]
     pub libvirt: LibvirtConfig,
 }
@@ -72,8 +72,7 @@ pub enum ProviderName {
     /// Containers made from this machine's own files.
     #[default]
     Sandbox,
-    /// Virtual machines.
-    #[cfg(feature = "libvirt")]
+    /// Virtual machines. Not every build has it.
     Libvirt,
 }
 
@@ -148,7 +147,6 @@ impl Config {
             labels: Vec::new(),
             provider: ProviderName::default(),
             sandbox: SandboxConfig::default(),
-            #[cfg(feature = "libvirt")]
             libvirt: LibvirtConfig::default(),
         }
     }
@@ -165,7 +163,6 @@ impl Config {
     }
 
     /// The provider's settings, with the agent's labels and folder.
-    #[cfg(feature = "libvirt")]
     pub fn libvirt(&self) -> LibvirtConfig {
         LibvirtConfig { labels: self.labels.clone(), state: self.state.clone(), ..self.libvirt.clone() }
     }
@@ -193,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_shipped_example_is_valid_and_tells_the_defaults() {
-        let shipped = include_str!("../hypervisor.toml");
+        let shipped = include_str!("../../hypervisor.toml");
         let config: Config = toml::from_str(shipped).unwrap();
         let is_setting =
             |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ");
@@ -202,14 +199,19 @@ mod tests {
             _ => line,
         });
         let all: toml::Table = spelled_out.collect::<Vec<_>>().join("\n").parse().unwrap();
-        let keys = "engine join_token_file labels lease log log_format log_level provider sandbox state";
+        let keys =
+            "engine join_token_file labels lease libvirt log log_format log_level provider sandbox state";
         assert_eq!(all.keys().map(String::as_str).collect::<Vec<_>>().join(" "), keys, "every key is there");
         let all: Config = all.try_into().unwrap();
         // What has no default shows an example.
         assert_eq!(all.log.as_deref(), Some(Path::new("/var/log/xrdtest/hypervisor.log")));
         assert_eq!(all.sandbox.shared.len(), 1);
+        assert_eq!(all.libvirt.agents.len(), 1);
+        assert!(all.libvirt.emulator.is_some());
         let mut all = Config { log: None, ..all };
         all.sandbox.shared.clear();
+        all.libvirt.agents.clear();
+        all.libvirt.emulator = None;
         assert_eq!(all, config);
         let token = config.join_token_file.clone();
         assert_eq!(config, Config { join_token_file: token, ..Config::for_engine(config.engine.clone()) });
