@@ -65,6 +65,14 @@ impl Owner {
     }
 }
 
+impl Machine {
+    /// It is in contact, whatever was said before.
+    pub(crate) fn set_here(&mut self) {
+        self.presence = Presence::Here;
+        self.lost = None;
+    }
+}
+
 impl Instance {
     pub(crate) fn new(
         owner: Owner,

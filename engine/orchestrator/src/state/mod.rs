@@ -47,23 +47,15 @@ impl State {
                 self.change_instance(instance, *state, detail);
             }
             EventBody::MachineConnected { machine, boot_id } => {
-                self.change_machine(machine, |known| {
-                    known.boot_id = Some(boot_id.clone());
-                    known.presence = Presence::Here;
-                    known.lost = None;
-                });
+                self.change_machine(machine, |known| known.boot_id = Some(boot_id.clone()));
+                self.change_machine(machine, Machine::set_here);
                 if let Some(boot) = self.last_attempt(machine).and_then(|attempt| attempt.boot.as_mut()) {
                     boot.done = true;
                 }
             }
             EventBody::MachineLate { machine } => self.set_presence(machine, Presence::Late),
             EventBody::MachineAway { machine } => self.set_presence(machine, Presence::Away),
-            EventBody::MachineBack { machine } => {
-                self.change_machine(machine, |known| {
-                    known.presence = Presence::Here;
-                    known.lost = None;
-                });
-            }
+            EventBody::MachineBack { machine } => self.change_machine(machine, Machine::set_here),
             EventBody::MachineLost { machine, reason } => {
                 self.change_machine(machine, |known| known.lost = Some(reason.clone()));
             }
@@ -86,13 +78,7 @@ impl State {
                 let ordered = Instance::new(owner, event.at, hypervisor.clone(), Arc::clone(plan));
                 self.instances.insert(instance.clone(), ordered);
             }
-            EventBody::InstanceKept { instance, until } => {
-                if let Some(instance) = self.instances.get_mut(instance)
-                    && let Some(run) = instance.run().cloned()
-                {
-                    instance.owner = Owner::Kept { run, until: *until };
-                }
-            }
+            EventBody::InstanceKept { instance, until } => self.keep(instance, *until),
             EventBody::RunWaiting { run, .. }
             | EventBody::StageStarted { run, .. }
             | EventBody::StageReported { run, .. }
@@ -135,6 +121,14 @@ impl State {
                 let keep = run.is_left_as_it_is(verdict) && instance.is_made();
                 instance.owner = Owner::Run { run: id.clone(), keep };
             }
+        }
+    }
+
+    fn keep(&mut self, id: &InstanceId, until: Timestamp) {
+        if let Some(instance) = self.instances.get_mut(id)
+            && let Some(run) = instance.run().cloned()
+        {
+            instance.owner = Owner::Kept { run, until };
         }
     }
 

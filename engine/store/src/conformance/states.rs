@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use xrdtest_model::chronicle::{Chronicle, Subject, SubjectKind, Transition};
-use xrdtest_model::{EventBody, Outcome, StageId, Timestamp, Verdict};
+use xrdtest_model::{Event, EventBody, Outcome, StageId, Timestamp, Verdict};
 
 use super::again;
 use super::story::{Scribe, Story};
@@ -34,14 +34,7 @@ where
     events.extend(scribe.all([slow.begun(StageId::SUITE_INITIALIZE)]));
     events.extend(scribe.all([quick.beginning(), quick.middle()].concat()));
     events.extend(scribe.all(slow.done(StageId::SUITE_INITIALIZE, Outcome::Passed).into_iter().take(1)));
-    // By hand, and left of a run.
-    let (hand, kept) = (Story::new("hand", "s", 2), Story::new("r8", "w", 2));
-    let until = Timestamp::from_millis(1);
-    let keep = EventBody::InstanceKept { instance: kept.instance.clone(), until };
-    let late = |story: &Story| EventBody::MachineLate { machine: story.machine(0) };
-    events.extend(scribe.all(hand.by_hand()));
-    events.extend(scribe.all([kept.beginning(), kept.middle()].concat()));
-    events.extend(scribe.all([kept.over(Verdict::Failed, "x"), keep, late(&kept), late(&hand)]));
+    events.extend(without_run(&mut scribe));
     let mut chronicle = Chronicle::default();
     let told: Vec<Transition> = events.iter().flat_map(|event| chronicle.apply(event)).collect();
     let mut store = open("states").await?;
@@ -75,4 +68,14 @@ where
     assert_eq!(store.history(nobody, 10).await?, []);
     store.close().await;
     Ok(())
+}
+
+/// An instance that was started by hand, and one that is left of a run.
+fn without_run(scribe: &mut Scribe) -> Vec<Event> {
+    let (hand, kept) = (Story::new("hand", "s", 2), Story::new("r8", "w", 2));
+    let until = Timestamp::from_millis(1);
+    let keep = EventBody::InstanceKept { instance: kept.instance.clone(), until };
+    let late = |story: &Story| EventBody::MachineLate { machine: story.machine(0) };
+    let end = vec![kept.over(Verdict::Failed, "x"), keep, late(&kept), late(&hand)];
+    scribe.all([hand.by_hand(), kept.beginning(), kept.middle(), end].concat())
 }
