@@ -5,10 +5,10 @@ SHELL := /bin/bash
 
 RELEASE := target/release
 
-.PHONY: help demo demo-vm up image kill9 build test check bench fmt packages clean
+.PHONY: help demo demo-vm up image guests kill9 build test check bench fmt packages test-packages clean
 
 help: ## list the targets
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: packages build ## two suites on eight machines each with real XRootD, in sandboxes (root)
 	scripts/as-root $(RELEASE)/xrdtest run ts_001_mm ts_002_frm --local
@@ -35,18 +35,31 @@ build: ## release programs in target/release; the slave agent is static
 # Built by whoever calls, run as root.
 AS_ROOT := --config "target.'cfg(unix)'.runner = '$(CURDIR)/scripts/as-root'"
 
-test: packages ## all tests (root: machines are made)
-	cargo test --locked --workspace $(AS_ROOT)
+# All of it is tested and checked, also what not every machine can build.
+ALL := --features xrdtest/libvirt
 
-check: ## formatting, lints, documentation, dependencies, scripts
+# Where tests have a libvirt, where the machine has none. Each working copy has its own.
+test: export LAB ?= /var/lib/xrdtest/lab-$(firstword $(shell cksum <<< '$(CURDIR)'))
+
+test: test-packages guests ## all tests (root: machines are made)
+	scripts/lab during cargo test --locked --workspace $(ALL) $(AS_ROOT)
+
+check: test-packages ## formatting, lints, documentation, dependencies, scripts
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+	cargo clippy --locked --workspace --all-targets $(ALL) -- -D warnings
+	cargo clippy --locked -p xrdtest-hypervisor -p xrdtest --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace $(ALL) --no-deps --document-private-items --quiet
 	scripts/deny
 	scripts/shellcheck
 
 image: ## a Debian image for virtual machines, with XRootD, in target/images
 	scripts/image
+
+# The agent is built as tests have it, but static.
+guests: test-packages ## the smallest virtual machine and its agent, for tests, in target/images
+	scripts/image --tiny
+	cargo rustc --locked -p xrdtest-slave --bin xrdtest-slave -- $(STATIC) -C strip=symbols
+	cp target/debug/xrdtest-slave target/images
 
 # Random instants: make kill9 N=200 SEED=1. Then once between each two effects of the engine.
 N ?= 200
@@ -60,8 +73,11 @@ bench: packages build ## figures of the release build beside references taken in
 fmt: ## format the code
 	cargo fmt --all
 
-packages: ## install the Debian packages that demo and tests need
+packages: ## install the Debian packages that the demo needs
 	scripts/install-packages
+
+test-packages: packages ## and those that tests and checks need: libvirt, QEMU
+	scripts/lab packages
 
 clean: ## remove what was built
 	cargo clean

@@ -1,24 +1,10 @@
 //! The whole system as its users have it: engine, hypervisor agent and machines as processes of their own, killed, cut
 //! off and starved while runs go on. The trials are programs of their own, in `system/`, and their judge knows nothing
 //! of this code: `check.py` reads the engine's store and what the scripts themselves wrote down.
-#![expect(clippy::unwrap_used, reason = "test helpers are not marked as tests")]
 
-use std::path::Path;
-use std::process::Command;
+mod common;
 
-/// Runs one trial; what it says is shown where it fails.
-fn trial(program: &str, arguments: &[&str]) {
-    let programs = Path::new(env!("CARGO_BIN_EXE_xrdtest")).parent().unwrap();
-    for name in ["xrdtest-engine", "xrdtest-hypervisor", "xrdtest-slave"] {
-        let missing = format!("{name} is not in {}: build the workspace", programs.display());
-        assert!(programs.join(name).is_file(), "{missing}");
-    }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system").join(program);
-    let mut command = Command::new("python3");
-    let output = command.arg(path).arg("--programs").arg(programs).args(arguments).output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
-}
+use common::trial;
 
 macro_rules! faults {
     ($($name:ident)*) => {

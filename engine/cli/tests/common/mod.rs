@@ -84,6 +84,27 @@ fn slave() -> PathBuf {
     slave
 }
 
+/// Runs one trial of those in `system/`; what it says is shown where it fails.
+pub(crate) fn trial(program: &str, arguments: &[&str]) {
+    trial_by(&[], program, arguments);
+}
+
+/// Runs one trial by another command, which gets it as its last arguments.
+pub(crate) fn trial_by(command: &[&str], program: &str, arguments: &[&str]) {
+    let programs = Path::new(env!("CARGO_BIN_EXE_xrdtest")).parent().unwrap();
+    for name in ["xrdtest-engine", "xrdtest-hypervisor", "xrdtest-slave"] {
+        let missing = format!("{name} is not in {}: build the workspace", programs.display());
+        assert!(programs.join(name).is_file(), "{missing}");
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system").join(program);
+    let mut words = command.iter().chain(&["python3"]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).arg(path).arg("--programs").arg(programs).args(arguments);
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
 /// A cluster definition with that many machines, at 192.168.200.11 and up.
 fn cluster(machines: usize) -> String {
     let mut text =

@@ -27,8 +27,9 @@ def until(what, condition, patience=PATIENCE, every=0.01):
     raise SystemExit(f"not within {patience} s: {what}")
 
 
-def write_cluster(folder, name, machines, subnet):
-    """A cluster `name` of machines m1.xrd.test to mN.xrd.test in 192.168.SUBNET.0."""
+def write_cluster(folder, name, machines, subnet, more="", hosts=""):
+    """A cluster `name` of machines m1.xrd.test to mN.xrd.test in 192.168.SUBNET.0. `more` are further lines about
+    `cluster`, `hosts` about each `host`, whose number is `number`."""
     (folder / "clusters").mkdir(parents=True, exist_ok=True)
     (folder / f"clusters/{name}.rhai").write_text(f"""
 fn getCluster() {{
@@ -37,8 +38,10 @@ fn getCluster() {{
     cluster.network.ip = "192.168.{subnet}.1";
     cluster.network.netmask = "255.255.255.0";
     cluster.network.DHCPRange = ["192.168.{subnet}.2", "192.168.{subnet}.254"];
+    {more}
     for number in 1..={machines} {{
         let host = Host(`m${{number}}.xrd.test`, `192.168.{subnet}.${{10 + number}}`);
+        {hosts}
         cluster.network.addHost(host);
         cluster.addHost(host);
     }}
@@ -47,10 +50,14 @@ fn getCluster() {{
 """)
 
 
-def write_suite(folder, name, cluster, cases, script, more=""):
-    """A suite all of whose stages run the same script; `more` are further lines about `ts`."""
+KINDS = ("init", "run", "finalize")
+
+
+def write_suite(folder, name, cluster, cases, script, more="", kinds=KINDS):
+    """A suite all of whose stages run the same script; `more` are further lines about `ts`. Its cases have stages of
+    these kinds."""
     home = folder / "suites" / name
-    stages = [f"tc/{case}/{kind}.sh" for case in cases for kind in ("init", "run", "finalize")]
+    stages = [f"tc/{case}/{kind}.sh" for case in cases for kind in kinds]
     for path in [home / file for file in ["stage.sh"] + stages]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(script)
@@ -101,17 +108,24 @@ class Lab:
             f"state = '{self.state}'\nlisten = '127.0.0.1:{self.port}'\nsocket = '{self.socket}'\n"
             f"[[repository]]\npath = '{self.definitions}'\n{configuration}"
         )
-        (self.folder / "hypervisor.toml").write_text(
-            f"engine = '127.0.0.1:{self.port}'\nstate = '{self.folder / 'hypervisor'}'\n"
-            f"join_token_file = '{self.folder / 'token'}'\n"
+        self.write_agent(
+            "hypervisor",
             f"[sandbox]\nstate = '{self.sandbox}'\ninit = '{self.programs / 'xrdtest-slave'}'\n"
             f"shared = [{{ host = '{self.shared}', machine = '/mnt/lab', writable = true }}]\n"
         )
 
-    def spawn(self, program, environment=None):
-        log = open(self.folder / f"{program}.log", "ab")
-        command = [self.programs / f"xrdtest-{program}", "--config", self.folder / f"{program}.toml"]
-        return subprocess.Popen(command, env=environment, stderr=log, stdout=log)
+    def write_agent(self, name, provider):
+        """The configuration of the hypervisor agent `name`, with these lines about its provider."""
+        (self.folder / f"{name}.toml").write_text(
+            f"engine = '127.0.0.1:{self.port}'\nstate = '{self.folder / name}'\n"
+            f"join_token_file = '{self.folder / f'{name}.token'}'\n{provider}"
+        )
+
+    def spawn(self, program, environment=None, name=None):
+        name = name or program
+        with open(self.folder / f"{name}.log", "ab") as log:
+            command = [self.programs / f"xrdtest-{program}", "--config", self.folder / f"{name}.toml"]
+            return subprocess.Popen(command, env=environment, stderr=log, stdout=log)
 
     def start_engine(self, kill_at=None):
         environment = {name: value for name, value in os.environ.items() if name != "XRDTEST_KILL_AT"}
@@ -123,9 +137,14 @@ class Lab:
         """The engine, and the hypervisor agent in contact with it."""
         self.start_engine()
         until("the engine answers", lambda: self.ask("GET", "/status"), 20)
-        (self.folder / "token").write_text(self.ask("POST", "/tokens", {"agent": "hypervisor/lab"})["token"])
-        self.hypervisor = self.spawn("hypervisor")
+        self.hypervisor = self.join("hypervisor", "lab")
         until("the hypervisor agent is in contact", lambda: self.status()["hypervisors"] == 1)
+
+    def join(self, name, known_as):
+        """Starts a hypervisor agent for the first time."""
+        token = self.ask("POST", "/tokens", {"agent": f"hypervisor/{known_as}"})["token"]
+        (self.folder / f"{name}.token").write_text(token)
+        return self.spawn("hypervisor", name=name)
 
     def kill_engine(self):
         self.engine.send_signal(signal.SIGKILL)
