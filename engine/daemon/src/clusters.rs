@@ -1,5 +1,6 @@
 //! Clusters that are started and stopped by hand.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -26,7 +27,10 @@ impl EngineHandle {
         if keep.is_some_and(|keep| keep.is_zero() || keep > LONGEST) {
             return Err(Refusal::Invalid(problem("a cluster is kept for 1 ms to 366 days", "")));
         }
-        let (plan, repository, start_ms) = self.definitions.cluster(&request.cluster).map_err(refuse)?;
+        let (mut plan, repository, start_ms) = self.definitions.cluster(&request.cluster).map_err(refuse)?;
+        if request.hypervisor.is_some() {
+            Arc::make_mut(&mut plan).hypervisor = request.hypervisor;
+        }
         // As ids of runs: it sorts by time, and tells its cluster.
         let instance = InstanceId::new(new_run_id(&plan.name).as_str());
         let (placed, answer) = oneshot::channel();

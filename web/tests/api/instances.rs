@@ -11,7 +11,8 @@ use crate::support::{Reading, TestEngine, json};
 #[tokio::test]
 async fn a_cluster_by_hand_from_start_to_end() {
     let engine = TestEngine::start().await;
-    let (status, started) = engine.post("/instances", r#"{"cluster": "cluster_ds", "keep_ms": 5}"#).await;
+    let (status, started) =
+        engine.post("/instances", r#"{"cluster": "cluster_ds", "keep_ms": 5, "hypervisor": "big"}"#).await;
     assert_eq!(status, StatusCode::CREATED);
     assert_eq!((&started["instance"], &started["run"]), (&"hand.0".into(), &serde_json::Value::Null));
     assert_eq!(started["owner"], serde_json::json!({"kind": "hand", "by": "alice"}));
@@ -29,7 +30,7 @@ async fn a_cluster_by_hand_from_start_to_end() {
     let (status, stopped) = json(engine.send(Method::DELETE, "/instances/hand.0", None).await).await;
     assert_eq!((status, &stopped["instance"]), (StatusCode::ACCEPTED, &"hand.0".into()));
     let asked = engine.asked.lock().unwrap().join("; ");
-    assert_eq!(asked, "alice starts cluster_ds for Some(5); alice stops hand.0");
+    assert_eq!(asked, "alice starts cluster_ds for Some(5) on big; alice stops hand.0");
 }
 
 #[tokio::test]

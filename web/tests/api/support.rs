@@ -322,7 +322,8 @@ impl Engine for TestEngine {
     }
 
     fn start_cluster(&self, request: ClusterRequest, by: String) -> Answer<'_, InstanceId> {
-        self.ask(format!("{by} starts {} for {:?}", request.cluster, request.keep_ms));
+        let on = request.hypervisor.map(|name| format!(" on {name}")).unwrap_or_default();
+        self.ask(format!("{by} starts {} for {:?}{on}", request.cluster, request.keep_ms));
         match request.cluster.as_str() {
             "nosuch" => done(Err(Refusal::Unknown(problem("there is no cluster `nosuch`")))),
             "busy" => done(Err(Refusal::Conflict(problem("cluster `busy` has no place now")))),

@@ -13,10 +13,10 @@ use super::instance::console;
 use super::{Inner, blocking};
 use crate::provider::MachineGone;
 
-/// Lines of a console that are told of a machine that ended.
-const LAST_LINES: usize = 30;
-/// Bytes of a console's end that are looked at for them.
-const LAST_BYTES: usize = 16 << 10;
+/// Bytes of a console's end that are looked at for its last words.
+const LAST_BYTES: usize = 64 << 10;
+/// What a Linux kernel says before it dumps what it knows.
+const PANIC: &str = "Kernel panic - not syncing";
 
 /// Reports machines that end by themselves, as long as the provider is there.
 pub(super) async fn watch(
@@ -46,8 +46,11 @@ async fn report(inner: &Weak<Inner>, gone: &mpsc::UnboundedSender<MachineGone>, 
     let Some(inner) = inner.upgrade() else { return };
     let Some((instance, host)) = inner.machine(domain) else { return };
     let path = console(&inner.settings, domain);
-    let words = blocking(move || last_lines(&path)).await.unwrap_or_default();
-    let detail = if words.is_empty() { how.to_owned() } else { format!("{how}; its console ends: {words}") };
+    let words = blocking(move || last_words(&path)).await.ok().flatten();
+    let detail = match words {
+        Some(words) => format!("{how}; its console's last words: {words}"),
+        None => how.to_owned(),
+    };
     // Nobody listens any more only when the agent is going down.
     let _ = gone.send(MachineGone { instance, host, detail });
 }
@@ -84,12 +87,14 @@ pub(super) fn ended(inner: &Inner) -> Result<Vec<String>, LibvirtError> {
     Ok(expected)
 }
 
-/// The end of a console, in one line.
-fn last_lines(path: &Path) -> String {
-    let text = std::fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(LAST_BYTES)..]).into_owned();
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ")
+/// The line of a console that tells most of why it ends: the panic, else the last one. The whole end of it is with the
+/// run.
+fn last_words(path: &Path) -> Option<String> {
+    let text = std::fs::read(path).ok()?;
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(LAST_BYTES)..]);
+    let mut said = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let panic = said.clone().rfind(|line| line.contains(PANIC));
+    panic.or(said.next_back()).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -97,13 +102,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_lines_are_told() {
+    fn a_panic_is_found_before_its_dump() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("console");
-        assert_eq!(last_lines(&path), "");
+        assert_eq!(last_words(&path), None);
         let lines: Vec<String> = (0..50).map(|number| format!("line {number}\r\n\n")).collect();
         std::fs::write(&path, lines.concat()).unwrap();
-        let words = last_lines(&path);
-        assert!(words.starts_with("line 20 | line 21") && words.ends_with("| line 49"), "{words}");
+        assert_eq!(last_words(&path).as_deref(), Some("line 49"));
+        let panic = "[    3.2] Kernel panic - not syncing: sysrq triggered crash\n";
+        std::fs::write(&path, [panic, &lines.concat()].concat()).unwrap();
+        assert_eq!(last_words(&path).as_deref(), Some(panic.trim()));
     }
 }

@@ -33,6 +33,7 @@ Ctrl-C leaves it starting. Exit code 0: it is active; 2: it could not be started
 
 Examples:
   xrdtest cluster start cluster_001_mm
+  xrdtest cluster start cluster_001_mm --hypervisor big
   xrdtest cluster start cluster_001_mm --for 30m --no-wait")]
     Start {
         /// The cluster's name
@@ -40,6 +41,9 @@ Examples:
         /// Stop it by itself after this time, as 2h, 30m [default: the engine's limits.kept, a day]
         #[arg(long = "for", value_name = "TIME", value_parser = duration)]
         keep: Option<Duration>,
+        /// Where: the name or label of a hypervisor [default: as its definition says, else wherever it fits]
+        #[arg(long, value_name = "NAME")]
+        hypervisor: Option<String>,
         /// Say only which instance it is
         #[arg(long)]
         no_wait: bool,

@@ -1,7 +1,5 @@
 //! `xrdtest cluster`
 
-use std::time::Duration;
-
 use anyhow::{Context, bail};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -22,7 +20,11 @@ pub(crate) fn cluster(args: &ClusterArgs) -> anyhow::Result<Exit> {
     let ask = Ask::new(&args.remote);
     block_on(async {
         match &args.command {
-            ClusterCommand::Start { name, keep, no_wait } => start(&ask, name, *keep, *no_wait).await,
+            ClusterCommand::Start { name, keep, hypervisor, no_wait } => {
+                let (cluster, hypervisor) = (name.clone(), hypervisor.clone());
+                let request = ClusterRequest { cluster, keep_ms: keep.map(millis), hypervisor };
+                start(&ask, &request, *no_wait).await
+            }
             ClusterCommand::Stop { name, no_wait } => stop(&ask, name, *no_wait).await,
             ClusterCommand::List => {
                 let render =
@@ -41,9 +43,8 @@ fn path(instance: &InstanceId) -> String {
     format!("/instances/{}", part(instance.as_str()))
 }
 
-async fn start(ask: &Ask, name: &str, keep: Option<Duration>, no_wait: bool) -> anyhow::Result<Exit> {
-    let request = ClusterRequest { cluster: name.to_owned(), keep_ms: keep.map(millis) };
-    let ordered: Value = ask.client.post("/instances", &request).await?;
+async fn start(ask: &Ask, request: &ClusterRequest, no_wait: bool) -> anyhow::Result<Exit> {
+    let ordered: Value = ask.client.post("/instances", request).await?;
     let instance: InstanceInfo = serde_json::from_value(ordered.clone())
         .context("the engine's answer is not understood; are both of the same version?")?;
     let id = &instance.instance;
@@ -65,7 +66,7 @@ async fn start(ask: &Ask, name: &str, keep: Option<Duration>, no_wait: bool) -> 
         }
     };
     if exit != Exit::Good {
-        say(&format!("cluster {name} could not be started; nothing is left of {id}"));
+        say(&format!("cluster {} could not be started; nothing is left of {id}", request.cluster));
         return Ok(exit);
     }
     say(&show::kept_line(&instance));

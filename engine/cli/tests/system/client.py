@@ -109,7 +109,9 @@ def by_hand(lab, ask):
     ask("cluster", "start", "tow").must(2, "there is no cluster `tow`", "did you mean `two`?")
     ask("cluster", "start", "passes").must(2, "it is a suite, on `two`")
     ask("cluster", "start", "huge").must(2, "can't be started now: lab is too small", "do not wait in the queue")
-    started = ask("cluster", "start", "two").must(0, "Waiting for slaves to connect", "m1.xrd.test: Connected",
+    ask("cluster", "start", "two", "--hypervisor", "big").must(
+        2, "asks for hypervisor `big`, and no connected one has that name or label")
+    started = ask("cluster", "start", "two", "--hypervisor", "lab").must(0, "Waiting for slaves to connect", "m1.xrd.test: Connected",
                                                   "Cluster active", "xrdtest cluster stop")
     one = started.data.strip()
     assert one in ask("cluster", "list").must(0, "Cluster active", "by hand, root", "in ").data

@@ -17,6 +17,9 @@ pub struct ClusterRequest {
     /// For how long it is wanted, in milliseconds; absent: as long as the engine keeps such clusters.
     #[serde(default)]
     pub keep_ms: Option<u64>,
+    /// Name or label of the hypervisor that shall make it; absent: as its definition says.
+    #[serde(default)]
+    pub hypervisor: Option<String>,
 }
 
 /// An instance of which something may be left: in `GET /instances`, and in what is told of clusters and hypervisors.
