@@ -111,8 +111,8 @@ def by_hand(lab, ask):
     ask("cluster", "start", "huge").must(2, "can't be started now: lab is too small", "do not wait in the queue")
     ask("cluster", "start", "two", "--hypervisor", "big").must(
         2, "asks for hypervisor `big`, and no connected one has that name or label")
-    started = ask("cluster", "start", "two", "--hypervisor", "lab").must(0, "Waiting for slaves to connect", "m1.xrd.test: Connected",
-                                                  "Cluster active", "xrdtest cluster stop")
+    started = ask("cluster", "start", "two", "--hypervisor", "lab").must(
+        0, "Waiting for slaves to connect", "m1.xrd.test: Connected", "Cluster active", "xrdtest cluster stop")
     one = started.data.strip()
     assert one in ask("cluster", "list").must(0, "Cluster active", "by hand, root", "in ").data
     ask("cluster", "show", "two").must(0, one, "m2.xrd.test", "Connected", "Waiting for slaves to connect", "ends")
