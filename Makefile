@@ -56,8 +56,10 @@ image: ## a Debian image for virtual machines, with XRootD, in target/images
 	scripts/image
 
 # The agent is built as tests have it, but static.
-guests: test-packages ## the smallest virtual machine and its agent, for tests, in target/images
+guests: test-packages ## virtual machines and their agent, for tests, in target/images
 	scripts/image --tiny
+	scripts/image
+	scripts/image --cloud-init
 	cargo rustc --locked -p xrdtest-slave --bin xrdtest-slave -- $(STATIC) -C strip=symbols
 	cp target/debug/xrdtest-slave target/images
 

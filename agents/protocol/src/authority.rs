@@ -22,9 +22,6 @@ pub const MACHINE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long the CA lives, and the certificates of all that stand for years: engine, hypervisor agents, physical
 /// machines. None of them shall drop out some night.
 pub const STANDING_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-/// Clocks of guests may be behind.
-const BACKDATE: Duration = Duration::from_secs(24 * 3600);
-
 /// A certificate authority with its key.
 pub struct Authority {
     certificate: String,
@@ -172,9 +169,9 @@ pub(crate) fn request_for(key: &str) -> Result<String, ProtocolError> {
 }
 
 fn lifetime(params: &mut CertificateParams, length: Duration) {
-    let now = OffsetDateTime::now_utc();
-    params.not_before = now - BACKDATE;
-    params.not_after = now + length;
+    // The clock of a machine that has just been made may show any time, until it has met the engine and is set by its.
+    params.not_before = OffsetDateTime::UNIX_EPOCH;
+    params.not_after = OffsetDateTime::now_utc() + length;
 }
 
 fn params_for(identity: &Identity) -> Result<CertificateParams, ProtocolError> {

@@ -1,6 +1,6 @@
 //! Virtual machines by QEMU and libvirt, and what the world does to them, as `system.rs` does it to sandboxes. They are
-//! emulated, small and quickly up: a kernel whose initramfs is a whole machine. `make guests` makes it, `scripts/lab up`
-//! a libvirt where the machine has none. Where either is missing these tests fail.
+//! emulated; most are small and quickly up: a kernel whose initramfs is a whole machine. `make guests` makes them,
+//! `scripts/lab up` a libvirt where the machine has none. Where either is missing these tests fail.
 
 mod common;
 
@@ -11,7 +11,7 @@ use common::trial_by;
 fn trial(name: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let images = root.join("target/images");
-    for file in ["tiny.qcow2", "tiny.vmlinuz", "tiny.initrd", "xrdtest-slave"] {
+    for file in ["tiny.qcow2", "debian12.qcow2", "debian12-cloudinit.qcow2", "xrdtest-slave"] {
         assert!(images.join(file).is_file(), "{file} is not in {}: make guests", images.display());
     }
     let (lab, images) = (root.join("scripts/lab"), images.to_string_lossy().into_owned());
@@ -29,6 +29,7 @@ macro_rules! trials {
 
 trials! {
     guests_copy_a_file
+    clocks_are_set
     isolated_networks_have_no_way_out
     disks_keep_their_content_or_not
     two_runs_go_on_at_once
@@ -48,4 +49,6 @@ trials! {
     libvirt_starts_again
     guest_panics_after_libvirt_started_again
     run_is_cancelled_while_it_is_made
+    debian_copies_through_xrootd
+    cloud_init_alone_is_enough
 }

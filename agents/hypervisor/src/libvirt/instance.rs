@@ -16,8 +16,9 @@ use xrdtest_model::plan::{ClusterPlan, HostPlan};
 
 use super::connection::Connection;
 use super::digests::Digests;
-use super::domain::Machine;
+use super::domain::{Boot, Machine};
 use super::error::{During, LibvirtError, OnFile};
+use super::images::Sources;
 use super::journal::Journal;
 use super::names::Owner;
 use super::probe::Accelerator;
@@ -69,10 +70,44 @@ impl Making<'_> {
         let connect = self.settings.connection.get()?;
         let pool = images::pool(&connect, &self.settings.config.pool)?;
         preflight::check(self.settings, &connect, &pool, &self.order.cluster)?;
+        let volumes = self.network_and_volumes(&connect, &pool)?;
+        self.step(InstanceStep::CreatingSlaves, "starting the machines")?;
+        self.on_each_host(|index, host| self.machine(&connect, host, &volumes[index]))?;
+        Ok(())
+    }
+
+    /// Neither needs the other, and both take time.
+    fn network_and_volumes(
+        &self,
+        connect: &Connect,
+        pool: &StoragePool,
+    ) -> Result<Vec<Volumes>, LibvirtError> {
+        let programs = self.programs()?;
         self.step(InstanceStep::CreatingNetwork, "making the network")?;
-        self.network(&connect)?;
-        self.step(InstanceStep::CreatingSlaves, "making the machines")?;
-        self.machines(&connect, &pool)
+        self.step(InstanceStep::CopyingImages, "making the machines' disks")?;
+        thread::scope(|scope| {
+            let network = scope.spawn(|| self.network(connect));
+            scope.spawn(|| self.tell_images(pool));
+            let volumes =
+                self.on_each_host(|_, host| self.volumes(connect, pool, &programs[self.arch(host)], host));
+            joined(network.join())?;
+            volumes
+        })
+    }
+
+    /// Does something for all hosts at once; the first error where there is one.
+    fn on_each_host<T: Send>(
+        &self,
+        work: impl Fn(usize, &HostPlan) -> Result<T, LibvirtError> + Sync,
+    ) -> Result<Vec<T>, LibvirtError> {
+        let hosts = self.order.cluster.hosts.iter().enumerate();
+        let work = &work;
+        thread::scope(|scope| {
+            let threads: Vec<_> = hosts.map(|(index, host)| scope.spawn(move || work(index, host))).collect();
+            // All of them are waited for, also where one has failed.
+            let done: Vec<_> = threads.into_iter().map(|thread| joined(thread.join())).collect();
+            done.into_iter().collect()
+        })
     }
 
     fn step(&self, step: InstanceStep, detail: &str) -> Result<(), LibvirtError> {
@@ -95,27 +130,6 @@ impl Making<'_> {
         let sockets = relay_sockets(cluster.network.ip)?;
         let _ = self.steps.send(Step::Network(sockets));
         Ok(())
-    }
-
-    /// All machines at once.
-    fn machines(&self, connect: &Connect, pool: &StoragePool) -> Result<(), LibvirtError> {
-        let hosts = &self.order.cluster.hosts;
-        let programs = self.programs()?;
-        thread::scope(|scope| {
-            let making: Vec<_> = hosts
-                .iter()
-                .map(|host| scope.spawn(|| self.machine(connect, pool, &programs[self.arch(host)], host)))
-                .collect();
-            self.tell_images(pool);
-            let mut result = Ok(());
-            for made in making {
-                let made = made.join().unwrap_or_else(|_| {
-                    Err(LibvirtError::Unsuitable("a thread that made a machine broke off".to_owned()))
-                });
-                result = result.and(made);
-            }
-            result
-        })
     }
 
     /// The slave agent for each kind of processor that the cluster has.
@@ -166,19 +180,19 @@ impl Making<'_> {
         let _ = self.steps.send(Step::Images(used.collect()));
     }
 
-    fn machine(
+    /// Makes what a machine reads and writes.
+    fn volumes(
         &self,
         connect: &Connect,
         pool: &StoragePool,
         program: &[u8],
         host: &HostPlan,
-    ) -> Result<(), LibvirtError> {
-        let (settings, instance) = (self.settings, &self.order.instance);
-        let (owner, cluster) = (&settings.owner, &self.order.cluster);
+    ) -> Result<Volumes, LibvirtError> {
+        let (owner, cluster, instance) = (&self.settings.owner, &self.order.cluster, &self.order.instance);
         let name = owner.machine(instance, &host.name);
-        let sources = images::sources(pool, host)?;
+        let Sources { image, boot } = images::sources(pool, host)?;
         let of_image = |image| images::root(pool, image, &format!("{name}.qcow2"), host.cache_boot_image);
-        let root = sources.image.as_ref().map(of_image).transpose()?;
+        let root = image.as_ref().map(of_image).transpose()?;
         let token = self.order.tokens.iter().find(|(of, _)| *of == host.name);
         let token = token.map_or("", |(_, token)| token.as_str());
         let content = drive::make(program, cluster, host, instance.as_str(), token)?;
@@ -192,22 +206,27 @@ impl Making<'_> {
             let path = images::disk(pool, &volume, disk.bytes, disk.cache)?;
             disks.push((super::drive::serial(&disk.name), path));
         }
+        Ok(Volumes { boot, root, drive, disks })
+    }
+
+    fn machine(&self, connect: &Connect, host: &HostPlan, volumes: &Volumes) -> Result<(), LibvirtError> {
+        let settings = self.settings;
         if self.cancelled.is_cancelled() {
-            return Err(LibvirtError::Cancelled(instance.clone()));
+            return Err(LibvirtError::Cancelled(self.order.instance.clone()));
         }
-        let console = console(settings, &name);
+        let console = console(settings, &settings.owner.machine(&self.order.instance, &host.name));
         let machine = Machine {
-            owner,
+            owner: &settings.owner,
             engine: &self.order.engine,
-            instance,
+            instance: &self.order.instance,
             host,
             accelerator: settings.accelerator,
             native: &settings.native,
             emulator: settings.config.emulator.as_deref(),
-            boot: sources.boot,
-            root: root.as_deref(),
-            drive: &drive,
-            disks: &disks,
+            boot: volumes.boot.clone(),
+            root: volumes.root.as_deref(),
+            drive: &volumes.drive,
+            disks: &volumes.disks,
             console: &console.to_string_lossy(),
             vnc: settings.config.vnc,
         };
@@ -215,6 +234,23 @@ impl Making<'_> {
         connect.create_domain_xml(&definition, 0).during(|| format!("start machine {}", host.name))?;
         Ok(())
     }
+}
+
+/// What a machine reads and writes, by paths.
+#[derive(Debug)]
+struct Volumes {
+    boot: Option<Boot>,
+    root: Option<String>,
+    drive: String,
+    /// With their serial numbers.
+    disks: Vec<(String, String)>,
+}
+
+/// What a thread has done.
+fn joined<T>(done: thread::Result<Result<T, LibvirtError>>) -> Result<T, LibvirtError> {
+    done.unwrap_or_else(|_| {
+        Err(LibvirtError::Unsuitable("a thread that made a machine broke off".to_owned()))
+    })
 }
 
 /// The relay's sockets at the network's own address.

@@ -4,7 +4,7 @@
     virtual.py --programs DIR --images DIR [NAME...]
 
 Each trial has an engine, hypervisor agents, a storage pool and guests of its own; without names all are tried, one
-after the other. IMAGES holds what `make guests` makes: tiny.* and a static xrdtest-slave. Needs root and libvirt: run
+after the other. IMAGES holds what `make guests` makes: tiny.*, Debian's, and a static xrdtest-slave. Needs root and libvirt: run
 it with `scripts/lab run`.
 """
 
@@ -14,6 +14,7 @@ import pathlib
 import time
 
 import virtual_broken as broken
+import virtual_images as images
 import virtual_made as made
 from virtual_lab import Virtual
 
@@ -23,6 +24,7 @@ IMPATIENT = "[limits]\nqueue_wait = '2s'\n"
 # The trials, beside each its engine's configuration where that is not the usual one.
 ALL = {
     made.guests_copy_a_file: "",
+    made.clocks_are_set: "",
     made.isolated_networks_have_no_way_out: "",
     made.disks_keep_their_content_or_not: "",
     made.two_runs_go_on_at_once: "",
@@ -42,6 +44,8 @@ ALL = {
     broken.libvirt_starts_again: "",
     broken.guest_panics_after_libvirt_started_again: "",
     broken.run_is_cancelled_while_it_is_made: "",
+    images.debian_copies_through_xrootd: "",
+    images.cloud_init_alone_is_enough: "",
 }
 # They do something to the libvirt that all share.
 ALONE = {broken.libvirt_starts_again, broken.guest_panics_after_libvirt_started_again}

@@ -51,16 +51,22 @@ class Virtual(Lab):
     def __init__(self, arguments, subnet, configuration=""):
         super().__init__(arguments.programs, configuration=configuration)
         self.slave, self.subnet = arguments.images.resolve() / "xrdtest-slave", subnet
-        self.network, self.agents = f"192.168.{subnet}", {}
+        self.network, self.agents, self.images = f"192.168.{subnet}", {}, arguments.images
         self.pool = f"xrdtest-test-{os.getpid()}"
         self.volumes = self.folder / "pool"
         self.volumes.mkdir(mode=0o755)
-        for file in ["tiny.qcow2", "tiny.vmlinuz", "tiny.initrd"]:
-            shutil.copy(arguments.images / file, self.volumes)
         # Where volumes of these agents may be.
         self.folders = [self.volumes]
-        self.digests = {path: digest(path) for path in self.volumes.iterdir()}
+        self.digests = {}
+        self.add_image("tiny")
         virsh("pool-create-as", self.pool, "dir", "--target", self.volumes)
+
+    def add_image(self, name):
+        """Puts an image and what it boots into the pool. Nothing may change them."""
+        for ending in ("qcow2", "vmlinuz", "initrd"):
+            path = self.volumes / f"{name}.{ending}"
+            shutil.copy(self.images / path.name, path)
+            self.digests[path] = digest(path)
 
     # --- definitions --------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import subprocess
+import time
 
 from lab import until
 from virtual_lab import WAIT_FOR_A_WORD, names, virsh
@@ -29,6 +30,21 @@ def guests_copy_a_file(lab):
     outputs = [lab.outputs(run)[f"m{number}.xrd.test"].split() for number in (1, 2)]
     assert outputs[0][0] == outputs[1][0] and len(outputs[0][0]) == 64, outputs
     assert [words[-1] for words in outputs] == ["m1.xrd.test", "m2.xrd.test"], outputs
+
+
+def clocks_are_set(lab):
+    """A guest whose clock is decades behind gets the engine's when its agent comes into contact."""
+    lab.define("""
+        date -s '1975-01-01 00:00:00' > /dev/null
+        kill -9 $(ps | sed -n 's/^ *\\([0-9]*\\) .*xrdtest-slave [-]-config .*/\\1/p')
+        while [ $(date +%Y) -lt 2000 ]; do sleep 0.1; done
+        date +%s
+    """)
+    lab.start()
+    run = lab.submit("tiny")
+    lab.ends(run, "passed")
+    told = int(lab.outputs(run)["m1.xrd.test"])
+    assert abs(told - time.time()) < 60, told
 
 
 def isolated_networks_have_no_way_out(lab):
