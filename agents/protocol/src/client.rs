@@ -39,7 +39,7 @@ pub async fn join(
     let request = request_for(key.pem())?;
     let hello = Hello::Join { versions: (OLDEST, NEWEST), token: token.to_string(), request };
     let config = joining_config(token.ca_fingerprint)?;
-    let (connection, _, _, reply) = greet(engine, config, || hello).await?;
+    let (connection, _, _, reply) = greet(&Port::towards(engine)?, engine, config, || hello).await?;
     connection.close(VarInt::from_u32(0), b"joined");
     match reply {
         HelloReply::Joined { certificate, ca } => {
@@ -146,6 +146,25 @@ impl<T: DeserializeOwned> Receiver<T> {
     }
 }
 
+/// The UDP port that connections leave from.
+#[derive(Clone, Debug)]
+pub struct Port(Endpoint);
+
+impl Port {
+    /// A free port of this machine, from which the engine can be reached. Needs a runtime.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn towards(engine: SocketAddr) -> Result<Self, ProtocolError> {
+        let any: SocketAddr = if engine.is_ipv4() {
+            (Ipv4Addr::UNSPECIFIED, 0).into()
+        } else {
+            (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
+        };
+        Ok(Self(Endpoint::client(any)?))
+    }
+}
+
 /// Connects with a certificate. Returns only after the engine has accepted the hello: with TLS 1.3 a handshake that
 /// looks complete here may still be refused there. The hello is made when there is somebody who hears it: reaching an
 /// engine that is just coming back takes seconds, in which things change.
@@ -161,7 +180,25 @@ where
     S: Serialize + Sync,
     R: DeserializeOwned,
 {
-    let (connection, sender, receiver, reply) = greet(engine, agent_config(credentials)?, hello).await?;
+    connect_from(&Port::towards(engine)?, engine, credentials, hello).await
+}
+
+/// The same from a port that agents of one process share: hundreds of ports cost more than what is said through them.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_from<S, R>(
+    port: &Port,
+    engine: SocketAddr,
+    credentials: &Credentials,
+    hello: impl FnOnce() -> Hello,
+) -> Result<Session<S, R>, ProtocolError>
+where
+    S: Serialize + Sync,
+    R: DeserializeOwned,
+{
+    let (connection, sender, receiver, reply) =
+        greet(port, engine, agent_config(credentials)?, hello).await?;
     match reply {
         HelloReply::Accepted { version, now_ms } => Ok(Session {
             sender: Sender::new(sender),
@@ -180,18 +217,13 @@ where
 type Greeting = (Connection, FrameSender, FrameReceiver, HelloReply);
 
 async fn greet(
+    port: &Port,
     engine: SocketAddr,
     config: quinn::ClientConfig,
     hello: impl FnOnce() -> Hello,
 ) -> Result<Greeting, ProtocolError> {
     let greeting = async {
-        let any: SocketAddr = if engine.is_ipv4() {
-            (Ipv4Addr::UNSPECIFIED, 0).into()
-        } else {
-            (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
-        };
-        let endpoint = Endpoint::client(any)?;
-        let connection = endpoint.connect_with(config, engine, SERVER_NAME)?.await?;
+        let connection = port.0.connect_with(config, engine, SERVER_NAME)?.await?;
         let (send, receive) = connection.open_bi().await?;
         let (mut sender, mut receiver) = (FrameSender::new(send), FrameReceiver::new(receive));
         sender.send(&hello()).await?;

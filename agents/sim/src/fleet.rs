@@ -10,6 +10,7 @@ use xrdtest_protocol::{Credentials, JoinToken, open_files};
 
 use crate::hypervisor::{self, Setup};
 use crate::rule::{Behaviours, Rule};
+use crate::session::Ports;
 use crate::stats::{Snapshot, Stats};
 
 /// What a fleet is made from.
@@ -65,11 +66,11 @@ impl Fleet {
         open_files::raise_limit();
         let FleetConfig { engine, hypervisors, behaviours, seed } = config;
         let (stats, stop) = (Arc::new(Stats::new()), CancellationToken::new());
-        let behaviours = Behaviours::new(behaviours);
+        let (behaviours, ports) = (Behaviours::new(behaviours), Arc::new(Ports::default()));
         let mut agents = JoinSet::new();
         for FakeHypervisor { name, pass, room } in hypervisors {
             let (behaviours, stats) = (behaviours.clone(), stats.clone());
-            let setup = Setup { engine, name, pass, room, behaviours, seed, stats };
+            let setup = Setup { engine, name, pass, room, behaviours, seed, stats, ports: ports.clone() };
             agents.spawn(hypervisor::run(setup, stop.clone()));
         }
         Self { stats, stop, agents }

@@ -20,7 +20,7 @@ use xrdtest_protocol::{Credentials, JoinToken, ProtocolError};
 use crate::fleet::Pass;
 use crate::random::Random;
 use crate::rule::{Behaviours, HYPERVISOR, Kind};
-use crate::session::{Clock, Dialer};
+use crate::session::{Clock, Dialer, Ports};
 use crate::slave::{Core, Slave, run as run_slave};
 use crate::stats::Stats;
 
@@ -37,6 +37,7 @@ pub(crate) struct Setup {
     pub(crate) behaviours: Behaviours,
     pub(crate) seed: u64,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) ports: Arc<Ports>,
 }
 
 /// A fake hypervisor agent with its instances.
@@ -66,7 +67,7 @@ enum End {
 pub(crate) async fn run(setup: Setup, stop: CancellationToken) {
     let agent = format!("{HYPERVISOR}{}", setup.name);
     let random = Random::new(setup.seed, &agent);
-    let dialer = Dialer::new(setup.engine, agent, random.clone(), setup.stats.clone());
+    let dialer = Dialer::new(setup.engine, agent, random.clone(), setup.stats.clone(), setup.ports.clone());
     let mut hypervisor = Hypervisor { setup, random, instances: HashMap::new(), counter: 0 };
     if let Some(mut session) = hypervisor.live(dialer, &stop).await {
         let instances: Vec<_> = hypervisor.instances.drain().map(|(instance, _)| instance).collect();
@@ -231,11 +232,11 @@ impl Hypervisor {
     }
 
     fn slave(&self, machine: MachineId, token: JoinToken) -> Slave {
-        let Setup { engine, behaviours, seed, stats, name, .. } = &self.setup;
+        let Setup { engine, behaviours, seed, stats, ports, name, .. } = &self.setup;
         let owner = format!("{name}/{}/{}", self.counter, machine.host);
         let random = Random::new(*seed, &owner);
         Slave {
-            dialer: Dialer::new(*engine, machine.to_string(), random.clone(), stats.clone()),
+            dialer: Dialer::new(*engine, machine.to_string(), random.clone(), stats.clone(), ports.clone()),
             late: behaviours.late(&machine.host),
             core: Core::new(machine, format!("boot of {owner}"), behaviours.clone(), random),
             token,

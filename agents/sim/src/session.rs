@@ -1,7 +1,7 @@
 //! What all fake agents have in common: how they reach the engine.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 use xrdtest_model::Timestamp;
 use xrdtest_protocol::backoff::BackOff;
-use xrdtest_protocol::client::{self, Session};
+use xrdtest_protocol::client::{self, Port, Session};
 use xrdtest_protocol::message::Hello;
 use xrdtest_protocol::{Credentials, JoinKey, JoinToken, ProtocolError};
 
@@ -26,13 +26,45 @@ pub(crate) struct Dialer {
     random: Random,
     back_off: BackOff,
     stats: Arc<Stats>,
+    ports: Arc<Ports>,
+    port: Option<Port>,
     connected_before: bool,
+}
+
+/// The UDP ports of a fleet. Some agents share one, which is cheaper than a port for each, and not so many that what
+/// comes for all of them at once is more than the system keeps for a port.
+#[derive(Debug, Default)]
+pub(crate) struct Ports {
+    last: Mutex<Option<(Port, usize)>>,
+}
+
+/// Agents that share a port.
+const SHARERS: usize = 16;
+
+impl Ports {
+    fn next(&self, engine: SocketAddr) -> Result<Port, ProtocolError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((port, sharers)) = last.as_mut().filter(|(_, sharers)| *sharers < SHARERS) {
+            *sharers += 1;
+            return Ok(port.clone());
+        }
+        let port = Port::towards(engine)?;
+        *last = Some((port.clone(), 1));
+        Ok(port)
+    }
 }
 
 impl Dialer {
     /// For the agent of this name.
-    pub(crate) fn new(engine: SocketAddr, name: String, random: Random, stats: Arc<Stats>) -> Self {
-        Self { engine, name, random, back_off: BackOff::new(), stats, connected_before: false }
+    pub(crate) fn new(
+        engine: SocketAddr,
+        name: String,
+        random: Random,
+        stats: Arc<Stats>,
+        ports: Arc<Ports>,
+    ) -> Self {
+        let back_off = BackOff::new();
+        Self { engine, name, random, back_off, stats, ports, port: None, connected_before: false }
     }
 
     /// Joins; `None` where the engine refuses for good.
@@ -74,10 +106,14 @@ impl Dialer {
             self.wait().await;
         }
         loop {
-            let attempt = timeout(
-                self.back_off.patience(),
-                client::connect(self.engine, credentials, || hello.clone()),
-            );
+            let connect = async {
+                let port = match &self.port {
+                    Some(port) => port.clone(),
+                    None => self.port.insert(self.ports.next(self.engine)?).clone(),
+                };
+                client::connect_from(&port, self.engine, credentials, || hello.clone()).await
+            };
+            let attempt = timeout(self.back_off.patience(), connect);
             match attempt.await.unwrap_or(Err(NO_ANSWER)) {
                 Ok(session) => {
                     self.stats.connections.add(1);

@@ -1,6 +1,7 @@
 //! Identifiers. All are opaque text to everybody but their maker. Runs and instances are named by each word about each of
 //! hundreds of machines, so copies of their ids share the text.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -62,12 +63,25 @@ text_id! {
 }
 
 /// One machine: a host of an instance. Written `INSTANCE/HOST`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MachineId {
     /// The instance that the machine belongs to.
     pub instance: InstanceId,
     /// The host's name in the definition (an FQDN).
     pub host: String,
+}
+
+/// By host first: machines that are looked up beside each other mostly have their instance in common.
+impl Ord for MachineId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.host.cmp(&other.host).then_with(|| self.instance.cmp(&other.instance))
+    }
+}
+
+impl PartialOrd for MachineId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// What stands for the instance, and for the hypervisor agent, of physical machines: nobody makes them.
@@ -166,7 +180,7 @@ pub struct ParseAgentNameError(String);
 
 /// One try to carry out one stage on one machine. It fences late answers: whoever reports an attempt that is not
 /// the current one is not believed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AttemptId {
     /// The run.
     pub run: RunId,
@@ -176,6 +190,23 @@ pub struct AttemptId {
     pub machine: MachineId,
     /// Counts from 1.
     pub number: u32,
+}
+
+/// By machine first, for the same reason as machines by host.
+impl Ord for AttemptId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let rest = |id: &Self| (id.stage, id.number);
+        self.machine
+            .cmp(&other.machine)
+            .then_with(|| rest(self).cmp(&rest(other)))
+            .then_with(|| self.run.cmp(&other.run))
+    }
+}
+
+impl PartialOrd for AttemptId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl AttemptId {
