@@ -69,7 +69,8 @@ SEED ?= $(shell date +%s)
 kill9: packages build ## kill -9 the engine N times during runs, and judge by the machines' own journals (root)
 	scripts/kill9 $(N) $(SEED)
 
-bench: packages build ## figures of the release build beside references taken in the same minute (root)
+bench: test-packages guests ## figures of the release build beside references taken in the same minute (root)
+	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
 	scripts/bench
 
 fmt: ## format the code
