@@ -324,11 +324,11 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
             Ok(stream.answer(&reply, content).await?)
         }
         StreamHeader::Console { instance, host } => {
-            let Some((run, plan)) = context.runs.of_instance(&instance) else {
+            let Some((run, _)) = context.runs.of_instance(&instance) else {
                 debug!(%instance, "a console that nobody waits for was refused");
                 return Ok(());
             };
-            let path = RunFiles::console(&plan, &host);
+            let path = RunFiles::console(&host);
             context.uploads.receive(&run, &path, None, MAX_CONSOLE, stream).await?;
             Ok(())
         }

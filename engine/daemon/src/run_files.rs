@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
-use xrdtest_model::plan::file_name;
+use xrdtest_model::plan::{console_path, file_name};
 use xrdtest_model::{RunId, RunPlan, StageId};
 
 /// The folder of one run.
@@ -45,9 +45,9 @@ impl RunFiles {
         plan.log_path(stage, host, path).into()
     }
 
-    /// What a machine wrote to its serial console, relative to the folder; [`RunPlan::console_path`].
-    pub fn console(plan: &RunPlan, host: &str) -> PathBuf {
-        plan.console_path(host).into()
+    /// What a machine wrote to its serial console, relative to the folder; [`console_path`].
+    pub fn console(host: &str) -> PathBuf {
+        console_path(host).into()
     }
 
     /// The absolute path of one of the above.

@@ -267,11 +267,6 @@ impl RunPlan {
         file
     }
 
-    /// Where the serial console of a machine lies, relative to the run's folder: `consoles/ds1.xrd.test.log`.
-    pub fn console_path(&self, host: &str) -> String {
-        format!("consoles/{}.log", file_name(host))
-    }
-
     /// A case in people's words: its name, and where it is not the first of that name, which one it is: `copy_to (2)`.
     pub fn case_title(&self, index: u32) -> String {
         title_of(self.cases.iter().map(|case| case.name.as_str()), index)
@@ -326,6 +321,11 @@ pub fn title_of<'a>(names: impl Iterator<Item = &'a str> + Clone, index: u32) ->
         0 => name.to_owned(),
         before => format!("{name} ({})", before + 1),
     }
+}
+
+/// Where the serial console of a machine lies, relative to its run's folder: `consoles/ds1.xrd.test.log`.
+pub fn console_path(host: &str) -> String {
+    format!("consoles/{}.log", file_name(host))
 }
 
 /// `text` as a file's name: what is neither letter, digit, `-`, `_` nor `.` becomes `_`, and so does a leading dot.

@@ -18,7 +18,7 @@ pub trait Evidence {
 
     /// File of a machine's serial console relative to the run's folder, its length, and its last bytes: at least
     /// [`CONSOLE_LINES`] lines as far as there are that many; `None` where there is no file.
-    fn console(&self, plan: &RunPlan, host: &str) -> Option<(String, u64, Vec<u8>)>;
+    fn console(&self, host: &str) -> Option<(String, u64, Vec<u8>)>;
 }
 
 /// Collects the events of one run.
@@ -188,7 +188,7 @@ fn stage_record(
 fn console_records(plan: &RunPlan, verdict: Option<Verdict>, evidence: &impl Evidence) -> Vec<ConsoleRecord> {
     let hosts = plan.clusters.iter().flat_map(|cluster| &cluster.hosts);
     let records = hosts.filter_map(|host| {
-        let (file, length, end) = evidence.console(plan, &host.name)?;
+        let (file, length, end) = evidence.console(&host.name)?;
         let tail = match verdict {
             Some(Verdict::Error) => last_lines(&end),
             _ => String::new(),

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use xrdtest_model::document::OUTPUT_TAIL;
 use xrdtest_model::event::{CollectedLog, StageResult};
-use xrdtest_model::plan::file_name;
+use xrdtest_model::plan::{console_path, file_name};
 use xrdtest_model::{RunId, RunPlan};
 use xrdtest_report::Evidence;
 
@@ -50,8 +50,8 @@ impl Evidence for FileEvidence {
         self.folder.join(&relative).is_file().then_some(relative)
     }
 
-    fn console(&self, plan: &RunPlan, host: &str) -> Option<(String, u64, Vec<u8>)> {
-        let relative = plan.console_path(host);
+    fn console(&self, host: &str) -> Option<(String, u64, Vec<u8>)> {
+        let relative = console_path(host);
         let (length, end) = end_of(&self.folder.join(&relative), CONSOLE_END)?;
         Some((relative, length, end))
     }

@@ -13,6 +13,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use xrdtest_model::RunId;
 use xrdtest_model::api::{OutputEntry, RunSummary};
+use xrdtest_model::plan::console_path;
 
 use super::Shared;
 use super::extract::Params;
@@ -93,6 +94,32 @@ pub(crate) async fn log(
     let folder = folder_of(&engine.runs_folder(), &run);
     let file = inside(&folder, &entry.file).ok_or_else(|| removed(&summary, &entry.file))?;
     whole(file, 0).await.map_err(|error| missing(&summary, &entry.file, &error))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct From {
+    /// The first byte that is wanted.
+    #[serde(default)]
+    offset: u64,
+}
+
+/// What a machine has written to its serial console so far.
+pub(crate) async fn console(
+    State(engine): State<Shared>,
+    Path((run, host)): Path<(RunId, String)>,
+    Params(from): Params<From>,
+) -> Answer<Response> {
+    let summary = summary_of(&engine, &run).await?;
+    let file = console_path(&host);
+    let path = folder_of(&engine.runs_folder(), &run).join(&file);
+    whole(path, from.offset).await.map_err(|error| {
+        if summary.evidence_removed.is_some() || error.kind() != std::io::ErrorKind::NotFound {
+            return missing(&summary, &file, &error);
+        }
+        Failure::not_found(format!("run {run} has no console of {host}"))
+            .help("consoles are kept of virtual machines, by the full names of their hosts")
+    })
 }
 
 /// A file as far as it goes now, from an offset on.

@@ -134,3 +134,18 @@ async fn what_was_archived_is_said() {
     assert!(matches!(status, StatusCode::GONE | StatusCode::NOT_FOUND), "{status}");
     assert!(problem["help"].as_str().unwrap().contains("/archive/run.tar.zst"), "{problem}");
 }
+
+#[tokio::test]
+async fn a_console_is_read_as_far_as_it_goes() {
+    let engine = TestEngine::start().await;
+    let story = going(&engine).await;
+    let path = "/runs/run/consoles/ds1.xrd.test";
+    let (status, problem) = engine.get(path).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(problem["error"], "run run has no console of ds1.xrd.test");
+    engine.write(&story, "consoles/ds1.xrd.test.log", b"Booting\n");
+    assert_eq!(text(&engine, path).await, "Booting\n");
+    engine.write(&story, "consoles/ds1.xrd.test.log", b"Kernel panic\n");
+    assert_eq!(text(&engine, &format!("{path}?offset=8")).await, "Kernel panic\n");
+    assert_eq!(engine.get("/runs/run/consoles/..%2Frun.json").await.0, StatusCode::NOT_FOUND);
+}

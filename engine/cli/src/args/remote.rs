@@ -104,7 +104,8 @@ or without its last part (copy_to).
 Examples:
   xrdtest logs latest
   xrdtest logs -f ts_001_mm/latest
-  xrdtest logs ts_001_mm/latest --machine ds1 --stage copy_to-run")]
+  xrdtest logs ts_001_mm/latest --machine ds1 --stage copy_to-run
+  xrdtest logs ts_001_mm/latest --console ds1.xrd.test")]
 pub(crate) struct LogsArgs {
     /// The run; see `xrdtest show --help`
     pub(crate) run: String,
@@ -117,6 +118,9 @@ pub(crate) struct LogsArgs {
     /// Of this stage only; may be repeated
     #[arg(long = "stage", value_name = "STAGE")]
     pub(crate) stages: Vec<String>,
+    /// Instead, what this virtual machine wrote to its serial console
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["follow", "machines", "stages"])]
+    pub(crate) console: Option<String>,
     #[command(flatten)]
     pub(crate) remote: Remote,
 }

@@ -86,6 +86,7 @@ def trial(lab):
     text, _ = follower.communicate(timeout=60)
     assert "a/run on m1.xrd.test" in text and "a/finalize on m2.xrd.test" in text, text
     ask("show", run).must(130, "cancelled", "seen enough")
+    ask("logs", run, "--console", "m1.xrd.test").must(2, "has no console of m1.xrd.test", "of virtual machines")
 
     token = ask("token", "new", "slave", "node.example.org", "--valid", "2h").must(0, "--join @token").data.strip()
     assert len(token) > 40, token

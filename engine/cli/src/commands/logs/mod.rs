@@ -3,9 +3,11 @@
 mod choice;
 mod printer;
 
-use std::io;
+use std::io::{self, Write};
 
+use anyhow::Context;
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use xrdtest_model::api::OutputEntry;
@@ -28,6 +30,9 @@ pub(crate) fn logs(args: &LogsArgs) -> anyhow::Result<Exit> {
     let ask = Ask::new(&args.remote);
     let result = block_on(async {
         let run = resolve(&ask.client, &args.run).await?;
+        if let Some(host) = &args.console {
+            return console(&ask, &run, host).await;
+        }
         if args.remote.format == RunFormat::Json {
             let path = format!("/runs/{}/outputs", part(run.as_str()));
             return ask.show(&path, |_, _: &Vec<OutputEntry>| String::new()).await;
@@ -40,6 +45,19 @@ pub(crate) fn logs(args: &LogsArgs) -> anyhow::Result<Exit> {
         Err(error) if is_broken_pipe(&error) => Ok(Exit::Good),
         other => other,
     }
+}
+
+/// As it is: whoever looks at a console has a terminal.
+async fn console(ask: &Ask, run: &RunId, host: &str) -> anyhow::Result<Exit> {
+    let path = format!("/runs/{}/consoles/{}", part(run.as_str()), part(host));
+    let mut body = ask.client.stream(&path, "text/plain").await?;
+    let mut out = io::stdout().lock();
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame.context("the console broke off")?.into_data() {
+            out.write_all(&piece)?;
+        }
+    }
+    Ok(Exit::Good)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
