@@ -94,14 +94,15 @@ def upload(args, bounds):
         write_cluster(lab.definitions, "four", 4, 204)
         write_suite(lab.definitions, "upload", "four", ["a"], WRITER)
         lab.start()
-        rates, peak = [], {"engine": 0.0, "slave agent": 0.0, "supervisor": 0.0}
+        rates, peak = [], {"engine": 0.0, "agent": 0.0, "supervise": 0.0, "init": 0.0}
         for _ in range(3):
             idle = memory_of(lab.engine.pid)
             run = lab.submit("upload")
             while lab.unfinished():
                 peak["engine"] = max(peak["engine"], memory_of(lab.engine.pid) - idle)
-                for role, pid in slaves_of(lab):
-                    peak[role] = max(peak[role], memory_of(pid))
+                for (instance,) in lab.query("select id from instances where state <> 'stopped'"):
+                    for role, pid in lab.slaves(instance):
+                        peak[role] = max(peak[role], memory_of(pid))
                 time.sleep(0.02)
             lab.settle()
             record = lab.ask("GET", f"/runs/{run}")["runs"][0]
@@ -116,24 +117,8 @@ def upload(args, bounds):
             rates.append(256 * 1.048576 / ((end - begin) / 1000))
         bounds.say("output of 4 machines, 64 MiB each, into the store", statistics.median(rates), "MB/s", least=100)
         bounds.say("the engine's memory grew meanwhile by at most", peak["engine"], "MiB", most=64)
-        bounds.say("memory of a slave agent at most", peak["slave agent"], "MiB", most=24)
-        bounds.say("memory of a supervisor at most", peak["supervisor"], "MiB", most=24)
-
-
-def slaves_of(lab):
-    """(role, process id) of all slave agents and supervisors of this lab's machines."""
-    found = []
-    for (instance,) in lab.query("select id from instances where state <> 'stopped'"):
-        for process in pathlib.Path("/proc").iterdir():
-            try:
-                if process.name.isdigit() and f".{instance}." in (process / "cgroup").read_text():
-                    words = (process / "cmdline").read_bytes().split(b"\0")
-                    if words[0].rsplit(b"/", 1)[-1] in (b"xrdtest-slave", b"exe") and b"init" not in words[:2]:
-                        role = "supervisor" if b"supervise" in words[:2] else "slave agent"
-                        found.append((role, int(process.name)))
-            except OSError:
-                pass
-    return found
+        bounds.say("memory of a slave agent at most", peak["agent"], "MiB", most=24)
+        bounds.say("memory of a supervisor at most", peak["supervise"], "MiB", most=24)
 
 
 class Fleet:

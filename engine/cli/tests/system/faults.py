@@ -63,20 +63,7 @@ class Trial:
     def processes(self, role, host=None):
         """Process ids of machines of this run: their `init`, their `agent`, or the supervisors (`supervise`)."""
         (instance,), = self.lab.query("select id from instances where run = ?", self.run)
-        found = []
-        for process in pathlib.Path("/proc").iterdir():
-            if not process.name.isdigit():
-                continue
-            with contextlib.suppress(OSError):
-                words = (process / "cmdline").read_bytes().split(b"\0")
-                groups = (process / "cgroup").read_text()
-                named = "agent"
-                for word in (b"init", b"supervise"):
-                    named = word.decode() if word in words[:2] else named
-                program = words[0].rsplit(b"/", 1)[-1] in (b"xrdtest-slave", b"exe")
-                if program and named == role and f".{instance}.{host or ''}" in groups:
-                    found.append(int(process.name))
-        return found
+        return [pid for of_it, pid in self.lab.slaves(instance, host or "") if of_it == role]
 
     def process(self, role, host=VICTIM):
         found = self.processes(role, host)

@@ -1,5 +1,6 @@
 """What the tests of the whole system share: an engine, a hypervisor agent with sandboxes, definitions, questions."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -177,6 +178,20 @@ class Lab:
         run = self.submit(suite)
         self.settle()
         return self.ask("GET", f"/runs/{run}")["runs"][0]
+
+    def slaves(self, instance, host=""):
+        """(role, process id) of what runs in an instance's machines, or one of them: `init`, `agent`, `supervise`."""
+        found = []
+        for process in pathlib.Path("/proc").iterdir():
+            if not process.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                role = next((word for word in ("init", "supervise") if word.encode() in words[:2]), "agent")
+                program = words[0].rsplit(b"/", 1)[-1] in (b"xrdtest-slave", b"exe")
+                if program and f".{instance}.{host}" in (process / "cgroup").read_text():
+                    found.append((role, int(process.name)))
+        return found
 
     def settle(self):
         """Waits until every run is over and nothing is left of any machine."""
