@@ -84,18 +84,26 @@ async fn stop(ask: &Ask, name: &str, no_wait: bool) -> anyhow::Result<Exit> {
     let answer: Value = ask.client.delete(&path(id)).await?;
     if !no_wait {
         let mut watch = Watch::new(&ask.client, id, status.last_event)?;
-        loop {
+        let seen = loop {
             match watch.next().await? {
-                Seen::State(InstanceState::Stopped) | Seen::Over => break,
+                Seen::State(InstanceState::Stopped) => break true,
+                Seen::Over => break false,
                 Seen::State(_) => {}
                 Seen::Signal => {
                     say(&format!("{id} goes on being stopped"));
                     return Ok(Exit::Cancelled);
                 }
             }
-        }
-        let left: Vec<InstanceInfo> = ask.client.get("/instances").await?;
-        if left.iter().any(|known| known.instance == *id) {
+        };
+        // The event is durable before lists know of it.
+        if !seen
+            && ask
+                .client
+                .get::<Vec<InstanceInfo>>("/instances")
+                .await?
+                .iter()
+                .any(|left| left.instance == *id)
+        {
             bail!("something is left of {id}; `xrdtest cluster show {id}` tells what is known");
         }
     }
