@@ -165,6 +165,7 @@ where
     /// Carries messages and streams until the connection is over.
     async fn run(
         self,
+        agent: &str,
         commands: &mpsc::Sender<Command>,
         hear: impl Fn(In) -> Heard,
         stream: impl Fn(PendingStream, &mut JoinSet<()>),
@@ -173,12 +174,18 @@ where
         let mut tasks = JoinSet::new();
         tasks.spawn(say(sender, outgoing));
         let mut orderly = false;
+        let mut why = "the control stream is over".to_owned();
         loop {
             tokio::select! {
                 message = receiver.recv() => match message.map(|message| message.map(&hear)) {
                     Ok(Some(Heard::Command(command))) => drop(commands.send(command).await),
                     Ok(Some(Heard::Goodbye)) => orderly = true,
                     Ok(Some(Heard::Unknown)) => warn!("a message of an unknown kind was ignored"),
+                    Err(error @ ProtocolError::MessageTooLong { .. }) => {
+                        warn!(agent, %error, "an agent's connection is ended");
+                        why = error.to_string();
+                        break;
+                    }
                     Ok(None) | Err(_) => break,
                 },
                 opened = link.accept_stream() => match opened {
@@ -190,7 +197,7 @@ where
         }
         // Closing would hide why it broke.
         let silence = link.close_reason().map_or(Duration::ZERO, |reason| reason.silence());
-        link.close("the control stream is over");
+        link.close(&why);
         tasks.shutdown().await;
         Farewell { orderly, silence }
     }
@@ -218,7 +225,8 @@ async fn slave(
     };
     let stream = |stream, tasks: &mut JoinSet<()>| spawn_slave_stream(context, &machine, stream, tasks);
     let conversation = Conversation { link, sender, receiver, outgoing };
-    let Farewell { orderly, silence } = conversation.run(&context.commands, hear, stream).await;
+    let agent = machine.to_string();
+    let Farewell { orderly, silence } = conversation.run(&agent, &context.commands, hear, stream).await;
     let _ = context.commands.send(Command::SlaveDisconnected { machine, serial, orderly, silence }).await;
 }
 
@@ -306,7 +314,7 @@ async fn hypervisor(
         });
     };
     let conversation = Conversation { link, sender, receiver, outgoing };
-    let Farewell { orderly, .. } = conversation.run(&context.commands, hear, stream).await;
+    let Farewell { orderly, .. } = conversation.run(name.as_str(), &context.commands, hear, stream).await;
     let _ = context.commands.send(Command::HypervisorDisconnected { name, serial, orderly }).await;
 }
 
