@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 use xrdtest_model::ids::EXTERNAL;
+use xrdtest_model::size::human_bytes;
 use xrdtest_model::{HypervisorName, MachineId};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{Receiver, Sender};
@@ -15,12 +16,13 @@ use xrdtest_protocol::message::{
     EngineToHypervisor, EngineToSlave, Hello, HypervisorToEngine, SlaveToEngine,
 };
 use xrdtest_protocol::server::{Arrival, Link, Listener, PendingStream, greet};
-use xrdtest_protocol::stream::{FetchReply, IncomingStream, MAX_CONSOLE, StreamHeader};
+use xrdtest_protocol::stream::{FetchReply, IncomingStream, StreamHeader};
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Identity, JoinToken, ProtocolError};
 
 use crate::clock::Clock;
 use crate::command::{Command, HypervisorHello, SlaveHello};
+use crate::definitions::Definitions;
 use crate::fetch;
 use crate::registry::Connected;
 use crate::run_files::RunFiles;
@@ -41,6 +43,9 @@ pub(crate) struct Context {
     pub(crate) runs: Arc<Runs>,
     pub(crate) uploads: Uploads,
     pub(crate) serials: AtomicU64,
+    pub(crate) definitions: Arc<Definitions>,
+    /// Bytes of a machine's console that are kept.
+    pub(crate) console: u64,
 }
 
 /// Accepts agents until the listener is closed.
@@ -325,7 +330,7 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
             let (reply, content) = match context.runs.repository_of(&instance) {
                 Some(repository) => {
                     debug!(%instance, %host, %path, "a machine asks for a file");
-                    fetch::read(repository.into(), path).await
+                    fetch::read(repository.into(), path, context.definitions.fetched_file()).await
                 }
                 None => (FetchReply::Refused { reason: "the run is over".to_owned() }, bytes::Bytes::new()),
             };
@@ -337,7 +342,9 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
                 return Ok(());
             };
             let path = RunFiles::console(&plan, &host);
-            context.uploads.receive(&run, &path, None, MAX_CONSOLE, stream).await?;
+            if context.uploads.receive_console(&run, &path, context.console, stream).await? {
+                info!(%instance, %host, limit = %human_bytes(context.console), "a console is full (key limits.console)");
+            }
             Ok(())
         }
         header => {

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use xrdtest_model::InstanceId;
 use xrdtest_protocol::ProtocolError;
-use xrdtest_protocol::stream::{CHUNK, MAX_CONSOLE, StreamHeader, Streams, Upload};
+use xrdtest_protocol::stream::{CHUNK, StreamHeader, Streams, Upload};
 
 use super::link::Link;
 use crate::folder_watch::FolderWatch;
@@ -141,14 +141,13 @@ impl Console {
         if let Err(error) = sent.await {
             tracing::debug!(console = %self.path.display(), %error, "a console's stream broke");
             self.upload = None;
-            // Refused, then: its run is over, or it is too long.
+            // Refused, then: its run is over, or the engine has enough of it.
             self.over = !streams.is_closed();
         }
     }
 
     async fn send_new(&mut self, streams: &Streams) -> Result<(), ProtocolError> {
-        while self.sent < MAX_CONSOLE {
-            let Some(chunk) = self.next_chunk().await? else { return Ok(()) };
+        while let Some(chunk) = self.next_chunk().await? {
             let upload = match &mut self.upload {
                 Some(upload) => upload,
                 None => {
@@ -165,8 +164,6 @@ impl Console {
                     upload
                 }
             };
-            let room = usize::try_from(MAX_CONSOLE - self.sent).unwrap_or(usize::MAX);
-            let chunk = chunk.slice(..chunk.len().min(room));
             self.sent += chunk.len() as u64;
             upload.write(chunk).await?;
         }
