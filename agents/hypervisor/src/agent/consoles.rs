@@ -219,7 +219,49 @@ fn resume(read: u64, sent: u64, have: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use xrdtest_protocol::Identity;
+    use xrdtest_protocol::authority::Authority;
+    use xrdtest_protocol::client::{HypervisorSession, connect};
+    use xrdtest_protocol::message::{EngineToHypervisor, Hello, HypervisorToEngine};
+    use xrdtest_protocol::server::{Listener, ListenerConfig, greet};
+    use xrdtest_protocol::version::NEWEST;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_console_of_which_the_engine_has_enough_is_followed_no_more() {
+        let authority = Authority::new().unwrap();
+        let credentials = authority.issue(&Identity::Engine).unwrap();
+        let any = (Ipv4Addr::LOCALHOST, 0).into();
+        let listener = Listener::bind(any, &credentials, &ListenerConfig::default()).unwrap();
+        let credentials = authority.issue(&Identity::Hypervisor("hv1".into())).unwrap();
+        let (versions, text) = ((NEWEST, NEWEST), String::new());
+        let hello = Hello::Slave { versions, software: text.clone(), boot_id: text, known: Vec::new() };
+        let accept = async {
+            let arrival = greet(listener.accept().await.unwrap()).await.unwrap();
+            arrival.accept::<EngineToHypervisor, HypervisorToEngine>(NEWEST).await.unwrap()
+        };
+        let address = listener.local_addr().unwrap();
+        let (session, (link, _sender, _receiver)) =
+            tokio::join!(connect(address, &credentials, || hello), accept);
+        let session: HypervisorSession = session.unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("console");
+        // More than a connection holds, so that it can't all be under way.
+        std::fs::write(&path, vec![b'x'; 32 << 20]).unwrap();
+        let mut console = Console::new(&"i".into(), "h".to_owned(), path);
+        let engine = async {
+            let mut stream = link.accept_stream().await.unwrap().header().await.unwrap();
+            stream.acknowledge(0).await.unwrap();
+            stream.next_chunk().await.unwrap();
+        };
+        let sent = async { tokio::join!(console.send(&session.streams, false), engine) };
+        timeout(Duration::from_secs(30), sent).await.unwrap();
+        assert!(console.over && !session.streams.is_closed());
+    }
 
     #[test]
     fn streams_go_on_where_the_engine_is() {

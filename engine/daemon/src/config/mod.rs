@@ -324,6 +324,24 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_example_has_every_key() {
+        let shipped = include_str!("../../engine.toml");
+        for section in ["", "[scripts]", "[definitions]", "[limits]", "[contact]", "[retention]"] {
+            let error = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
+            // It names all that there are.
+            let keys = error.message().split('`').skip(3).step_by(2).collect::<Vec<_>>();
+            assert!(!keys.is_empty(), "{error}");
+            for key in keys {
+                let is_there = |line: &str| {
+                    line.trim_start_matches('#').starts_with(&format!("{key} = "))
+                        || line.trim_start_matches('#').trim_matches(['[', ']']) == key
+                };
+                assert!(shipped.lines().any(is_there), "{section} {key}");
+            }
+        }
+    }
+
+    #[test]
     fn mistakes_have_a_place() {
         for (text, place) in [
             ("listen = 'somewhere'\n", "line 1, column 10"),
