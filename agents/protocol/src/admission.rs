@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Door {
     max_connections: usize,
     max_greeting: usize,
+    max_frame: usize,
     taken: Mutex<Taken>,
 }
 
@@ -32,8 +33,13 @@ pub(crate) enum Admission {
 }
 
 impl Door {
-    pub(crate) fn new(max_connections: usize, max_greeting: usize) -> Arc<Self> {
-        Arc::new(Self { max_connections, max_greeting, taken: Mutex::default() })
+    pub(crate) fn new(max_connections: usize, max_greeting: usize, max_frame: usize) -> Arc<Self> {
+        Arc::new(Self { max_connections, max_greeting, max_frame, taken: Mutex::default() })
+    }
+
+    /// Bytes of the longest message that somebody who came in may send.
+    pub(crate) fn max_frame(&self) -> usize {
+        self.max_frame
     }
 
     pub(crate) fn max_connections(&self) -> usize {
@@ -126,6 +132,7 @@ impl Drop for ConnectionSlot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::MAX_FRAME;
 
     fn address(last: u8) -> IpAddr {
         [192, 0, 2, last].into()
@@ -133,7 +140,7 @@ mod tests {
 
     #[test]
     fn one_place_never_gets_more_than_half() {
-        let door = Door::new(10, 4);
+        let door = Door::new(10, 4, MAX_FRAME);
         let mut flood = Vec::new();
         while let Admission::Welcome(slot) = door.knock(address(1), true) {
             flood.push(slot);
@@ -148,7 +155,7 @@ mod tests {
 
     #[test]
     fn all_together_get_the_limit_and_give_it_back() {
-        let door = Door::new(10, 4);
+        let door = Door::new(10, 4, MAX_FRAME);
         let knock = |last| match door.knock(address(last), true) {
             Admission::Welcome(slot) => Some(slot),
             _ => None,
@@ -170,7 +177,7 @@ mod tests {
 
     #[test]
     fn connections_are_counted() {
-        let door = Door::new(1, 4);
+        let door = Door::new(1, 4, MAX_FRAME);
         let slot = door.enter();
         assert!(slot.is_some() && door.enter().is_none());
         drop(slot);

@@ -129,20 +129,29 @@ impl<T: Serialize + Sync> Sender<T> {
 #[derive(Debug)]
 pub struct Receiver<T> {
     frames: FrameReceiver,
+    /// The peer is an agent, this side the engine.
+    of_agent: bool,
     kind: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned> Receiver<T> {
     pub(crate) fn new(frames: FrameReceiver) -> Self {
-        Self { frames, kind: PhantomData }
+        Self { frames, of_agent: false, kind: PhantomData }
+    }
+
+    /// On the engine's side.
+    pub(crate) fn of_agent(frames: FrameReceiver) -> Self {
+        Self { frames, of_agent: true, kind: PhantomData }
     }
 
     /// The next message; `None` when the peer has ended the stream. Cancel-safe.
     ///
     /// # Errors
-    /// Where the connection breaks or something else than a message arrives.
+    /// Where the connection breaks or something else than a message arrives; on the engine's side
+    /// [`ProtocolError::MessageTooLong`] where it is longer than may be.
     pub async fn recv(&mut self) -> Result<Option<T>, ProtocolError> {
-        self.frames.recv().await
+        let received = self.frames.recv().await;
+        if self.of_agent { received.map_err(ProtocolError::of_known_agent) } else { received }
     }
 }
 

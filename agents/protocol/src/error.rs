@@ -49,6 +49,16 @@ pub enum ProtocolError {
         /// The limit.
         limit: usize,
     },
+    /// An agent is about to send a message that is longer than this engine takes.
+    #[error(
+        "the agent sends a message of {length} bytes, this engine takes at most {limit} bytes (key limits.frame)"
+    )]
+    MessageTooLong {
+        /// Bytes that it announced.
+        length: usize,
+        /// The engine's limit.
+        limit: usize,
+    },
     /// Certificates, keys.
     #[error("{what}: {detail}")]
     Identity {
@@ -67,13 +77,35 @@ pub enum ProtocolError {
     },
     /// A socket or stream failed.
     #[error("network: {0}")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for ProtocolError {
+    /// A stream that breaks with its connection says why the connection is over: the other side may have given words.
+    fn from(error: io::Error) -> Self {
+        let inner = error.get_ref();
+        let writing = inner.and_then(|inner| inner.downcast_ref::<quinn::WriteError>());
+        let reading = inner.and_then(|inner| inner.downcast_ref::<quinn::ReadError>());
+        match (writing, reading) {
+            (Some(quinn::WriteError::ConnectionLost(why)), _)
+            | (_, Some(quinn::ReadError::ConnectionLost(why))) => Self::Connection(why.clone()),
+            _ => Self::Io(error),
+        }
+    }
 }
 
 impl ProtocolError {
     /// An identity error from a library's error.
     pub(crate) fn identity(what: &'static str) -> impl FnOnce(String) -> Self {
         move |detail| Self::Identity { what, detail }
+    }
+
+    /// What it is where it ends the control stream of an agent whom the engine knows: the limit is the engine's own.
+    pub(crate) fn of_known_agent(self) -> Self {
+        match self {
+            Self::FrameTooLong { length, limit } => Self::MessageTooLong { length, limit },
+            other => other,
+        }
     }
 
     /// How long there had been no contact already when the connection ended, by the end's own account.

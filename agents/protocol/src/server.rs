@@ -23,6 +23,9 @@ use crate::version::{NEWEST, OLDEST, negotiate};
 /// How long a new connection may take until its hello is there.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Code of a connection that the engine ends; its words say why.
+const REFUSED: VarInt = VarInt::from_u32(1);
+
 /// Bytes that the system shall keep for a listener that is busy: hundreds of agents come back at the same moment. The
 /// system's own limit may be lower.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -39,11 +42,14 @@ pub struct ListenerConfig {
     /// Connections that have not said hello yet. More are turned away, and their agents try again; one address has at
     /// most half of them.
     pub max_greeting: usize,
+    /// Bytes of the longest message that is taken from an agent, at most [`MAX_FRAME`]; a longer one ends its
+    /// connection in words. Key `limits.frame`.
+    pub max_frame: usize,
 }
 
 impl Default for ListenerConfig {
     fn default() -> Self {
-        Self { secret: None, max_connections: 2000, max_greeting: 200 }
+        Self { secret: None, max_connections: 2000, max_greeting: 200, max_frame: MAX_FRAME }
     }
 }
 
@@ -110,7 +116,8 @@ impl Listener {
             socket,
             Arc::new(TokioRuntime),
         )?;
-        Ok(Self { endpoint, door: Door::new(config.max_connections, config.max_greeting) })
+        let max_frame = config.max_frame.min(MAX_FRAME);
+        Ok(Self { endpoint, door: Door::new(config.max_connections, config.max_greeting, max_frame) })
     }
 
     /// The address that it listens on.
@@ -157,9 +164,16 @@ pub async fn greet(incoming: Incoming) -> Result<Arrival, ProtocolError> {
         let identity = peer_identity(&connection)?;
         if identity.is_some() {
             // A slave agent's hello holds everything that it knows about stages.
-            receiver.set_limit(MAX_FRAME);
+            receiver.set_limit(door.max_frame());
         }
-        let hello = receiver.recv().await?.ok_or(ProtocolError::Closed("instead of saying hello"))?;
+        let hello = match receiver.recv().await {
+            Err(error @ ProtocolError::FrameTooLong { .. }) if identity.is_some() => {
+                let error = error.of_known_agent();
+                connection.close(REFUSED, error.to_string().as_bytes());
+                return Err(error);
+            }
+            hello => hello?.ok_or(ProtocolError::Closed("instead of saying hello"))?,
+        };
         let address = connection.remote_address();
         let sender = FrameSender::new(send);
         Ok(Arrival { identity, hello, address, connection, sender, receiver, door })
@@ -229,7 +243,7 @@ impl Arrival {
         let now_ms = u64::try_from(since_1970.as_millis()).ok();
         self.sender.send(&HelloReply::Accepted { version, now_ms }).await?;
         let link = Link { connection: self.connection, _slot: Arc::new(slot) };
-        Ok((link, Sender::new(self.sender), Receiver::new(self.receiver)))
+        Ok((link, Sender::new(self.sender), Receiver::of_agent(self.receiver)))
     }
 }
 
@@ -255,7 +269,7 @@ impl Link {
 
     /// Ends the connection.
     pub fn close(&self, reason: &str) {
-        self.connection.close(VarInt::from_u32(1), reason.as_bytes());
+        self.connection.close(REFUSED, reason.as_bytes());
     }
 }
 

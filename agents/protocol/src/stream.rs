@@ -15,9 +15,9 @@ use crate::frame::{FrameReceiver, FrameSender, MAX_HELLO};
 
 /// Bytes of file content per frame, at most.
 pub const CHUNK: usize = 64 << 10;
-/// Bytes of the largest repository file that machines can fetch.
+/// Bytes of the largest repository file that machines can fetch; an engine may allow less.
 pub const MAX_FETCHED: u64 = 64 << 20;
-/// Bytes of a machine's console that are kept; the rest is not sent.
+/// Bytes of a machine's console that an engine keeps at most. Where it has enough it refuses the upload.
 pub const MAX_CONSOLE: u64 = 16 << 20;
 /// Bytes between two acknowledgements, about.
 pub const ACK_EVERY: u64 = 1 << 20;

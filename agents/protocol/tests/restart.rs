@@ -7,12 +7,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use xrdtest_model::MachineId;
+use xrdtest_model::order::StageReport;
+use xrdtest_model::{AttemptId, MachineId, StageId};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{self, SlaveSession};
 use xrdtest_protocol::message::{EngineToSlave, Hello, SlaveToEngine};
 use xrdtest_protocol::server::{Listener, ListenerConfig, greet};
-use xrdtest_protocol::version::NEWEST;
+use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{IDLE_TIMEOUT, Identity, ProtocolError};
 
 const FOLDER: &str = "XRDTEST_TEST_AUTHORITY";
@@ -154,6 +155,53 @@ async fn one_agent_too_many_is_refused_in_words_and_may_come_later() {
     drop((first, served));
     let (third, served) = tokio::join!(connect(&authority, address), serve());
     assert!(third.is_ok() && served.is_ok());
+}
+
+#[tokio::test]
+async fn a_message_beyond_the_engines_limit_ends_the_connection_in_words() {
+    let authority = Authority::new().unwrap();
+    let credentials = authority.issue(&Identity::Engine).unwrap();
+    let config = ListenerConfig { max_frame: 1 << 20, ..ListenerConfig::default() };
+    let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &credentials, &config).unwrap();
+    let address = listener.local_addr().unwrap();
+    let words = "bytes, this engine takes at most 1048576 bytes (key limits.frame)";
+    let long = "x".repeat(3 << 20);
+
+    // A message.
+    let serve = async {
+        let arrival = greet(listener.accept().await.unwrap()).await.unwrap();
+        arrival.accept::<EngineToSlave, SlaveToEngine>(NEWEST).await.unwrap()
+    };
+    let (session, (link, _sender, mut receiver)) = tokio::join!(connect(&authority, address), serve);
+    let mut session = session.unwrap();
+    let machine = MachineId::new("i".into(), "h");
+    let attempt =
+        AttemptId { run: long.as_str().into(), stage: StageId::SUITE_INITIALIZE, machine, number: 1 };
+    let report = SlaveToEngine::Report { attempt, report: StageReport::Accepted };
+    let (sent, ()) = tokio::join!(session.sender.send(&report), async {
+        let error = receiver.recv().await.unwrap_err();
+        assert!(matches!(error, ProtocolError::MessageTooLong { limit, .. } if limit == 1 << 20), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        link.close(&error.to_string());
+    });
+    let told = sent.unwrap_err().to_string();
+    assert!(told.contains(words), "{told}");
+
+    // The first one of an agent that has a certificate; a stranger's limit is not the key's.
+    let identity = Identity::Slave(MachineId::new("i".into(), "h"));
+    let credentials = authority.issue(&identity).unwrap();
+    let hello = Hello::Slave {
+        versions: (OLDEST, NEWEST),
+        software: long,
+        boot_id: "b".to_owned(),
+        known: Vec::new(),
+    };
+    let (session, arrival) = tokio::join!(
+        client::connect::<SlaveToEngine, EngineToSlave>(address, &credentials, || hello),
+        async { greet(listener.accept().await.unwrap()).await }
+    );
+    let (told, error) = (session.unwrap_err().to_string(), arrival.unwrap_err().to_string());
+    assert!(told.contains(words) && error.contains(words), "{told}; {error}");
 }
 
 #[tokio::test]

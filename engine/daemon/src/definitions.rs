@@ -5,14 +5,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::{info, warn};
 use xrdtest_definitions::{
-    LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, load, snapshot, snapshot_cluster,
+    Bounds, LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, load, snapshot,
+    snapshot_cluster,
 };
 use xrdtest_model::api::DefinitionsInfo;
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::{ClusterPlan, Diagnostic, Limits, RunPlan};
+use xrdtest_protocol::stream::MAX_FETCHED;
 
 /// Where definitions are, and what they may use.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct DefinitionsConfig {
     /// Roots of repositories. Of two definitions with the same name the first one counts.
     pub repositories: Vec<PathBuf>,
@@ -20,6 +22,22 @@ pub struct DefinitionsConfig {
     pub scripts: ScriptPolicy,
     /// Limits of runs where the suite names none.
     pub limits: Limits,
+    /// What the evaluation of one definition may take.
+    pub bounds: Bounds,
+    /// Bytes of the largest file that machines fetch from a repository, or the engine by http(s).
+    pub fetched_file: u64,
+}
+
+impl Default for DefinitionsConfig {
+    fn default() -> Self {
+        Self {
+            repositories: Vec::new(),
+            scripts: ScriptPolicy::default(),
+            limits: Limits::default(),
+            bounds: Bounds::default(),
+            fetched_file: MAX_FETCHED,
+        }
+    }
 }
 
 /// The definitions as last loaded, and how they are loaded again.
@@ -50,6 +68,11 @@ impl Definitions {
 
     pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
         self.loaded().all.clone()
+    }
+
+    /// Bytes of the largest file that machines may fetch.
+    pub(crate) fn fetched_file(&self) -> u64 {
+        self.loaded().config.fetched_file
     }
 
     fn loaded(&self) -> Arc<Loaded> {
@@ -97,7 +120,9 @@ impl Definitions {
 
 impl Loaded {
     fn plan(&self, suite: &str, selection: Selection) -> Result<RunPlan, SnapshotError> {
-        let options = SnapshotOptions { limits: self.config.limits, scripts: self.config.scripts.clone() };
+        let DefinitionsConfig { limits, scripts, fetched_file, .. } = &self.config;
+        let options =
+            SnapshotOptions { limits: *limits, scripts: scripts.clone(), fetched_file: *fetched_file };
         let plan = |catalogue: &Catalogue| snapshot(catalogue, suite, &selection, &options);
         let known =
             |plan: &Result<_, SnapshotError>| !matches!(plan, Err(SnapshotError::UnknownSuite { .. }));
@@ -107,7 +132,7 @@ impl Loaded {
 
 async fn load_all(config: DefinitionsConfig, generation: u64) -> Loaded {
     let roots = config.repositories.clone();
-    let options = LoadOptions { generation, scripts: config.scripts.clone() };
+    let options = LoadOptions { generation, scripts: config.scripts.clone(), bounds: config.bounds };
     let load = move || roots.iter().map(|root| load(root, &options)).collect::<Vec<_>>();
     let repositories = tokio::task::spawn_blocking(load).await.unwrap_or_else(|error| {
         warn!(%error, "the definitions could not be loaded");

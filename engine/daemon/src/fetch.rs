@@ -4,11 +4,13 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
-use xrdtest_protocol::stream::{FetchReply, MAX_FETCHED};
+use xrdtest_model::size::human_bytes;
+use xrdtest_protocol::stream::FetchReply;
 
-/// Reads `path` below `repository`. Links may not lead out of the repository; `.git` is not served.
-pub(crate) async fn read(repository: PathBuf, path: String) -> (FetchReply, Bytes) {
-    let read = tokio::task::spawn_blocking(move || read_blocking(&repository, &path)).await;
+/// Reads `path` below `repository`, at most `limit` bytes. Links may not lead out of the repository; `.git` is not
+/// served.
+pub(crate) async fn read(repository: PathBuf, path: String, limit: u64) -> (FetchReply, Bytes) {
+    let read = tokio::task::spawn_blocking(move || read_blocking(&repository, &path, limit)).await;
     read.unwrap_or_else(|_| (refused("it could not be read"), Bytes::new()))
 }
 
@@ -20,8 +22,8 @@ fn not_found(path: &str) -> FetchReply {
     FetchReply::NotFound { reason: format!("`{path}` is not in the repository") }
 }
 
-fn read_blocking(repository: &Path, path: &str) -> (FetchReply, Bytes) {
-    match locate(repository, path) {
+fn read_blocking(repository: &Path, path: &str, limit: u64) -> (FetchReply, Bytes) {
+    match locate(repository, path, limit) {
         Err(reply) => (reply, Bytes::new()),
         Ok(file) => match std::fs::read(&file) {
             Ok(content) => (FetchReply::Found { length: content.len() as u64 }, content.into()),
@@ -30,7 +32,7 @@ fn read_blocking(repository: &Path, path: &str) -> (FetchReply, Bytes) {
     }
 }
 
-fn locate(repository: &Path, path: &str) -> Result<PathBuf, FetchReply> {
+fn locate(repository: &Path, path: &str, limit: u64) -> Result<PathBuf, FetchReply> {
     let inside = |component: Component<'_>| match component {
         Component::Normal(name) => name != ".git",
         Component::CurDir => true,
@@ -54,9 +56,10 @@ fn locate(repository: &Path, path: &str) -> Result<PathBuf, FetchReply> {
     }
     match std::fs::metadata(&file) {
         Ok(metadata) if !metadata.is_file() => Err(not_found(path)),
-        Ok(metadata) if metadata.len() > MAX_FETCHED => Err(refused(format!(
-            "`{path}` has {} bytes, more than the limit of {MAX_FETCHED}",
-            metadata.len()
+        Ok(metadata) if metadata.len() > limit => Err(refused(format!(
+            "`{path}` has {} bytes, more than the engine's limit of {} (key limits.fetched_file)",
+            metadata.len(),
+            human_bytes(limit)
         ))),
         Ok(_) => Ok(file),
         Err(error) => Err(refused(format!("`{path}` could not be read: {error}"))),
@@ -92,9 +95,13 @@ mod tests {
             ("", false),
             ("a\0b", false),
         ] {
-            let (reply, content) = read_blocking(&root, path);
+            let (reply, content) = read_blocking(&root, path, 7);
             assert_eq!(matches!(reply, FetchReply::Found { .. }), found, "{path}: {reply:?}");
             assert_eq!(content, if found { &b"content"[..] } else { b"" }, "{path}");
         }
+        let (reply, content) = read_blocking(&root, "inner", 6);
+        let words = "`inner` has 7 bytes, more than the engine's limit of 6 B (key limits.fetched_file)";
+        assert_eq!(reply, FetchReply::Refused { reason: words.to_owned() });
+        assert!(content.is_empty());
     }
 }

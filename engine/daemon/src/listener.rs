@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 use xrdtest_model::ids::EXTERNAL;
+use xrdtest_model::size::human_bytes;
 use xrdtest_model::{HypervisorName, MachineId};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{Receiver, Sender};
@@ -15,12 +16,13 @@ use xrdtest_protocol::message::{
     EngineToHypervisor, EngineToSlave, Hello, HypervisorToEngine, SlaveToEngine,
 };
 use xrdtest_protocol::server::{Arrival, Link, Listener, PendingStream, greet};
-use xrdtest_protocol::stream::{FetchReply, IncomingStream, MAX_CONSOLE, StreamHeader};
+use xrdtest_protocol::stream::{FetchReply, IncomingStream, StreamHeader};
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Identity, JoinToken, ProtocolError};
 
 use crate::clock::Clock;
 use crate::command::{Command, HypervisorHello, SlaveHello};
+use crate::definitions::Definitions;
 use crate::fetch;
 use crate::registry::Connected;
 use crate::run_files::RunFiles;
@@ -41,6 +43,9 @@ pub(crate) struct Context {
     pub(crate) runs: Arc<Runs>,
     pub(crate) uploads: Uploads,
     pub(crate) serials: AtomicU64,
+    pub(crate) definitions: Arc<Definitions>,
+    /// Bytes of a machine's console that are kept.
+    pub(crate) console: u64,
 }
 
 /// Accepts agents until the listener is closed.
@@ -165,6 +170,7 @@ where
     /// Carries messages and streams until the connection is over.
     async fn run(
         self,
+        agent: &str,
         commands: &mpsc::Sender<Command>,
         hear: impl Fn(In) -> Heard,
         stream: impl Fn(PendingStream, &mut JoinSet<()>),
@@ -173,12 +179,18 @@ where
         let mut tasks = JoinSet::new();
         tasks.spawn(say(sender, outgoing));
         let mut orderly = false;
+        let mut why = "the control stream is over".to_owned();
         loop {
             tokio::select! {
                 message = receiver.recv() => match message.map(|message| message.map(&hear)) {
                     Ok(Some(Heard::Command(command))) => drop(commands.send(command).await),
                     Ok(Some(Heard::Goodbye)) => orderly = true,
                     Ok(Some(Heard::Unknown)) => warn!("a message of an unknown kind was ignored"),
+                    Err(error @ ProtocolError::MessageTooLong { .. }) => {
+                        warn!(agent, %error, "an agent's connection is ended");
+                        why = error.to_string();
+                        break;
+                    }
                     Ok(None) | Err(_) => break,
                 },
                 opened = link.accept_stream() => match opened {
@@ -190,7 +202,7 @@ where
         }
         // Closing would hide why it broke.
         let silence = link.close_reason().map_or(Duration::ZERO, |reason| reason.silence());
-        link.close("the control stream is over");
+        link.close(&why);
         tasks.shutdown().await;
         Farewell { orderly, silence }
     }
@@ -218,7 +230,8 @@ async fn slave(
     };
     let stream = |stream, tasks: &mut JoinSet<()>| spawn_slave_stream(context, &machine, stream, tasks);
     let conversation = Conversation { link, sender, receiver, outgoing };
-    let Farewell { orderly, silence } = conversation.run(&context.commands, hear, stream).await;
+    let agent = machine.to_string();
+    let Farewell { orderly, silence } = conversation.run(&agent, &context.commands, hear, stream).await;
     let _ = context.commands.send(Command::SlaveDisconnected { machine, serial, orderly, silence }).await;
 }
 
@@ -306,7 +319,7 @@ async fn hypervisor(
         });
     };
     let conversation = Conversation { link, sender, receiver, outgoing };
-    let Farewell { orderly, .. } = conversation.run(&context.commands, hear, stream).await;
+    let Farewell { orderly, .. } = conversation.run(name.as_str(), &context.commands, hear, stream).await;
     let _ = context.commands.send(Command::HypervisorDisconnected { name, serial, orderly }).await;
 }
 
@@ -317,7 +330,7 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
             let (reply, content) = match context.runs.repository_of(&instance) {
                 Some(repository) => {
                     debug!(%instance, %host, %path, "a machine asks for a file");
-                    fetch::read(repository.into(), path).await
+                    fetch::read(repository.into(), path, context.definitions.fetched_file()).await
                 }
                 None => (FetchReply::Refused { reason: "the run is over".to_owned() }, bytes::Bytes::new()),
             };
@@ -329,7 +342,9 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
                 return Ok(());
             };
             let path = RunFiles::console(&host);
-            context.uploads.receive(&run, &path, None, MAX_CONSOLE, stream).await?;
+            if context.uploads.receive_console(&run, &path, context.console, stream).await? {
+                info!(%instance, %host, limit = %human_bytes(context.console), "a console is full (key limits.console)");
+            }
             Ok(())
         }
         header => {

@@ -53,6 +53,10 @@ pub struct EngineConfig {
     pub agents: usize,
     /// Runs that may wait at once.
     pub queue: usize,
+    /// Bytes of the longest message that is taken from an agent.
+    pub frame: usize,
+    /// Bytes of a machine's console that are kept.
+    pub console: u64,
     /// The core's times.
     pub orchestrator: Config,
     /// Where definitions are, and what they may use.
@@ -105,8 +109,12 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     });
     let secret = secret::open_or_create(&config.state)?;
     let credentials = authority.issue(&Identity::Engine).map_err(protocol("the engine's certificate"))?;
-    let listening =
-        ListenerConfig { secret: Some(secret), max_connections: config.agents, ..ListenerConfig::default() };
+    let listening = ListenerConfig {
+        secret: Some(secret),
+        max_connections: config.agents,
+        max_frame: config.frame,
+        ..ListenerConfig::default()
+    };
     let listener = Listener::bind(config.listen, &credentials, &listening)
         .map_err(protocol(format!("cannot listen for agents on {} (UDP)", config.listen)))?;
     let listener = Arc::new(listener);
@@ -119,6 +127,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     let (commands, inbox) = mpsc::channel(INBOX);
     let (live, _) = broadcast::channel(LIVE_OUTPUT);
     let (output_arrived, _) = watch::channel(0);
+    let definitions = Arc::new(Definitions::load(config.definitions).await);
     let context = Context {
         commands: commands.clone(),
         authority: authority.clone(),
@@ -127,6 +136,8 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         runs: runs.clone(),
         uploads: Uploads::new(config.runs.clone(), live.clone(), output_arrived.clone()),
         serials: AtomicU64::new(1),
+        definitions: definitions.clone(),
+        console: config.console,
     };
     let (last_event, _) = watch::channel(events.last().map_or(0, |event| event.number));
     let (status, _) = watch::channel(Arc::new(EngineStatus { idle: true, ..EngineStatus::default() }));
@@ -141,7 +152,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         address,
         store: store.clone(),
         clock,
-        definitions: Arc::new(Definitions::load(config.definitions).await),
+        definitions,
         runs: config.runs.clone(),
         archive: config.archive,
         state: config.state,

@@ -5,13 +5,14 @@
 //! collected logs together: a stage is not over before its evidence is here.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::fs::{File, OpenOptions};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::{Mutex as AsyncMutex, broadcast, watch};
+use xrdtest_model::size::human_bytes;
 use xrdtest_model::{AttemptId, RunId};
 use xrdtest_protocol::ProtocolError;
 use xrdtest_protocol::stream::{ACK_EVERY, IncomingStream};
@@ -63,38 +64,56 @@ impl Uploads {
         let lock = self.lock(&path);
         // A connection that broke may still hold the file for a moment.
         let _held = lock.lock().await;
-        let failed = |source| UploadError::Write { path: path.clone(), source };
-        let mut file = open(&path).await.map_err(failed)?;
-        let mut have = file.metadata().await.map_err(failed)?.len();
-        stream.acknowledge(have).await?;
-        let mut acknowledged = have;
+        let mut file = Growing::open(self, path).await?;
+        file.acknowledge(&mut stream).await?;
         while let Some(chunk) = stream.next_chunk().await? {
-            if have + chunk.len() as u64 > limit {
+            if file.have + chunk.len() as u64 > limit {
                 return Err(UploadError::TooLong(limit));
             }
-            file.write_all(&chunk).await.map_err(failed)?;
-            have += chunk.len() as u64;
+            file.append(&chunk).await?;
             if let Some(attempt) = attempt
                 && self.live.receiver_count() > 0
             {
                 let _ = self.live.send(OutputChunk { attempt: attempt.clone(), bytes: chunk });
             }
-            if self.arrived.receiver_count() > 0 {
-                file.flush().await.map_err(failed)?;
-                self.arrived.send_modify(|count| *count += 1);
-            }
-            if have - acknowledged >= ACK_EVERY {
-                file.flush().await.map_err(failed)?;
-                stream.acknowledge(have).await?;
-                acknowledged = have;
-            }
+            file.tell(&mut stream).await?;
         }
-        file.flush().await.map_err(failed)?;
-        // After this word the agent forgets the file, so it has to outlive a power cut here.
-        file.sync_data().await.map_err(failed)?;
-        stream.acknowledge(have).await?;
-        stream.finish();
-        Ok(have)
+        file.end(stream).await
+    }
+
+    /// Takes what a machine writes to its console. Where the file has `limit` bytes it ends with a line that says so, and
+    /// the upload is refused, now and later; answers whether that has happened just now.
+    pub(crate) async fn receive_console(
+        &self,
+        run: &RunId,
+        relative: &Path,
+        limit: u64,
+        mut stream: IncomingStream,
+    ) -> Result<bool, UploadError> {
+        let path = RunFiles::new(&self.runs, run).path(relative);
+        let lock = self.lock(&path);
+        let _held = lock.lock().await;
+        let mut file = Growing::open(self, path).await?;
+        if file.ends_with(FULL).await? {
+            return Ok(false);
+        }
+        if file.have < limit {
+            file.acknowledge(&mut stream).await?;
+        }
+        while file.have < limit {
+            let Some(chunk) = stream.next_chunk().await? else {
+                file.end(stream).await?;
+                return Ok(false);
+            };
+            let room = usize::try_from(limit - file.have).unwrap_or(usize::MAX);
+            file.append(&chunk[..chunk.len().min(room)]).await?;
+            file.tell(&mut stream).await?;
+        }
+        let limit = human_bytes(limit);
+        file.append(format!("\n[… the rest is left out by xrdtest: limit {limit}{FULL}").as_bytes()).await?;
+        file.sync().await?;
+        // The agent is told by the end of the stream: nobody reads on.
+        Ok(true)
     }
 
     fn lock(&self, path: &Path) -> Arc<AsyncMutex<()>> {
@@ -106,6 +125,88 @@ impl Uploads {
         let lock = Arc::new(AsyncMutex::new(()));
         busy.insert(path.to_owned(), Arc::downgrade(&lock));
         lock
+    }
+}
+
+/// How a console ends that has reached its limit.
+const FULL: &str = " (key limits.console) …]\n";
+
+/// A file that grows by an upload.
+struct Growing<'a> {
+    uploads: &'a Uploads,
+    path: PathBuf,
+    file: File,
+    /// Its length.
+    have: u64,
+    acknowledged: u64,
+}
+
+impl<'a> Growing<'a> {
+    async fn open(uploads: &'a Uploads, path: PathBuf) -> Result<Self, UploadError> {
+        let opened = async {
+            let file = open(&path).await?;
+            let have = file.metadata().await?.len();
+            Ok((file, have))
+        };
+        match opened.await {
+            Ok((file, have)) => Ok(Self { uploads, path, file, have, acknowledged: have }),
+            Err(source) => Err(UploadError::Write { path, source }),
+        }
+    }
+
+    fn failed(&self, source: io::Error) -> UploadError {
+        UploadError::Write { path: self.path.clone(), source }
+    }
+
+    async fn append(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
+        self.file.write_all(bytes).await.map_err(|source| self.failed(source))?;
+        self.have += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Tells those who wait for files that there is more, and the agent from time to time.
+    async fn tell(&mut self, stream: &mut IncomingStream) -> Result<(), UploadError> {
+        if self.uploads.arrived.receiver_count() > 0 {
+            self.file.flush().await.map_err(|source| self.failed(source))?;
+            self.uploads.arrived.send_modify(|count| *count += 1);
+        }
+        if self.have - self.acknowledged >= ACK_EVERY {
+            self.file.flush().await.map_err(|source| self.failed(source))?;
+            self.acknowledge(stream).await?;
+        }
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self, stream: &mut IncomingStream) -> Result<(), UploadError> {
+        self.acknowledged = self.have;
+        Ok(stream.acknowledge(self.have).await?)
+    }
+
+    async fn sync(&mut self) -> Result<(), UploadError> {
+        self.file.flush().await.map_err(|source| self.failed(source))?;
+        self.file.sync_data().await.map_err(|source| self.failed(source))
+    }
+
+    /// Confirms the whole file.
+    async fn end(mut self, mut stream: IncomingStream) -> Result<u64, UploadError> {
+        // After this word the agent forgets the file, so it has to outlive a power cut here.
+        self.sync().await?;
+        self.acknowledge(&mut stream).await?;
+        stream.finish();
+        Ok(self.have)
+    }
+
+    /// Whether these are its last bytes.
+    async fn ends_with(&self, words: &str) -> Result<bool, UploadError> {
+        let Some(from) = self.have.checked_sub(words.len() as u64) else { return Ok(false) };
+        let read = async {
+            let mut file = File::open(&self.path).await?;
+            file.seek(SeekFrom::Start(from)).await?;
+            let mut end = vec![0; words.len()];
+            file.read_exact(&mut end).await?;
+            Ok(end == words.as_bytes())
+        };
+        read.await.map_err(|source| self.failed(source))
     }
 }
 

@@ -147,6 +147,23 @@ fn definitions_and_configuration_are_read_again() {
 }
 
 #[test]
+fn bounds_of_definitions_are_taken_over_and_limits_of_agents_wait_for_the_next_start() {
+    let place = Place::new("");
+    let suite = "fn getTestSuite() { for i in 0..600000 { } TestSuite(\"ts_long\") }";
+    fs::write(place.path("definitions/suites/ts_long.rhai"), suite).unwrap();
+    place.background();
+    assert!(place.ask(&["status"]).1.contains("\n0 suites, "), "it takes too many operations");
+    place.configure("[definitions]\noperations = 2000000\ntime = '10s'\n[limits]\nfetched_file = '1M'");
+    assert_eq!(place.ask(&["reload"]).0, 0);
+    assert!(place.ask(&["status"]).1.contains("\n1 suites, "), "now it may");
+    assert!(!place.log().contains("wait for its next start"), "{}", place.log());
+    place.configure("[limits]\nframe = '1M'");
+    assert_eq!(place.ask(&["reload"]).0, 0);
+    assert!(place.log().contains("wait for its next start"), "{}", place.log());
+    place.stop();
+}
+
+#[test]
 fn the_level_of_the_log_changes_while_it_runs() {
     let place = Place::new("log_format = 'json'");
     place.background();

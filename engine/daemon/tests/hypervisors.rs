@@ -26,6 +26,8 @@ async fn engine(folder: &tempfile::TempDir) -> EngineHandle {
         archive: folder.path().join("archive"),
         agents: 10,
         queue: 10,
+        frame: 1 << 20,
+        console: 4 << 10,
         orchestrator: xrdtest_orchestrator::Config::default(),
         definitions: DefinitionsConfig::default(),
     };

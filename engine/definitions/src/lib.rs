@@ -30,6 +30,7 @@ mod source;
 mod suggest;
 
 pub use check::{Checked, check};
+pub use evaluate::bounds::Bounds;
 pub use load::{LoadOptions, load};
 pub use root::{RootError, find_root};
 pub use script::ScriptPolicy;

@@ -10,7 +10,7 @@ use xrdtest_model::definition::Catalogue;
 use crate::draft::DefinitionFile;
 use crate::draft::cluster::Cluster;
 use crate::draft::suite::Suite;
-use crate::evaluate::bounds::STACK_BYTES;
+use crate::evaluate::bounds::Bounds;
 use crate::evaluate::files::Files;
 use crate::evaluate::imports::Imports;
 use crate::evaluate::{Evaluator, Subject};
@@ -29,18 +29,21 @@ pub struct LoadOptions {
     pub generation: u64,
     /// Which scripts outside the repository will be allowed when a run is snapshotted: others get a warning.
     pub scripts: ScriptPolicy,
+    /// What the evaluation of each definition may take.
+    pub bounds: Bounds,
 }
 
 /// Loads all definitions of the repository at `root`. It never fails: what can't be read or is wrong is among the
 /// diagnostics, which are sorted by file and place, and everything else is loaded. Definitions are known by the names
 /// of their files.
 ///
-/// Takes no more than half a second of processor time for any one definition, on a thread of its own.
+/// Takes no more processor time for any one definition than its bounds allow, by default half a second, on a thread of
+/// its own.
 pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("definitions".to_owned())
-            .stack_size(STACK_BYTES)
+            .stack_size(options.bounds.stack_bytes())
             .spawn_scoped(scope, || load_here(root, options))
             .ok()
             .and_then(|thread| thread.join().ok())
@@ -64,7 +67,7 @@ fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
     });
     let repository = root.to_string_lossy().into_owned();
     let files = Files::new(root);
-    let mut loading = Loading { evaluator: Evaluator::new(&files), files, findings };
+    let mut loading = Loading { evaluator: Evaluator::new(&files, options.bounds), files, findings };
     let layout = layout::discover(&loading.files, &mut loading.findings);
     let clusters = loading.clusters(&layout);
     let suites = loading.suites(&layout);

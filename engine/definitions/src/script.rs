@@ -52,14 +52,19 @@ impl ScriptPolicy {
         }
     }
 
-    /// The text of a script.
-    pub(crate) fn read(&self, script: &ScriptRef, files: &Files) -> Result<String, ScriptProblem> {
+    /// The text of a script; where it is fetched, of at most `fetched` bytes.
+    pub(crate) fn read(
+        &self,
+        script: &ScriptRef,
+        files: &Files,
+        fetched: u64,
+    ) -> Result<String, ScriptProblem> {
         self.allows(script)?;
         match script {
             ScriptRef::Inline(text) => Ok(text.clone()),
             ScriptRef::File(path) => Ok(files.read(path, SCRIPT_BYTES)?),
             ScriptRef::AbsoluteFile(path) => self.read_absolute(Path::new(path)),
-            ScriptRef::Url(url) => fetch(url),
+            ScriptRef::Url(url) => fetch(url, fetched),
         }
     }
 
@@ -118,12 +123,13 @@ mod tests {
         let files = Files::new(folder.path().to_owned());
         let read = |path: &str| {
             let path = root.join(path).to_string_lossy().into_owned();
-            policy.read(&ScriptRef::AbsoluteFile(path), &files)
+            policy.read(&ScriptRef::AbsoluteFile(path), &files, SCRIPT_BYTES)
         };
         assert!(read("good.sh").is_ok());
         for path in ["link.sh", "../secret", "missing.sh"] {
             assert!(read(path).is_err(), "{path}");
         }
-        assert!(ScriptPolicy::default().read(&ScriptRef::Url("https://e.org/x".to_owned()), &files).is_err());
+        let url = ScriptRef::Url("https://e.org/x".to_owned());
+        assert!(ScriptPolicy::default().read(&url, &files, SCRIPT_BYTES).is_err());
     }
 }

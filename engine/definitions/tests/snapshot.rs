@@ -339,6 +339,11 @@ fn scripts_are_fetched_from_hosts_that_are_allowed() {
         let error = take().expect_err(problem).to_string();
         assert!(error.contains(problem), "{problem}: {error}");
     }
+    let address = web_server(vec![answer("200 OK", "", &"x".repeat(5000))]);
+    repository.add_lines(SUITE, &format!("    ts.initialize = \"http://{address}/x.sh\";\n"));
+    let options = SnapshotOptions { fetched_file: 4096, ..options };
+    let taken = snapshot(&repository.load(), "ts_base", &Selection::default(), &options);
+    assert!(taken.expect_err("larger").to_string().contains("larger than 4 KiB (key limits.fetched_file)"));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use xrdtest_model::InstanceId;
 use xrdtest_protocol::ProtocolError;
-use xrdtest_protocol::stream::{CHUNK, MAX_CONSOLE, StreamHeader, Streams, Upload};
+use xrdtest_protocol::stream::{CHUNK, StreamHeader, Streams, Upload};
 
 use super::link::Link;
 use crate::folder_watch::FolderWatch;
@@ -141,14 +141,13 @@ impl Console {
         if let Err(error) = sent.await {
             tracing::debug!(console = %self.path.display(), %error, "a console's stream broke");
             self.upload = None;
-            // Refused, then: its run is over, or it is too long.
+            // Refused, then: its run is over, or the engine has enough of it.
             self.over = !streams.is_closed();
         }
     }
 
     async fn send_new(&mut self, streams: &Streams) -> Result<(), ProtocolError> {
-        while self.sent < MAX_CONSOLE {
-            let Some(chunk) = self.next_chunk().await? else { return Ok(()) };
+        while let Some(chunk) = self.next_chunk().await? {
             let upload = match &mut self.upload {
                 Some(upload) => upload,
                 None => {
@@ -165,8 +164,6 @@ impl Console {
                     upload
                 }
             };
-            let room = usize::try_from(MAX_CONSOLE - self.sent).unwrap_or(usize::MAX);
-            let chunk = chunk.slice(..chunk.len().min(room));
             self.sent += chunk.len() as u64;
             upload.write(chunk).await?;
         }
@@ -222,7 +219,49 @@ fn resume(read: u64, sent: u64, have: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use xrdtest_protocol::Identity;
+    use xrdtest_protocol::authority::Authority;
+    use xrdtest_protocol::client::{HypervisorSession, connect};
+    use xrdtest_protocol::message::{EngineToHypervisor, Hello, HypervisorToEngine};
+    use xrdtest_protocol::server::{Listener, ListenerConfig, greet};
+    use xrdtest_protocol::version::NEWEST;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_console_of_which_the_engine_has_enough_is_followed_no_more() {
+        let authority = Authority::new().unwrap();
+        let credentials = authority.issue(&Identity::Engine).unwrap();
+        let any = (Ipv4Addr::LOCALHOST, 0).into();
+        let listener = Listener::bind(any, &credentials, &ListenerConfig::default()).unwrap();
+        let credentials = authority.issue(&Identity::Hypervisor("hv1".into())).unwrap();
+        let (versions, text) = ((NEWEST, NEWEST), String::new());
+        let hello = Hello::Slave { versions, software: text.clone(), boot_id: text, known: Vec::new() };
+        let accept = async {
+            let arrival = greet(listener.accept().await.unwrap()).await.unwrap();
+            arrival.accept::<EngineToHypervisor, HypervisorToEngine>(NEWEST).await.unwrap()
+        };
+        let address = listener.local_addr().unwrap();
+        let (session, (link, _sender, _receiver)) =
+            tokio::join!(connect(address, &credentials, || hello), accept);
+        let session: HypervisorSession = session.unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("console");
+        // More than a connection holds, so that it can't all be under way.
+        std::fs::write(&path, vec![b'x'; 32 << 20]).unwrap();
+        let mut console = Console::new(&"i".into(), "h".to_owned(), path);
+        let engine = async {
+            let mut stream = link.accept_stream().await.unwrap().header().await.unwrap();
+            stream.acknowledge(0).await.unwrap();
+            stream.next_chunk().await.unwrap();
+        };
+        let sent = async { tokio::join!(console.send(&session.streams, false), engine) };
+        timeout(Duration::from_secs(30), sent).await.unwrap();
+        assert!(console.over && !session.streams.is_closed());
+    }
 
     #[test]
     fn streams_go_on_where_the_engine_is() {

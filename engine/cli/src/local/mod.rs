@@ -21,6 +21,8 @@ use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::time::millis;
 use xrdtest_model::{Event, HypervisorName, RunId, RunPlan};
+use xrdtest_protocol::frame::MAX_FRAME;
+use xrdtest_protocol::stream::MAX_CONSOLE;
 use xrdtest_report::RunRecorder;
 use xrdtest_web::FileEvidence;
 
@@ -99,6 +101,8 @@ impl Local {
             runs: self.runs.clone(),
             agents: AGENTS,
             queue: 1,
+            frame: MAX_FRAME,
+            console: MAX_CONSOLE,
             orchestrator: xrdtest_orchestrator::Config { kept_for: KEPT, ..Default::default() },
             definitions: DefinitionsConfig::default(),
         })

@@ -1,5 +1,6 @@
 //! `engine.toml`: what the daemon must be told. Every key is documented in the shipped example, `engine.toml`.
 
+mod bounds;
 mod units;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -7,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use xrdtest_definitions::ScriptPolicy;
+use xrdtest_definitions::{Bounds, ScriptPolicy};
 use xrdtest_model::Limits;
 use xrdtest_model::limits::{KEPT_FOR, LATE_AFTER, LOST_AFTER, REBOOT_WITHIN};
 use xrdtest_model::time::millis;
+use xrdtest_protocol::frame::MAX_FRAME;
+use xrdtest_protocol::stream::{MAX_CONSOLE, MAX_FETCHED};
 use xrdtest_store::retention::RetentionPolicy;
 
+pub use self::bounds::DefinitionsSection;
 use crate::definitions::DefinitionsConfig;
 use crate::start::EngineConfig;
 
@@ -45,6 +49,8 @@ pub struct Config {
     pub repository: Vec<Repository>,
     /// Scripts from outside of the repositories.
     pub scripts: Scripts,
+    /// What the evaluation of one definition may take.
+    pub definitions: DefinitionsSection,
     /// Limits.
     pub limits: LimitsSection,
     /// How patient the engine is with agents out of contact.
@@ -107,10 +113,19 @@ pub struct LimitsSection {
     /// Bytes per collected log file.
     #[serde(deserialize_with = "units::bytes")]
     pub log: u64,
+    /// Bytes of a machine's console that are kept.
+    #[serde(deserialize_with = "bounds::console")]
+    pub console: u64,
+    /// Bytes of the largest file that machines fetch from a repository, or the engine by http(s).
+    #[serde(deserialize_with = "bounds::fetched_file")]
+    pub fetched_file: u64,
     /// Runs that may wait at once.
     pub queue: usize,
     /// Agents that may be connected at once.
     pub agents: usize,
+    /// Bytes of the longest message that is taken from an agent.
+    #[serde(deserialize_with = "bounds::frame")]
+    pub frame: usize,
 }
 
 impl Default for LimitsSection {
@@ -125,8 +140,11 @@ impl Default for LimitsSection {
             kept: KEPT_FOR,
             output: limits.output_bytes,
             log: limits.log_bytes,
+            console: MAX_CONSOLE,
+            fetched_file: MAX_FETCHED,
             queue: 1000,
             agents: 2000,
+            frame: MAX_FRAME,
         }
     }
 }
@@ -166,6 +184,7 @@ impl Default for Config {
             pid_file: None,
             repository: Vec::new(),
             scripts: Scripts::default(),
+            definitions: DefinitionsSection::default(),
             limits: LimitsSection::default(),
             contact: Contact::default(),
             retention: RetentionPolicy::default(),
@@ -239,6 +258,8 @@ impl Config {
             archive: self.archive.clone().unwrap_or_else(|| self.state.join("archive")),
             agents: self.limits.agents,
             queue: self.limits.queue,
+            frame: self.limits.frame,
+            console: self.limits.console,
             orchestrator: xrdtest_orchestrator::Config {
                 late_after: self.contact.late,
                 lost_after: self.contact.lost,
@@ -252,10 +273,13 @@ impl Config {
 
     /// Where definitions are, and what they may use.
     pub fn definitions(&self) -> DefinitionsConfig {
-        let LimitsSection { stage, run, cluster_start, queue_wait, output, log, .. } = self.limits;
+        let LimitsSection { stage, run, cluster_start, queue_wait, output, log, fetched_file, .. } =
+            self.limits;
         DefinitionsConfig {
             repositories: self.repository.iter().map(|repository| repository.path.clone()).collect(),
             scripts: ScriptPolicy { roots: self.scripts.roots.clone(), hosts: self.scripts.hosts.clone() },
+            bounds: Bounds::from(&self.definitions),
+            fetched_file,
             limits: Limits {
                 stage_ms: millis(stage),
                 run_ms: millis(run),
@@ -300,6 +324,24 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_example_has_every_key() {
+        let shipped = include_str!("../../engine.toml");
+        for section in ["", "[scripts]", "[definitions]", "[limits]", "[contact]", "[retention]"] {
+            let error = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
+            // It names all that there are.
+            let keys = error.message().split('`').skip(3).step_by(2).collect::<Vec<_>>();
+            assert!(!keys.is_empty(), "{error}");
+            for key in keys {
+                let is_there = |line: &str| {
+                    line.trim_start_matches('#').starts_with(&format!("{key} = "))
+                        || line.trim_start_matches('#').trim_matches(['[', ']']) == key
+                };
+                assert!(shipped.lines().any(is_there), "{section} {key}");
+            }
+        }
+    }
+
+    #[test]
     fn mistakes_have_a_place() {
         for (text, place) in [
             ("listen = 'somewhere'\n", "line 1, column 10"),
@@ -308,10 +350,28 @@ mod tests {
             ("[limits]\noutput = '1X'\n", "line 2, column 10"),
             ("[[repository]]\n", "missing field `path`"),
             ("[contact]\nlate = 5\n", "line 2, column 8"),
+            ("[definitions]\ndepth = 5\n", "line 2, column 1"),
+            ("[definitions]\ntime = '11s'\n", "line 2, column 8"),
+            ("[definitions]\ntime = '11s'\n", "11.0 s is not possible here: at least 10 ms, at most 10.0 s"),
+            ("[definitions]\noperations = 10\n", "line 2, column 14"),
+            ("[definitions]\nmemory = '2G'\n", "2 GiB is not possible here: at least 16 MiB, at most 1 GiB"),
+            ("[definitions]\nstring = '2M'\n", "at least 4 KiB, at most 1 MiB"),
+            ("[definitions]\nelements = 100001\n", "at least 100, at most 100000"),
+            ("[definitions]\nfile = '1K'\n", "at least 4 KiB, at most 1 MiB"),
+            ("[limits]\nframe = '17M'\n", "line 2, column 9"),
+            ("[limits]\nframe = '512K'\n", "at least 1 MiB, at most 16 MiB"),
+            ("[limits]\nfetched_file = '65M'\n", "at least 4 KiB, at most 64 MiB"),
+            ("[limits]\nconsole = '1G'\n", "at least 4 KiB, at most 16 MiB"),
         ] {
             let words = toml::from_str::<Config>(text).unwrap_err().to_string();
             assert!(words.contains(place), "{text}: {words}");
         }
+        let text =
+            "[definitions]\ntime = '2s'\noperations = 1000000\n[limits]\nframe = '1M'\nfetched_file = '8M'\n";
+        let config = toml::from_str::<Config>(text).unwrap();
+        let DefinitionsConfig { bounds, fetched_file, .. } = config.definitions();
+        assert_eq!((bounds.time, bounds.operations), (Duration::from_secs(2), 1_000_000));
+        assert_eq!((config.engine().frame, fetched_file), (1 << 20, 8 << 20));
         let late: Config = toml::from_str("[contact]\nlate = '1m'\n").unwrap();
         assert!(late.contradiction().unwrap().contains("contact.late"));
     }

@@ -149,8 +149,8 @@ impl Daemon {
         }
         if at_start(&new) != at_start(&old) {
             warn!(
-                "only repositories, scripts, limits of runs and the log's level are taken over while the engine runs; \
-                 other changes of the configuration wait for its next start"
+                "only repositories, scripts, what definitions and files may take, limits of runs and the log's level are \
+                 taken over while the engine runs; other changes of the configuration wait for its next start"
             );
         }
         self.engine.definitions.reload(new.definitions()).await;
@@ -164,12 +164,15 @@ fn at_start(config: &Config) -> Config {
     let mut rest = config.clone();
     rest.repository.clear();
     rest.scripts = Default::default();
+    rest.definitions = Default::default();
     rest.log_level.clear();
     let limits = crate::config::LimitsSection::default();
     rest.limits = crate::config::LimitsSection {
         kept: config.limits.kept,
         queue: config.limits.queue,
         agents: config.limits.agents,
+        frame: config.limits.frame,
+        console: config.limits.console,
         ..limits
     };
     rest

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
+use super::bounds::Bounds;
 use super::limit::Limit;
 use crate::language::class::CLASSES;
 use crate::language::session::{STANDARD, Session};
@@ -26,7 +27,7 @@ pub(crate) fn limit(limit: Limit, position: Position) -> Box<EvalAltResult> {
 }
 
 /// Reports why an evaluation ended.
-pub(crate) fn report(session: &mut Session, error: Box<EvalAltResult>, main: &Arc<str>) {
+pub(crate) fn report(session: &mut Session, error: Box<EvalAltResult>, main: &Arc<str>, bounds: &Bounds) {
     let mut error = error;
     let mut file = main.to_string();
     // The innermost place in a file of the user's, and the calls that led there, outermost first.
@@ -61,7 +62,7 @@ pub(crate) fn report(session: &mut Session, error: Box<EvalAltResult>, main: &Ar
         return;
     }
     if let Some(limit) = Limit::of(&error) {
-        return limit_exceeded::report(&mut session.findings, &place, &limit.problem(), limit.help());
+        return limit_exceeded::report(&mut session.findings, &place, &limit.problem(bounds), &limit.help());
     }
     let (message, help) = explain(*error);
     let help = help.or_else(|| {

@@ -22,6 +22,15 @@ pub(crate) enum FileProblem {
     Io(#[from] io::Error),
 }
 
+impl FileProblem {
+    /// What to do about it, where the file is a definition or a helper.
+    pub(crate) fn help(&self) -> Option<String> {
+        let too_large = matches!(self, Self::TooLarge(_));
+        too_large
+            .then(|| "import parts of it (an engine's bound is set by its key definitions.file)".to_owned())
+    }
+}
+
 /// The files below one root.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {

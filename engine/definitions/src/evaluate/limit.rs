@@ -2,11 +2,14 @@
 
 use rhai::EvalAltResult;
 
-use super::bounds::{CPU_NANOSECONDS, ELEMENTS, MEMORY_BYTES, OPERATIONS, STRING_BYTES};
+use xrdtest_model::size::human_bytes;
+use xrdtest_model::time::human;
+
+use super::bounds::Bounds;
 
 /// What to do about a file that can't even be compiled within the limits.
-pub(crate) const WHILE_COMPILING: &str =
-    "shorten this file: what repeats can be a loop, a part can be imported";
+pub(crate) const WHILE_COMPILING: &str = "shorten this file: what repeats can be a loop, a part can be imported \
+                                          (an engine's bounds are set by its keys definitions.time and definitions.memory)";
 
 /// A limit that is exceeded. It travels through Rhai as the reason of an error that a definition can't catch.
 #[derive(Clone, Debug)]
@@ -56,26 +59,45 @@ impl Limit {
     }
 
     /// What is wrong.
-    pub(crate) fn problem(&self) -> String {
+    pub(crate) fn problem(&self, bounds: &Bounds) -> String {
+        let Bounds { operations, time, memory, string, elements, .. } = bounds;
         match self {
-            Self::Operations => format!("it takes more than {OPERATIONS} operations"),
-            Self::Time => {
-                format!("it takes more than {} ms of processor time", CPU_NANOSECONDS / 1_000_000)
-            }
-            Self::Memory => format!("it takes more than {} MiB of memory", MEMORY_BYTES >> 20),
+            Self::Operations => format!("it takes more than {operations} operations"),
+            Self::Time => format!("it takes more than {} of processor time", human(*time)),
+            Self::Memory => format!("it takes more than {} of memory", human_bytes(*memory)),
             Self::CallDepth => "its functions call each other too deeply".to_owned(),
             Self::ImportDepth => "its files import each other too deeply".to_owned(),
             Self::Variables => "it has too many variables".to_owned(),
             Self::Modules => "it imports too many modules".to_owned(),
-            Self::String => format!("a string of more than {} KiB is too large", STRING_BYTES >> 10),
-            Self::Array => format!("an array of more than {ELEMENTS} elements is too large"),
-            Self::Map => format!("an object map of more than {ELEMENTS} entries is too large"),
+            Self::String => format!("a string of more than {} is too large", human_bytes(*string as u64)),
+            Self::Array => format!("an array of more than {elements} elements is too large"),
+            Self::Map => format!("an object map of more than {elements} entries is too large"),
             Self::Other(problem) => problem.clone(),
         }
     }
 
+    /// The key of an engine's configuration that changes it; `None` where there is none.
+    fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::Operations => Some("operations"),
+            Self::Time => Some("time"),
+            Self::Memory => Some("memory"),
+            Self::String => Some("string"),
+            Self::Array | Self::Map => Some("elements"),
+            Self::CallDepth | Self::ImportDepth | Self::Variables | Self::Modules | Self::Other(_) => None,
+        }
+    }
+
     /// What to do about it.
-    pub(crate) fn help(&self) -> &'static str {
+    pub(crate) fn help(&self) -> String {
+        let advice = self.advice();
+        match self.key() {
+            Some(key) => format!("{advice} (an engine's bound is set by its key definitions.{key})"),
+            None => advice.to_owned(),
+        }
+    }
+
+    fn advice(&self) -> &'static str {
         match self {
             Self::Operations | Self::Time => "look for a loop or a recursion that does not end",
             Self::CallDepth => "look for a recursion that does not end",

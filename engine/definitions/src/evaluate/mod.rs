@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use rhai::{CallFnOptions, Dynamic, Engine, Scope};
 
-use self::bounds::{FILE_BYTES, Meter};
+use self::bounds::{Bounds, Meter};
 use self::files::Files;
 use self::imports::Imports;
 use self::resolver::{Compiled, Loaded, Resolver, SharedLoaded, lock_loaded};
@@ -73,10 +73,10 @@ pub(crate) struct Evaluator {
 }
 
 impl Evaluator {
-    pub(crate) fn new(files: &Files) -> Self {
+    pub(crate) fn new(files: &Files, bounds: Bounds) -> Self {
         let session = SharedSession::default();
         let loaded = Arc::new(Mutex::new(Loaded::default()));
-        let meter = Arc::new(Meter::new());
+        let meter = Arc::new(Meter::new(bounds));
         let mut engine = Engine::new();
         bounds::apply(&mut engine, &meter);
         register(&mut engine, &session);
@@ -141,10 +141,10 @@ impl Evaluator {
     }
 
     fn compile(&self, file: &Arc<str>, findings: &mut Findings) -> Option<Compiled> {
-        let text = match self.files.read(file, FILE_BYTES) {
+        let text = match self.files.read(file, self.meter.bounds().file) {
             Ok(text) => text,
             Err(problem) => {
-                unreadable_file::report(findings, file, &problem.to_string());
+                unreadable_file::report(findings, file, &problem);
                 return None;
             }
         };
@@ -243,7 +243,7 @@ impl Evaluator {
         match result {
             Ok(value) => Some(value.flatten()),
             Err(error) => {
-                failure::report(&mut lock(&self.session), error, file);
+                failure::report(&mut lock(&self.session), error, file, self.meter.bounds());
                 None
             }
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
-use super::bounds::{FILE_BYTES, IMPORT_DEPTH, Meter, exceeded_by_parser};
+use super::bounds::{IMPORT_DEPTH, Meter, exceeded_by_parser};
 use super::failure::{limit, reported};
 use super::files::{Files, within};
 use super::imports::Imports;
@@ -136,8 +136,8 @@ impl Resolver {
                 })?,
             None => self
                 .files
-                .read(file, FILE_BYTES)
-                .map_err(|problem| Refusal { problem: format!("{file}: {problem}"), help: None })?,
+                .read(file, self.meter.bounds().file)
+                .map_err(|problem| Refusal { problem: format!("{file}: {problem}"), help: problem.help() })?,
         };
         Ok(lock_loaded(&self.loaded).compile(engine, file, text))
     }

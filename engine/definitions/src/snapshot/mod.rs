@@ -22,7 +22,7 @@ use crate::draft::script::describe_script;
 use crate::evaluate::files::Files;
 use crate::known;
 use crate::rules::evaluation::import_failed;
-use crate::script::ScriptPolicy;
+use crate::script::{SCRIPT_BYTES, ScriptPolicy};
 
 /// Which part of a suite to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,12 +32,20 @@ pub struct Selection {
 }
 
 /// How to make a plan.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SnapshotOptions {
     /// Limits where the suite names none.
     pub limits: Limits,
     /// Which scripts from outside the repository may be used.
     pub scripts: ScriptPolicy,
+    /// Bytes of the largest script that is fetched by http(s). Where scripts themselves may not be as large, that counts.
+    pub fetched_file: u64,
+}
+
+impl Default for SnapshotOptions {
+    fn default() -> Self {
+        Self { limits: Limits::default(), scripts: ScriptPolicy::default(), fetched_file: SCRIPT_BYTES }
+    }
 }
 
 /// Makes the plan of one run: machines as FQDNs, scripts with their text and digest, addresses, limits. Reads the
@@ -260,8 +268,9 @@ impl Snapshot<'_> {
         if let Some(known) = self.taken.borrow().get(&origin).filter(|_| !is_inline) {
             return Ok(Some(Arc::clone(known)));
         }
+        let SnapshotOptions { scripts, fetched_file, .. } = self.options;
         let text =
-            self.options.scripts.read(script, &self.files).map_err(|problem| SnapshotError::Script {
+            scripts.read(script, &self.files, *fetched_file).map_err(|problem| SnapshotError::Script {
                 suite: self.suite.name.clone(),
                 origin: origin.clone(),
                 problem: problem.to_string(),

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! ## How to fix
-//! Do as the help line says; usually a loop or a recursion does not end. The bounds leave room for thousands of hosts, and a script that
-//! is too long for a string can stand in a file of its own.
+//! Do as the help line says; usually a loop or a recursion does not end. The bounds leave room for thousands of hosts,
+//! and a script that is too long for a string can stand in a file of its own. On an engine some bounds are keys of the
+//! section `[definitions]` in engine.toml; `xrdtest check` and `run --local` have the defaults.
 
 use xrdtest_model::Severity;
 

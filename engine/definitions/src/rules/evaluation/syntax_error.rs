@@ -51,6 +51,12 @@ fn help(problem: &ParseErrorType) -> Option<String> {
         }
         ParseErrorType::MissingToken(token, _) if token == ";" => "a statement ends with `;`",
         ParseErrorType::ExprTooDeep => "build the value in several steps, with variables in between",
+        ParseErrorType::LiteralTooLarge(what, _) if what.contains("string") => {
+            "a long script can be a file, named by `file://` (an engine's bound is set by its key definitions.string)"
+        }
+        ParseErrorType::LiteralTooLarge(..) => {
+            "build the value in several steps (an engine's bound is set by its key definitions.elements)"
+        }
         ParseErrorType::BadInput(LexError::ImproperSymbol(name, _)) => match name.as_str() {
             "eval" => "write the code itself, or a function for what varies",
             "curry" => "write a closure that calls the other: `|x| f.call(1, x)`",

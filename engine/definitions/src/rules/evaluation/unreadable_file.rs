@@ -2,7 +2,7 @@
 //! Reports a definition or a helper file that can't be read as text.
 //!
 //! ## Why is this bad?
-//! A definition is a regular file of UTF-8 text, inside the repository and not larger than 1 MiB. Nothing else is
+//! A definition is a regular file of UTF-8 text, inside the repository and not larger than 256 KiB. Nothing else is
 //! opened, so that a stray binary file, a device or a link to somewhere else can't stop the others from loading.
 //!
 //! ## Example
@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use xrdtest_model::Severity;
 
+use crate::evaluate::files::FileProblem;
 use crate::findings::Findings;
 use crate::place::Place;
 use crate::rules::Rule;
@@ -22,6 +23,7 @@ use crate::rules::Rule;
 pub(crate) const RULE: Rule =
     Rule::new("XT0002", "unreadable-file", Severity::Error, include_str!("unreadable_file.rs"));
 
-pub(crate) fn report(findings: &mut Findings, file: &Arc<str>, problem: &str) {
-    findings.add(&RULE, &Place::start_of(file), format!("this file can't be read: {problem}"));
+pub(crate) fn report(findings: &mut Findings, file: &Arc<str>, problem: &FileProblem) {
+    let message = format!("this file can't be read: {problem}");
+    findings.push(&RULE, &Place::start_of(file), message, problem.help());
 }

@@ -20,7 +20,7 @@ use crate::findings::Findings;
 use crate::place::{Located, Place};
 use crate::rules::Context;
 use crate::rules::layout::malformed_name::is_name;
-use crate::script::{ScriptPolicy, ScriptProblem};
+use crate::script::{SCRIPT_BYTES, ScriptPolicy, ScriptProblem};
 use crate::suggest::Suggestions;
 
 /// Applies all rules for scripts.
@@ -93,7 +93,7 @@ impl Check<'_> {
             return Rc::clone(head);
         }
         let script = ScriptRef::File(path.to_owned());
-        let text = ScriptPolicy::default().read(&script, self.context.files);
+        let text = ScriptPolicy::default().read(&script, self.context.files, SCRIPT_BYTES);
         let head = Rc::new(text.map(|text| text.split('\n').next().unwrap_or_default().to_owned()));
         self.heads.insert(path.to_owned(), Rc::clone(&head));
         head
