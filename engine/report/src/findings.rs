@@ -1,4 +1,9 @@
-//! Findings about definitions, as text: with the source (`full`), one line each (`concise`), as JSON.
+//! Findings about definitions, as text: with the source (`full`), one line each (`concise`), as JSON; and for the
+//! programs of others: GitHub's workflow commands, SARIF, JUnit.
+
+mod github;
+mod junit;
+mod sarif;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -7,6 +12,10 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 use xrdtest_model::{Diagnostic, Severity, Span};
+
+pub use self::github::github;
+pub use self::junit::junit;
+pub use self::sarif::{RuleInfo, sarif};
 
 /// A finding as programs read it. The format is stable: fields are only ever added.
 #[derive(Debug, Serialize)]
@@ -130,7 +139,7 @@ pub fn plural(number: usize, word: &str) -> String {
 mod tests {
     use super::*;
 
-    fn finding(span: Span, help: Option<&str>) -> Diagnostic {
+    pub(super) fn finding(span: Span, help: Option<&str>) -> Diagnostic {
         Diagnostic {
             file: "suites/a/a.rhai".into(),
             span,

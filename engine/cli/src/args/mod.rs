@@ -75,7 +75,9 @@ the paths only. Exit code 1 where one of them is an error.
 Examples:
   xrdtest check
   xrdtest check suites/ts_001_mm
-  xrdtest check --format json suites clusters")]
+  xrdtest check --format json suites clusters
+  xrdtest check --deny warnings --ignore XT3,stray-file
+  xrdtest check --format sarif > findings.sarif")]
 pub(crate) struct CheckArgs {
     /// Repositories, folders or files
     #[arg(default_value = ".")]
@@ -83,6 +85,22 @@ pub(crate) struct CheckArgs {
     /// How to show findings
     #[arg(long, value_enum, default_value_t = CheckFormat::Full)]
     pub(crate) format: CheckFormat,
+    /// Treat warnings as errors
+    #[arg(long, value_enum)]
+    pub(crate) deny: Option<Denied>,
+    /// Show only these findings: codes, beginnings of codes (XT3) or names of rules
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+    /// Show all but these findings; of --select and --ignore the longer code counts
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+}
+
+/// What counts as an error beside errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Denied {
+    /// All warnings
+    Warnings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -93,6 +111,12 @@ pub(crate) enum CheckFormat {
     Concise,
     /// For programs
     Json,
+    /// Workflow commands of GitHub Actions
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML: one test per finding
+    Junit,
 }
 
 /// Explains a rule of `xrdtest check`.

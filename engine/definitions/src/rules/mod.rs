@@ -14,10 +14,13 @@ use crate::script::ScriptPolicy;
 
 pub(crate) mod cluster;
 pub(crate) mod evaluation;
+pub(crate) mod filter;
 pub(crate) mod layout;
 pub(crate) mod schedule;
 pub(crate) mod scripts;
 pub(crate) mod suite;
+
+pub use self::filter::{Filter, UnknownCode};
 
 /// What a suite is compared with.
 pub(crate) struct Context<'a> {
@@ -50,6 +53,12 @@ pub struct Rule {
 impl Rule {
     const fn new(code: &'static str, name: &'static str, severity: Severity, source: &'static str) -> Self {
         Self { code, name, severity, source }
+    }
+
+    /// What the rule reports: the first paragraph of its page, on one line.
+    pub fn summary(&self) -> String {
+        let lines = self.source.lines().skip(1).map_while(|line| line.strip_prefix("//! "));
+        lines.collect::<Vec<_>>().join(" ")
     }
 
     /// The manual page, Markdown: what the rule does, why it matters, an example, and how to fix it.
