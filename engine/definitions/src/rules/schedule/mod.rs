@@ -2,7 +2,6 @@
 
 pub(super) mod bad_cron;
 pub(super) mod bad_schedule_value;
-mod fields;
 pub(super) mod unknown_schedule_field;
 
 use crate::draft::suite::Suite;
