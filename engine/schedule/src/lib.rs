@@ -21,6 +21,7 @@
 //! after the gap (and several such times are one start); one that exists twice, as clocks are put back, is the first of
 //! the two.
 
+pub mod agenda;
 mod calendar;
 mod field;
 mod timetable;
