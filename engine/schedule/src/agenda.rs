@@ -184,6 +184,11 @@ impl Agenda {
         Some(vec![entry.record.clone()])
     }
 
+    /// The suites that have a schedule.
+    pub fn suites(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
     /// Who has paused all suites.
     pub fn all_paused(&self) -> Option<&str> {
         self.paused.as_deref()
@@ -222,9 +227,9 @@ impl Entry {
             },
         };
         if missed {
-            self.pass_over_missed(now)
+            self.pass_over_missed(now);
         } else {
-            self.consider(start)
+            self.consider(start);
         }
         Some(Decision { suite, start, what })
     }
