@@ -61,6 +61,9 @@ pub struct SuiteDefinition {
     pub machines: Vec<String>,
     /// When to run; `None`: by hand only.
     pub schedule: Option<Schedule>,
+    /// How the schedule is taken.
+    #[serde(default)]
+    pub timing: Timing,
     /// Cases in order; one may stand there more than once.
     pub tests: Vec<CaseDefinition>,
     /// Suite initialize; mandatory, so `None` only in a broken definition.
@@ -120,6 +123,42 @@ pub enum Schedule {
     Fields(BTreeMap<String, String>),
     /// Five-field cron.
     Cron(String),
+}
+
+/// How a schedule is taken: what stands beside `schedule` in a suite.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timing {
+    /// The IANA time zone of the schedule; `None`: the engine's.
+    pub timezone: Option<String>,
+    /// What becomes of starts at which the engine was down.
+    pub missed: MissedStart,
+    /// What becomes of a start while an earlier one's run is not over.
+    pub overlap: Overlap,
+    /// A start is put off by a random time up to this, in milliseconds.
+    pub jitter_ms: Option<u64>,
+}
+
+/// What becomes of starts at which the engine was down, or its schedules off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissedStart {
+    /// Nothing.
+    #[default]
+    Skip,
+    /// However many there were, one run makes up for them.
+    Once,
+}
+
+/// What becomes of a start while a run is not over that an earlier start of the suite led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlap {
+    /// It is queued, except where one waits already.
+    #[default]
+    Queue,
+    /// It is left out.
+    Skip,
 }
 
 /// `Cluster` (manual chapter 9.1.3).

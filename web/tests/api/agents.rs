@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use xrdtest_model::definition::{
-    AlertPolicy, Catalogue, ClusterDefinition, Forward, NetworkDefinition, Source, SuiteDefinition,
+    AlertPolicy, Catalogue, ClusterDefinition, Forward, NetworkDefinition, Source, SuiteDefinition, Timing,
 };
 use xrdtest_model::{AgentName, EventBody, MachineId};
 use xrdtest_store::conformance::story::Story;
@@ -24,6 +24,7 @@ fn suite(name: &str) -> SuiteDefinition {
         clusters: vec!["cluster_ds".to_owned()],
         machines: Vec::new(),
         schedule: None,
+        timing: Timing::default(),
         tests: Vec::new(),
         initialize: None,
         finalize: None,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use xrdtest_model::definition::{AlertPolicy, CaseDefinition, Schedule, ScriptRef, SuiteDefinition};
+use xrdtest_model::definition::{
+    AlertPolicy, CaseDefinition, MissedStart, Overlap, Schedule, ScriptRef, SuiteDefinition, Timing,
+};
+use xrdtest_schedule::Zone;
 
 use super::DefinitionFile;
 use super::script::parse_script;
@@ -24,6 +27,10 @@ pub(crate) struct Suite {
     pub(crate) clusters: Vec<Located<String>>,
     pub(crate) machines: Vec<Located<String>>,
     pub(crate) schedule: Option<RawSchedule>,
+    pub(crate) timezone: Option<Located<String>>,
+    pub(crate) missed: Option<Located<String>>,
+    pub(crate) overlap: Option<Located<String>>,
+    pub(crate) jitter: Option<Located<String>>,
     pub(crate) tests: Vec<Case>,
     pub(crate) initialize: Option<Located<String>>,
     pub(crate) finalize: Option<Located<String>>,
@@ -77,6 +84,10 @@ impl Suite {
             clusters: object.texts("clusters"),
             machines: object.texts("machines"),
             schedule,
+            timezone: object.text("timezone"),
+            missed: object.text("missed"),
+            overlap: object.text("overlap"),
+            jitter: object.text("jitter"),
             tests: Vec::new(),
             initialize: object.text("initialize"),
             finalize: object.text("finalize"),
@@ -123,6 +134,7 @@ impl Suite {
             clusters: texts(&self.clusters),
             machines: texts(&self.machines),
             schedule: self.schedule.as_ref().map(RawSchedule::to_model),
+            timing: self.timing(),
             tests: self.tests.iter().map(|case| self.case(case, files)).collect(),
             initialize: script(&self.initialize),
             finalize: script(&self.finalize),
@@ -134,6 +146,16 @@ impl Suite {
             stage_timeout_ms: duration(self.stage_timeout.as_ref()),
             tags: pairs(&self.tags),
             source: self.file.source(repository, broken),
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        let zone = self.timezone.as_ref().and_then(|text| Zone::find(&text.value));
+        Timing {
+            timezone: zone.map(|zone| zone.name().to_owned()),
+            missed: self.missed.as_ref().and_then(|text| missed(&text.value)).unwrap_or_default(),
+            overlap: self.overlap.as_ref().and_then(|text| overlap(&text.value)).unwrap_or_default(),
+            jitter_ms: duration(self.jitter.as_ref()),
         }
     }
 
@@ -203,7 +225,7 @@ impl Case {
 }
 
 impl RawSchedule {
-    fn to_model(&self) -> Schedule {
+    pub(crate) fn to_model(&self) -> Schedule {
         match self {
             Self::Fields(fields) => Schedule::Fields(pairs(fields)),
             Self::Cron(text) => Schedule::Cron(text.value.clone()),
@@ -217,6 +239,24 @@ pub(crate) fn policy(text: Option<&Located<String>>) -> Option<AlertPolicy> {
         "SUITE" => Some(AlertPolicy::Suite),
         "CASE" => Some(AlertPolicy::Case),
         "NONE" => Some(AlertPolicy::None),
+        _ => None,
+    }
+}
+
+/// What `missed` says.
+pub(crate) fn missed(text: &str) -> Option<MissedStart> {
+    match text {
+        "skip" => Some(MissedStart::Skip),
+        "once" => Some(MissedStart::Once),
+        _ => None,
+    }
+}
+
+/// What `overlap` says.
+pub(crate) fn overlap(text: &str) -> Option<Overlap> {
+    match text {
+        "queue" => Some(Overlap::Queue),
+        "skip" => Some(Overlap::Skip),
         _ => None,
     }
 }

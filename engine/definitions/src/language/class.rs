@@ -125,6 +125,10 @@ pub(crate) static TEST_SUITE: Class = Class {
         field("timeout", Kind::Text, TEXT),
         field("stage_timeout", Kind::Text, TEXT),
         field("tags", Kind::TextMap, 200),
+        field("timezone", Kind::Text, TEXT),
+        field("missed", Kind::Text, TEXT),
+        field("overlap", Kind::Text, TEXT),
+        field("jitter", Kind::Text, TEXT),
     ],
     methods: &[],
 };

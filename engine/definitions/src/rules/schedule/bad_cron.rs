@@ -16,10 +16,10 @@
 
 use xrdtest_model::Severity;
 
-use super::fields::check_cron;
 use crate::draft::suite::{RawSchedule, Suite};
 use crate::findings::Findings;
 use crate::rules::Rule;
+use xrdtest_schedule::check_cron;
 
 pub(crate) const RULE: Rule = Rule::new("XT3003", "bad-cron", Severity::Error, include_str!("bad_cron.rs"));
 

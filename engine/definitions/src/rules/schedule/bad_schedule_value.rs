@@ -16,10 +16,10 @@
 
 use xrdtest_model::Severity;
 
-use super::fields::field;
 use crate::draft::suite::{RawSchedule, Suite};
 use crate::findings::Findings;
 use crate::rules::Rule;
+use xrdtest_schedule::field;
 
 pub(crate) const RULE: Rule =
     Rule::new("XT3002", "bad-schedule-value", Severity::Error, include_str!("bad_schedule_value.rs"));

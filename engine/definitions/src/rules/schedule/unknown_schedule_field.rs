@@ -14,11 +14,11 @@
 
 use xrdtest_model::Severity;
 
-use super::fields::{FIELDS, field};
 use crate::draft::suite::{RawSchedule, Suite};
 use crate::findings::Findings;
 use crate::rules::Rule;
 use crate::suggest::did_you_mean;
+use xrdtest_schedule::{FIELDS, field};
 
 pub(crate) const RULE: Rule =
     Rule::new("XT3001", "unknown-schedule-field", Severity::Error, include_str!("unknown_schedule_field.rs"));

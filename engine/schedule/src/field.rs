@@ -1,6 +1,10 @@
 //! The fields of a schedule and what each may hold: APScheduler's, which the manual's schedules are made of, and those
 //! of five-field cron.
 
+use jiff::civil::Weekday;
+
+use crate::values::{Days, Item, Nth, Values};
+
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS_FROM_MONDAY: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -10,8 +14,9 @@ const ORDINALS: [&str; 6] = ["1st", "2nd", "3rd", "4th", "5th", "last"];
 
 /// A field of a schedule.
 #[derive(Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
+pub struct Field {
+    /// Its name in a map.
+    pub name: &'static str,
     least: u32,
     greatest: u32,
     /// Names for the numbers from `least` on.
@@ -23,7 +28,7 @@ const fn new(name: &'static str, least: u32, greatest: u32, names: &'static [&'s
 }
 
 /// Fields of a map (APScheduler's `CronTrigger`), the coarsest first.
-pub(super) static FIELDS: [Field; 8] = [
+pub static FIELDS: [Field; 8] = [
     new("year", 1970, 9999, &[]),
     new("month", 1, 12, &MONTHS),
     new("day", 1, 31, &[]),
@@ -35,7 +40,7 @@ pub(super) static FIELDS: [Field; 8] = [
 ];
 
 /// Fields of a cron expression, in its order.
-static CRON: [Field; 5] = [
+pub(crate) static CRON: [Field; 5] = [
     new("minute", 0, 59, &[]),
     new("hour", 0, 23, &[]),
     new("day of month", 1, 31, &[]),
@@ -44,25 +49,45 @@ static CRON: [Field; 5] = [
 ];
 
 /// The field of a map with a name.
-pub(super) fn field(name: &str) -> Option<&'static Field> {
+pub fn field(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.name == name)
 }
 
 /// Says what is wrong with a five-field cron expression.
-pub(super) fn check_cron(text: &str) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn check_cron(text: &str) -> Result<(), String> {
+    parse_cron(text).map(drop)
+}
+
+/// The values of a cron expression's five fields.
+pub(crate) fn parse_cron(text: &str) -> Result<[Values; 5], String> {
     let parts: Vec<_> = text.split_whitespace().collect();
-    if parts.len() != CRON.len() {
+    let [minute, hour, day, month, weekday] = parts.as_slice() else {
         return Err(format!("it has {} fields, not five", parts.len()));
-    }
-    for (part, field) in parts.iter().zip(&CRON) {
-        field.check_list(part).map_err(|problem| format!("{} `{part}`: {problem}", field.name))?;
-    }
-    Ok(())
+    };
+    let [of_minute, of_hour, of_day, of_month, of_weekday] = &CRON;
+    let parse = |field: &Field, part: &str| {
+        field.parse(part).map_err(|problem| format!("{} `{part}`: {problem}", field.name))
+    };
+    Ok([
+        parse(of_minute, minute)?,
+        parse(of_hour, hour)?,
+        parse(of_day, day)?,
+        parse(of_month, month)?,
+        parse(of_weekday, weekday)?,
+    ])
 }
 
 impl Field {
+    /// Its least value.
+    pub(crate) fn least(&self) -> u32 {
+        self.least
+    }
+
     /// What the field takes, for a help line.
-    pub(super) fn help(&self) -> String {
+    pub fn help(&self) -> String {
         let names = match self.names {
             [first, .., last] => format!(" or `{first}` to `{last}`"),
             _ => String::new(),
@@ -75,61 +100,69 @@ impl Field {
     }
 
     /// Says what is wrong with a value in a map.
-    pub(super) fn check(&self, text: &str) -> Result<(), String> {
-        if self.name != "day" {
-            return self.check_list(text);
-        }
-        // `last`, `2nd fri` and `last fri` exist for days of a month only.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self, text: &str) -> Result<(), String> {
+        if self.name == "day" { self.parse_days(text).map(drop) } else { self.parse(text).map(drop) }
+    }
+
+    /// Days of a month: beside numbers there are `last`, `2nd fri` and `last fri`.
+    pub(crate) fn parse_days(&self, text: &str) -> Result<Days, String> {
+        let mut days = Days::numbers(Values { items: Vec::new() });
         for item in text.split(',') {
             let words: Vec<_> = item.split_whitespace().map(str::to_lowercase).collect();
-            let special = match words.as_slice() {
-                [word] => word == "last",
-                [ordinal, day] => {
-                    ORDINALS.contains(&ordinal.as_str()) && DAYS_FROM_MONDAY.contains(&day.as_str())
-                }
-                _ => false,
-            };
-            if !special {
-                self.check_item(item.trim())?;
+            match words.as_slice() {
+                [word] if word == "last" => days.last = true,
+                [nth, day] => match (parse_nth(nth), parse_weekday(day)) {
+                    (Some(nth), Some(weekday)) => days.weekdays.push((nth, weekday)),
+                    _ => days.numbers.items.push(self.parse_item(item.trim())?),
+                },
+                _ => days.numbers.items.push(self.parse_item(item.trim())?),
             }
         }
-        Ok(())
+        Ok(days)
     }
 
-    fn check_list(&self, text: &str) -> Result<(), String> {
-        text.split(',').try_for_each(|item| self.check_item(item.trim()))
+    /// A list of values.
+    pub(crate) fn parse(&self, text: &str) -> Result<Values, String> {
+        let items = text.split(',').map(|item| self.parse_item(item.trim())).collect::<Result<_, _>>()?;
+        Ok(Values { items })
     }
 
-    fn check_item(&self, item: &str) -> Result<(), String> {
+    fn parse_item(&self, item: &str) -> Result<Item, String> {
         let (range, step) = match item.split_once('/') {
-            Some((range, step)) => (range, Some(step)),
+            Some((range, step)) => (range, Some(self.step(step)?)),
             None => (item, None),
         };
-        if let Some(step) = step {
-            let most = self.greatest - self.least;
-            match number(step) {
-                Some(0) => return Err("a step of 0 never gets anywhere".to_owned()),
-                Some(step) if step <= most.max(1) => {}
-                _ => return Err(format!("the step `{step}` is not a number from 1 to {most}")),
-            }
-        }
-        match range.split_once('-') {
+        let (first, last, star) = match range.split_once('-') {
             Some((first, last)) => {
                 let (first, last) = (self.value(first)?, self.value(last)?);
                 // Cron's second Sunday may end a range that no name for it could.
                 if first > last {
                     return Err(format!("the range `{range}` ends before it begins"));
                 }
+                (first, last, false)
             }
-            None if range == "*" => {}
+            None if range == "*" => (self.least, self.greatest, true),
             None if step.is_some() => {
                 return Err("a step needs `*` or a range in front of it".to_owned());
             }
             None => {
-                self.value(range)?;
+                let value = self.value(range)?;
+                (value, value, false)
             }
+        };
+        Ok(Item { first, last, step: step.unwrap_or(1), star })
+    }
+
+    fn step(&self, step: &str) -> Result<u32, String> {
+        let most = self.greatest - self.least;
+        match number(step) {
+            Some(0) => Err("a step of 0 never gets anywhere".to_owned()),
+            Some(step) if step <= most.max(1) => Ok(step),
+            _ => Err(format!("the step `{step}` is not a number from 1 to {most}")),
         }
-        Ok(())
     }
 
     fn value(&self, text: &str) -> Result<u32, String> {
@@ -144,6 +177,16 @@ impl Field {
             None => Err(format!("`{text}` is not a number")),
         }
     }
+}
+
+fn parse_nth(word: &str) -> Option<Nth> {
+    let index = ORDINALS.iter().position(|known| *known == word)?;
+    Some(if word == "last" { Nth::Last } else { Nth::Number(i8::try_from(index).ok()? + 1) })
+}
+
+fn parse_weekday(word: &str) -> Option<Weekday> {
+    let index = DAYS_FROM_MONDAY.iter().position(|known| *known == word)?;
+    Weekday::from_monday_zero_offset(i8::try_from(index).ok()?).ok()
 }
 
 /// Digits only: `+1` is no number of a schedule.
