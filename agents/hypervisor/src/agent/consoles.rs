@@ -148,21 +148,15 @@ impl Console {
 
     async fn send_new(&mut self, streams: &Streams) -> Result<(), ProtocolError> {
         while let Some(chunk) = self.next_chunk().await? {
-            let upload = match &mut self.upload {
-                Some(upload) => upload,
-                None => {
-                    let upload = streams.upload(&self.header).await?;
-                    let length = chunk.len() as u64;
-                    let resumed = resume(self.read - length, self.sent, upload.offset());
-                    self.sent = upload.offset();
-                    let upload = self.upload.insert(upload);
-                    if resumed != self.read - length {
-                        self.read = resumed;
-                        self.seek().await?;
-                        continue;
-                    }
-                    upload
-                }
+            let Some(upload) = &mut self.upload else {
+                // Until the engine has said where it is, nothing of the file counts as read.
+                self.read -= chunk.len() as u64;
+                self.file = None;
+                let upload = streams.upload(&self.header).await?;
+                self.read = resume(self.read, self.sent, upload.offset());
+                self.sent = upload.offset();
+                self.upload = Some(upload);
+                continue;
             };
             self.sent += chunk.len() as u64;
             upload.write(chunk).await?;
@@ -174,12 +168,13 @@ impl Console {
     async fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             if self.file.is_none() {
-                match File::open(&self.path).await {
-                    Ok(file) => self.file = Some(file),
+                let mut file = match File::open(&self.path).await {
+                    Ok(file) => file,
                     Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
                     Err(error) => return Err(error),
-                }
-                self.seek().await?;
+                };
+                file.seek(SeekFrom::Start(self.read)).await?;
+                self.file = Some(file);
             }
             let Some(file) = &mut self.file else { return Ok(None) };
             let mut chunk = vec![0; CHUNK];
@@ -197,13 +192,6 @@ impl Console {
             }
             (self.file, self.read) = (None, 0);
         }
-    }
-
-    async fn seek(&mut self) -> io::Result<()> {
-        if let Some(file) = &mut self.file {
-            file.seek(SeekFrom::Start(self.read)).await?;
-        }
-        Ok(())
     }
 }
 
@@ -225,13 +213,13 @@ mod tests {
     use xrdtest_protocol::authority::Authority;
     use xrdtest_protocol::client::{HypervisorSession, connect};
     use xrdtest_protocol::message::{EngineToHypervisor, Hello, HypervisorToEngine};
-    use xrdtest_protocol::server::{Listener, ListenerConfig, greet};
+    use xrdtest_protocol::server::{Link, Listener, ListenerConfig, greet};
     use xrdtest_protocol::version::NEWEST;
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_console_of_which_the_engine_has_enough_is_followed_no_more() {
+    /// A connection of an agent, seen from both sides.
+    async fn connected() -> (HypervisorSession, Link) {
         let authority = Authority::new().unwrap();
         let credentials = authority.issue(&Identity::Engine).unwrap();
         let any = (Ipv4Addr::LOCALHOST, 0).into();
@@ -246,8 +234,42 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (session, (link, _sender, _receiver)) =
             tokio::join!(connect(address, &credentials, || hello), accept);
-        let session: HypervisorSession = session.unwrap();
+        (session.unwrap(), link)
+    }
 
+    #[tokio::test]
+    async fn a_connection_that_breaks_before_the_first_byte_costs_nothing() {
+        let (broken, link) = connected().await;
+        link.close("for the test");
+        broken.closed().await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("console");
+        std::fs::write(&path, "one\n").unwrap();
+        let mut console = Console::new(&"i".into(), "h".to_owned(), path.clone());
+        console.send(&broken.streams, false).await;
+        assert!(!console.over);
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        let (session, link) = connected().await;
+        let engine = async {
+            let mut stream = link.accept_stream().await.unwrap().header().await.unwrap();
+            stream.acknowledge(0).await.unwrap();
+            let mut got = Vec::new();
+            while let Some(chunk) = stream.next_chunk().await.unwrap() {
+                got.extend_from_slice(&chunk);
+            }
+            stream.acknowledge(got.len() as u64).await.unwrap();
+            stream.finish();
+            String::from_utf8(got).unwrap()
+        };
+        let sent = async { tokio::join!(console.send(&session.streams, true), engine) };
+        let ((), got) = timeout(Duration::from_secs(30), sent).await.unwrap();
+        assert_eq!(got, "one\ntwo\n");
+        assert!(!console.over);
+    }
+
+    #[tokio::test]
+    async fn a_console_of_which_the_engine_has_enough_is_followed_no_more() {
+        let (session, link) = connected().await;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("console");
         // More than a connection holds, so that it can't all be under way.
