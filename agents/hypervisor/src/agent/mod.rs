@@ -101,7 +101,8 @@ impl Agent {
         self
     }
 
-    /// Connects and does what the engine orders, until `shutdown`; then all instances are stopped and removed.
+    /// Connects and does what the engine orders, until `shutdown`; then all instances are stopped and removed, but for
+    /// those that outlive the agent.
     pub async fn run(mut self, shutdown: CancellationToken) {
         self.orders.take_over(self.provider.found_again());
         let mut back_off = BackOff::new();
@@ -227,8 +228,8 @@ impl Agent {
     /// The engine is there, or was just now.
     fn heard(&mut self) {
         self.lease.renew(Instant::now());
-        if let Some(last_heard) = &self.last_heard {
-            last_heard.note();
+        if let Some(last_heard) = self.last_heard.clone() {
+            tokio::task::spawn_blocking(move || last_heard.note());
         }
     }
 

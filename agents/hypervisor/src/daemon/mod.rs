@@ -113,7 +113,7 @@ fn watch_signals(shutdown: CancellationToken, log: Option<LogFile>) -> io::Resul
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("told to stop: all instances are stopped first");
+        tracing::info!("told to stop");
         tell(&[NotifyState::Stopping]);
         shutdown.cancel();
     });

@@ -146,14 +146,18 @@ impl Inner {
         let journal = &self.settings.journal;
         self.note(id, cluster);
         let noted = |made| journal.write(&Entry::new(id.clone(), cluster.clone(), made));
-        let made = noted(false)
-            .and_then(|()| instance::start(&self.settings, order, steps, cancelled))
-            .and_then(|()| noted(true));
-        if let Err(error) = made {
-            self.forget(id);
-            return Err(error);
+        let started = noted(false).and_then(|()| instance::start(&self.settings, order, steps, cancelled));
+        let noted = started.and_then(|()| {
+            // An instance that can't be found again must not be there.
+            noted(true).inspect_err(|_| drop(instance::remove(&self.settings, id, cluster)))
+        });
+        match noted {
+            Ok(()) => Ok(Made { id: id.clone(), cluster: cluster.clone() }),
+            Err(error) => {
+                self.forget(id);
+                Err(error)
+            }
         }
-        Ok(Made { id: id.clone(), cluster: cluster.clone() })
     }
 
     /// Takes an instance away, trying again while libvirt can't be reached.
