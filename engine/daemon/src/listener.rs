@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::size::human_bytes;
-use xrdtest_model::{HypervisorName, MachineId};
+use xrdtest_model::{HypervisorName, MachineId, RunPlan};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{Receiver, Sender};
 use xrdtest_protocol::message::{
@@ -337,8 +337,12 @@ async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(
             Ok(stream.answer(&reply, content).await?)
         }
         StreamHeader::Console { instance, host } => {
-            let Some((run, _)) = context.runs.of_instance(&instance) else {
-                debug!(%instance, "a console that nobody waits for was refused");
+            let of_run = context.runs.of_instance(&instance);
+            let has = |plan: &RunPlan| {
+                plan.clusters.iter().flat_map(|cluster| &cluster.hosts).any(|known| known.name == host)
+            };
+            let Some((run, _)) = of_run.filter(|(_, plan)| has(plan)) else {
+                debug!(%instance, %host, "a console that nobody waits for was refused");
                 return Ok(());
             };
             let path = RunFiles::console(&host);
