@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::size::human_bytes;
-use xrdtest_model::{HypervisorName, MachineId, RunPlan};
+use xrdtest_model::{HypervisorName, MachineId};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{Receiver, Sender};
 use xrdtest_protocol::message::{
