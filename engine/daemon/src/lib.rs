@@ -14,6 +14,7 @@ mod command;
 pub mod config;
 mod controls;
 pub mod daemon;
+mod dashboard;
 mod definitions;
 mod effects;
 mod engine;

@@ -15,31 +15,42 @@ use super::states;
 const RUNS: (u32, u32) = (5, 50);
 
 pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<SuiteInfo>>> {
+    Ok(Json(all(&engine, RUNS.0 as usize).await?))
+}
+
+/// All of them by name, each with so many of its latest runs.
+pub(crate) async fn all(engine: &Shared, runs: usize) -> Answer<Vec<SuiteInfo>> {
+    let runs = u32::try_from(runs).unwrap_or(RUNS.1);
     let catalogue = engine.catalogue();
-    let mut known = states::present(&engine, SubjectKind::Suite).await?;
+    let mut known = states::present(engine, SubjectKind::Suite).await?;
     let mut suites = Vec::new();
     for (name, definition) in &catalogue.suites {
         let state = known.remove(name);
-        suites.push(info(&engine, name, Some(definition), state.as_ref(), RUNS.0).await?);
+        suites.push(info(engine, name, Some(definition), state.as_ref(), runs).await?);
     }
     for (name, state) in &known {
-        suites.push(info(&engine, name, None, Some(state), RUNS.0).await?);
+        suites.push(info(engine, name, None, Some(state), runs).await?);
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Json(suites))
+    Ok(suites)
 }
 
 pub(crate) async fn show(State(engine): State<Shared>, Path(name): Path<String>) -> Answer<Json<SuiteInfo>> {
-    let history = states::history(&engine, SubjectKind::Suite, &name).await?;
+    Ok(Json(one(&engine, &name).await?))
+}
+
+/// One with its history.
+pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<SuiteInfo> {
+    let history = states::history(engine, SubjectKind::Suite, name).await?;
     let catalogue = engine.catalogue();
-    let definition = catalogue.suites.get(&name);
+    let definition = catalogue.suites.get(name);
     if definition.is_none() && history.is_empty() {
         return Err(Failure::not_found(format!("there is no suite `{name}`")).help(
             "GET /api/v1/suites lists suites; one whose file can't be read is in /api/v1/definitions",
         ));
     }
-    let info = info(&engine, &name, definition.map(|it| &**it), history.first(), RUNS.1).await?;
-    Ok(Json(SuiteInfo { history, ..info }))
+    let info = info(engine, name, definition.map(|it| &**it), history.first(), RUNS.1).await?;
+    Ok(SuiteInfo { history, ..info })
 }
 
 async fn info(

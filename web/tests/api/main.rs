@@ -6,6 +6,7 @@ mod agents;
 mod events;
 mod instances;
 mod outputs;
+mod pages;
 mod routes;
 mod runs;
 mod support;

@@ -53,6 +53,8 @@ pub struct Config {
     pub definitions: DefinitionsSection,
     /// Limits.
     pub limits: LimitsSection,
+    /// The dashboard.
+    pub web: Web,
     /// How patient the engine is with agents out of contact.
     pub contact: Contact,
     /// What of old runs is kept.
@@ -86,6 +88,21 @@ pub struct Scripts {
     pub roots: Vec<PathBuf>,
     /// Hosts from which http(s) scripts are allowed.
     pub hosts: Vec<String>,
+}
+
+/// The dashboard: pages for people, over HTTPS.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    /// Where it listens; absent: there is no dashboard.
+    pub listen: Option<SocketAddr>,
+    /// Host names and addresses by which browsers reach it, in the certificate of the engine's CA; empty: `localhost`,
+    /// the machine's name, and the address that it listens on.
+    pub names: Vec<String>,
+    /// File of a certificate of another CA, with its chain (PEM).
+    pub certificate: Option<PathBuf>,
+    /// File of its private key (PEM).
+    pub key: Option<PathBuf>,
 }
 
 /// Limits: of runs where the suite names none, and of the engine itself.
@@ -186,6 +203,7 @@ impl Default for Config {
             scripts: Scripts::default(),
             definitions: DefinitionsSection::default(),
             limits: LimitsSection::default(),
+            web: Web::default(),
             contact: Contact::default(),
             retention: RetentionPolicy::default(),
         }
