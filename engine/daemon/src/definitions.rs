@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
 use tracing::{info, warn};
 use xrdtest_definitions::{
     Bounds, LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, load, snapshot,
@@ -26,6 +27,8 @@ pub struct DefinitionsConfig {
     pub bounds: Bounds,
     /// Bytes of the largest file that machines fetch from a repository, or the engine by http(s).
     pub fetched_file: u64,
+    /// Whether suites start by themselves.
+    pub schedules: Schedules,
 }
 
 impl Default for DefinitionsConfig {
@@ -36,14 +39,26 @@ impl Default for DefinitionsConfig {
             limits: Limits::default(),
             bounds: Bounds::default(),
             fetched_file: MAX_FETCHED,
+            schedules: Schedules::default(),
         }
     }
+}
+
+/// Whether suites start by themselves, and by which clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedules {
+    /// They do.
+    pub enabled: bool,
+    /// The time zone of schedules that name none; `None`: UTC.
+    pub timezone: Option<String>,
 }
 
 /// The definitions as last loaded, and how they are loaded again.
 #[derive(Debug)]
 pub(crate) struct Definitions {
     inner: RwLock<Arc<Loaded>>,
+    /// Told after definitions were replaced.
+    changed: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -57,13 +72,24 @@ struct Loaded {
 
 impl Definitions {
     pub(crate) async fn load(config: DefinitionsConfig) -> Self {
-        Self { inner: RwLock::new(Arc::new(load_all(config, 1).await)) }
+        let (changed, _) = watch::channel(());
+        Self { inner: RwLock::new(Arc::new(load_all(config, 1).await)), changed }
     }
 
     /// Loads everything again. Runs keep what they were made from.
     pub(crate) async fn reload(&self, config: DefinitionsConfig) {
         let loaded = load_all(config, self.catalogue().generation + 1).await;
         *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        self.changed.send_replace(());
+    }
+
+    /// Wakes who waits for other definitions.
+    pub(crate) fn changed(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    pub(crate) fn schedules(&self) -> Schedules {
+        self.loaded().config.schedules.clone()
     }
 
     pub(crate) fn catalogue(&self) -> Arc<Catalogue> {

@@ -27,6 +27,7 @@ use crate::handle::{EngineHandle, EngineStatus};
 use crate::listener::{Context, serve};
 use crate::registry::Registry;
 use crate::runs::Runs;
+use crate::scheduler::{self, Scheduler};
 use crate::secret;
 use crate::tokens::Tokens;
 use crate::uploads::{Arrivals, Uploads};
@@ -77,6 +78,9 @@ pub enum EngineError {
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nobody would be told that the clock is set.
+    #[error("the clock can't be watched: {0}")]
+    Clock(io::Error),
     /// The CA can't be used, or the address is taken.
     #[error("{what}: {source}")]
     Protocol {
@@ -139,6 +143,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         definitions: definitions.clone(),
         console: config.console,
     };
+    let (scheduler, orders) = scheduler::channels();
     let (last_event, _) = watch::channel(events.last().map_or(0, |event| event.number));
     let (status, _) = watch::channel(Arc::new(EngineStatus { idle: true, ..EngineStatus::default() }));
     let handle = EngineHandle {
@@ -159,6 +164,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         queue: config.queue,
         started: clock.now(),
         controls: Arc::default(),
+        scheduler,
     };
     let engine = Engine {
         core: Orchestrator::new(config.orchestrator),
@@ -186,6 +192,8 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     let (engine, first) = restore(engine, config.orchestrator, events);
     tokio::spawn(serve(listener, Arc::new(context)));
     tokio::spawn(engine.run(first, inbox));
+    let scheduler = Scheduler::new(handle.clone(), orders).await?;
+    tokio::spawn(scheduler.run());
     Ok(handle)
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod outputs;
 mod problem;
 mod queue;
 pub(crate) mod runs;
+mod schedule;
 pub(crate) mod slaves;
 mod states;
 pub(crate) mod suites;
@@ -73,6 +74,8 @@ fn routes() -> Router<Shared> {
         .route("/runs/{run}/consoles/{host}", get(outputs::console))
         .route("/suites", get(suites::list))
         .route("/suites/{name}", get(suites::show))
+        .route("/suites/{name}/schedule", put(schedule::pause))
+        .route("/schedule", get(schedule::show).put(schedule::pause_all))
         .route("/clusters", get(clusters::list))
         .route("/clusters/{name}", get(clusters::show))
         .route("/instances", get(instances::list).post(instances::create))

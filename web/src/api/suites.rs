@@ -1,5 +1,7 @@
 //! Suites: those of the definitions, and those that have a history without being defined any more.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use xrdtest_model::api::SuiteInfo;
@@ -14,6 +16,9 @@ use super::states;
 /// Runs told of each suite in the list, and in the answer about one.
 const RUNS: (u32, u32) = (5, 50);
 
+/// Starts to come, likewise.
+const STARTS: (usize, usize) = (1, 10);
+
 pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<SuiteInfo>>> {
     Ok(Json(all(&engine, RUNS.0 as usize).await?))
 }
@@ -22,11 +27,14 @@ pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<SuiteI
 pub(crate) async fn all(engine: &Shared, runs: usize) -> Answer<Vec<SuiteInfo>> {
     let runs = u32::try_from(runs).unwrap_or(RUNS.1);
     let catalogue = engine.catalogue();
+    let schedules = engine.schedules(STARTS.0).suites;
+    let mut schedules: HashMap<_, _> = schedules.into_iter().map(|it| (it.suite.clone(), it)).collect();
     let mut known = states::present(engine, SubjectKind::Suite).await?;
     let mut suites = Vec::new();
     for (name, definition) in &catalogue.suites {
         let state = known.remove(name);
-        suites.push(info(engine, name, Some(definition), state.as_ref(), runs).await?);
+        let info = info(engine, name, Some(definition), state.as_ref(), runs).await?;
+        suites.push(SuiteInfo { schedule: schedules.remove(name), ..info });
     }
     for (name, state) in &known {
         suites.push(info(engine, name, None, Some(state), runs).await?);
@@ -50,7 +58,8 @@ pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<SuiteInfo> {
         ));
     }
     let info = info(engine, name, definition.map(|it| &**it), history.first(), RUNS.1).await?;
-    Ok(SuiteInfo { history, ..info })
+    let schedule = engine.schedule(name, STARTS.1);
+    Ok(SuiteInfo { schedule, history, ..info })
 }
 
 async fn info(
@@ -75,6 +84,7 @@ async fn info(
         state,
         since,
         runs,
+        schedule: None,
         history: Vec::new(),
     })
 }

@@ -9,4 +9,5 @@ mod outputs;
 mod pages;
 mod routes;
 mod runs;
+mod schedules;
 mod support;

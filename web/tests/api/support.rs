@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
-    Problem, QueueEntry, RunRequest, TokenCreated, TokenRequest,
+    Problem, QueueEntry, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
@@ -29,6 +29,8 @@ use xrdtest_store::conformance::story::{Scribe, Story};
 use xrdtest_store::{SqliteStore, Store, TokenRecord};
 use xrdtest_web::Caller;
 use xrdtest_web::engine::{Answer, Engine, Refusal};
+
+use crate::schedules;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -388,6 +390,20 @@ impl Engine for TestEngine {
     fn stop(&self) -> Answer<'_, ()> {
         self.ask("stop".to_owned());
         done(Ok(()))
+    }
+
+    fn schedules(&self, starts: usize) -> SchedulesInfo {
+        schedules::all(starts)
+    }
+
+    fn schedule(&self, suite: &str, starts: usize) -> Option<ScheduledSuite> {
+        schedules::all(starts).suites.into_iter().find(|known| known.suite == suite)
+    }
+
+    fn pause(&self, suite: String, paused: bool, by: String) -> Answer<'_, ()> {
+        self.ask(format!("{by} {} `{suite}`", if paused { "pauses" } else { "resumes" }));
+        let unknown = Refusal::Unknown(problem("no schedule"));
+        done(if suite == "unscheduled" { Err(unknown) } else { Ok(()) })
     }
 
     fn set_log_level(&self, level: String) -> Answer<'_, ()> {

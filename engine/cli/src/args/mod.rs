@@ -11,8 +11,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::cluster::{ClusterArgs, ClusterCommand};
 pub(crate) use self::remote::{
-    AgentKind, CancelArgs, LogsArgs, NamedArgs, QueueArgs, QueueCommand, Remote, RunsArgs, RunsCommand,
-    ShowArgs, SlavesArgs, TokenArgs, TokenCommand,
+    AgentKind, CancelArgs, LogsArgs, NamedArgs, PauseArgs, QueueArgs, QueueCommand, Remote, RunsArgs,
+    RunsCommand, ShowArgs, SlavesArgs, SuitesArgs, SuitesCommand, TokenArgs, TokenCommand,
 };
 pub(crate) use self::run::{LocalProvider, RUNS, RunArgs, RunFormat, STATE};
 pub(crate) use self::sim::{SimArgs, SimCommand};
@@ -45,11 +45,7 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     Cancel(CancelArgs),
     Queue(QueueArgs),
-    /// Suites of the engine's definitions: their states and latest runs
-    #[command(
-        after_help = "Examples:\n  xrdtest suites\n  xrdtest suites ts_001_mm    with its runs and the history of its states"
-    )]
-    Suites(NamedArgs),
+    Suites(SuitesArgs),
     /// Clusters of the engine's definitions: their states and instances
     #[command(
         after_help = "Examples:\n  xrdtest clusters\n  xrdtest clusters cluster_001_mm    with the history of its states"

@@ -159,8 +159,9 @@ impl Daemon {
         }
         if at_start(&new) != at_start(&old) {
             warn!(
-                "only repositories, scripts, what definitions and files may take, limits of runs and the log's level are \
-                 taken over while the engine runs; other changes of the configuration wait for its next start"
+                "only repositories, scripts, what definitions and files may take, schedules, limits of runs and the \
+                 log's level are taken over while the engine runs; other changes of the configuration wait for its next \
+                 start"
             );
         }
         self.engine.definitions.reload(new.definitions()).await;
@@ -175,6 +176,7 @@ fn at_start(config: &Config) -> Config {
     rest.repository.clear();
     rest.scripts = Default::default();
     rest.definitions = Default::default();
+    rest.schedule = Default::default();
     rest.log_level.clear();
     let limits = crate::config::LimitsSection::default();
     rest.limits = crate::config::LimitsSection {
