@@ -52,3 +52,8 @@ fn a_running_engine_is_asked() {
 fn hundreds_of_fakes_behave_and_misbehave() {
     trial("fleet.py", &[]);
 }
+
+#[test]
+fn suites_start_by_themselves() {
+    trial("schedule.py", &[]);
+}

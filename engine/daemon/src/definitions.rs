@@ -76,11 +76,13 @@ impl Definitions {
         Self { inner: RwLock::new(Arc::new(load_all(config, 1).await)), changed }
     }
 
-    /// Loads everything again. Runs keep what they were made from.
-    pub(crate) async fn reload(&self, config: DefinitionsConfig) {
-        let loaded = load_all(config, self.catalogue().generation + 1).await;
+    /// Loads everything again; answers the generation. Runs keep what they were made from.
+    pub(crate) async fn reload(&self, config: DefinitionsConfig) -> u64 {
+        let generation = self.catalogue().generation + 1;
+        let loaded = load_all(config, generation).await;
         *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
         self.changed.send_replace(());
+        generation
     }
 
     /// Wakes who waits for other definitions.

@@ -1,4 +1,4 @@
-//! Places where tests end the engine as `kill -9` does. Built only with the feature `failpoints`.
+//! A place where tests end the engine as `kill -9` does. Built only with the feature `failpoints`.
 
 /// Between two effects. `XRDTEST_KILL_AT=n` ends the process at the n-th such place.
 #[cfg(feature = "failpoints")]
@@ -19,16 +19,3 @@ pub(crate) fn between_effects() {
 /// Between two effects.
 #[cfg(not(feature = "failpoints"))]
 pub(crate) fn between_effects() {}
-
-/// What becomes of a suite's start is decided and carried out, and that is not kept yet. `XRDTEST_KILL_AT=start` ends the
-/// process here.
-#[cfg(feature = "failpoints")]
-pub(crate) fn start_decided() {
-    if std::env::var("XRDTEST_KILL_AT").is_ok_and(|at| at == "start") {
-        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
-    }
-}
-
-/// What becomes of a suite's start is decided and carried out, and that is not kept yet.
-#[cfg(not(feature = "failpoints"))]
-pub(crate) fn start_decided() {}

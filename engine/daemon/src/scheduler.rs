@@ -16,7 +16,7 @@ use xrdtest_schedule::agenda::{Agenda, Decision, Last, Record, Standing, What, d
 use xrdtest_store::{ScheduleRecord, StoreError};
 use xrdtest_web::engine::Refusal;
 
-use crate::failpoint;
+use crate::definitions::DefinitionsConfig;
 use crate::handle::{EngineHandle, EngineStatus};
 use crate::service::{problem, stopping};
 use crate::start::EngineError;
@@ -38,7 +38,15 @@ pub(crate) struct Pause {
 #[derive(Clone, Debug)]
 pub(crate) struct SchedulerHandle {
     orders: mpsc::Sender<Pause>,
-    agenda: watch::Sender<Arc<Agenda>>,
+    published: watch::Sender<Published>,
+}
+
+/// The agenda as it is now.
+#[derive(Clone, Debug, Default)]
+struct Published {
+    agenda: Arc<Agenda>,
+    /// Of the catalogue that it is made from.
+    generation: u64,
 }
 
 impl SchedulerHandle {
@@ -53,7 +61,7 @@ impl SchedulerHandle {
 impl EngineHandle {
     /// All schedules, with so many starts to come of each, or of all but one suite's.
     pub(crate) fn schedules_info(&self, only: Option<&str>, starts: usize) -> SchedulesInfo {
-        let agenda = self.scheduler.agenda.borrow().clone();
+        let agenda = self.scheduler.published.borrow().agenda.clone();
         let (enabled, now) = (self.definitions.schedules().enabled, wall::now());
         let catalogue = self.definitions.catalogue();
         let suite = |name: &str| {
@@ -78,6 +86,16 @@ impl EngineHandle {
         let names = agenda.suites().filter(|name| only.is_none_or(|only| only == *name));
         let paused = agenda.all_paused().map(str::to_owned);
         SchedulesInfo { enabled, paused, suites: names.filter_map(suite).collect() }
+    }
+
+    /// Loads definitions again. When this is done their schedules are in force, also in the engine's next life.
+    pub(crate) async fn reload_definitions(&self, config: DefinitionsConfig) {
+        let generation = self.definitions.reload(config).await;
+        let mut published = self.scheduler.published.subscribe();
+        tokio::select! {
+            _ = published.wait_for(|published| published.generation >= generation) => {}
+            () = self.commands.closed() => {}
+        }
     }
 
     pub(crate) async fn pause_schedule(&self, suite: String, by: Option<String>) -> Result<(), Refusal> {
@@ -106,8 +124,8 @@ fn held(enabled: bool, broken: bool, agenda: &Agenda, suite: &str) -> String {
 /// The ends of a scheduler that is to be.
 pub(crate) fn channels() -> (SchedulerHandle, mpsc::Receiver<Pause>) {
     let (orders, received) = mpsc::channel(16);
-    let (agenda, _) = watch::channel(Arc::default());
-    (SchedulerHandle { orders, agenda }, received)
+    let (published, _) = watch::channel(Published::default());
+    (SchedulerHandle { orders, published }, received)
 }
 
 pub(crate) struct Scheduler {
@@ -116,6 +134,7 @@ pub(crate) struct Scheduler {
     changed: watch::Receiver<()>,
     clock: wall::Watch,
     agenda: Agenda,
+    generation: u64,
 }
 
 impl Scheduler {
@@ -128,7 +147,7 @@ impl Scheduler {
         let kept = engine.store.schedules().await?;
         let agenda = Agenda::new(kept.into_iter().map(from_store));
         let changed = engine.definitions.changed();
-        let mut scheduler = Self { engine, orders, changed, clock, agenda };
+        let mut scheduler = Self { engine, orders, changed, clock, agenda, generation: 0 };
         scheduler.define().await?;
         scheduler.publish();
         Ok(scheduler)
@@ -171,7 +190,8 @@ impl Scheduler {
     }
 
     fn publish(&self) {
-        self.engine.scheduler.agenda.send_replace(Arc::new(self.agenda.clone()));
+        let (agenda, generation) = (Arc::new(self.agenda.clone()), self.generation);
+        self.engine.scheduler.published.send_replace(Published { agenda, generation });
     }
 
     async fn look(&mut self) -> Result<Timestamp, StoreError> {
@@ -187,6 +207,7 @@ impl Scheduler {
         let zone = zone.as_deref().and_then(Zone::find).unwrap_or_else(Zone::utc);
         let catalogue = self.engine.definitions.catalogue();
         let new = self.agenda.define(&catalogue.suites, &zone, now);
+        self.generation = catalogue.generation;
         self.keep(new).await?;
         // Records of an engine whose clock was ahead.
         self.look().await?;
@@ -223,7 +244,6 @@ impl Scheduler {
                 let Some((run, reason)) = self.carry_out(&decision, run).await else { break };
                 self.agenda.tell(&decision, run.map(|run| run.to_string()), reason)
             };
-            failpoint::start_decided();
             self.keep(record).await?;
             now = self.look().await?;
         }

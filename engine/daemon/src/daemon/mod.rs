@@ -164,7 +164,7 @@ impl Daemon {
                  start"
             );
         }
-        self.engine.definitions.reload(new.definitions()).await;
+        self.engine.reload_definitions(new.definitions()).await;
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
