@@ -3,7 +3,7 @@
 
     schedule.py --programs DIR
 
-Each suite here has one start only, at a second of its own, so that runs can be counted. Needs root.
+Suites have one start only, at a second of its own, or few, so that runs can be counted. Needs root.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from lab import Lab, until, write_cluster, write_suite
 
 SCRIPT = "#!/bin/bash\necho \"$XRDTEST_SUITE\" >> /mnt/lab/journal\n"
 # Suites that start in the same second while the engine is killed, and how often that is done.
-MANY, KILLS = 12, 4
+MANY, KILLS = 12, 3
 
 
 def main():
@@ -30,17 +30,20 @@ def main():
         write_cluster(lab.definitions, "one", 1, 208)
         write_cluster(lab.definitions, "huge", 1, 209, 'cluster.defaultHost.ramSize = "100000G";')
         lab.start()
-        for trial in (by_itself, over_a_kill, missed, paused, switched_off):
+        for trial in (by_itself, over_a_kill, missed, overlapping, paused, switched_off):
             trial(lab)
             print(f"{trial.__name__}: {time.monotonic() - begin:.1f} s")
 
 
-def define(lab, name, start, more="", cluster="huge"):
-    """A suite whose only start is at a second since 1970; the engine does not know it yet."""
+def define(lab, name, start, more="", cluster="huge", again=()):
+    """A suite whose only start is at a second since 1970, or `again` seconds later as well, in the same minute; the
+    engine does not know it yet."""
     at = datetime.datetime.fromtimestamp(start, datetime.timezone.utc)
-    fields = ", ".join(f'{field}: "{getattr(at, field)}"' for field in ("year", "month", "day", "hour", "minute", "second"))
-    write_suite(lab.definitions, name, cluster, ["a"], SCRIPT, f'ts.schedule = #{{ {fields} }}; ts.timezone = "UTC"; {more}',
-                ("run",))
+    parts = {field: str(getattr(at, field)) for field in ("year", "month", "day", "hour", "minute")}
+    parts["second"] = ",".join(str(at.second + later) for later in (0, *again))
+    fields = ", ".join(f'{field}: "{value}"' for field, value in parts.items())
+    schedule = f'ts.schedule = #{{ {fields} }}; ts.timezone = "UTC"; {more}'
+    write_suite(lab.definitions, name, cluster, ["a"], SCRIPT, schedule, ("run",))
 
 
 def reload(lab):
@@ -143,6 +146,28 @@ def missed(lab):
     last = until("it is left out", lambda: schedule_of(lab, "skips")["last"], 20)
     assert last["run"] is None and last["reason"].startswith("missed"), last
     assert not runs_of(lab, "skips") and len(runs_of(lab, "makes_up")) == 1
+
+
+def overlapping(lab):
+    """The first start's run waits for a place that there never is: no engine queues another one."""
+    start, suites = soon(), ("queues", "leaves_out")
+    if start % 60 > 56:
+        start += 60 - start % 60
+    define(lab, "queues", start, again=(1, 3))
+    define(lab, "leaves_out", start, 'ts.overlap = "skip";', again=(1, 3))
+    reload(lab)
+
+    def left_out(second):
+        last = [schedule_of(lab, suite)["last"] for suite in suites]
+        return all(last) and all(one["start"]["at"] == (start + second) * 1000 for one in last)
+
+    until("the second start is considered", lambda: left_out(1), 20)
+    restart(lab, lambda: until("the third one's time is over", lambda: time.time() > start + 3))
+    until("the third start is considered", lambda: left_out(3), 20)
+    for suite in suites:
+        last = schedule_of(lab, suite)["last"]
+        assert last["run"] is None and "an earlier start's run was not over" in last["reason"], last
+        assert [queued for _, _, queued in runs_of(lab, suite)][1:] == [], runs_of(lab, suite)
 
 
 def paused(lab):
