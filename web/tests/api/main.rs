@@ -7,6 +7,7 @@ mod events;
 mod instances;
 mod outputs;
 mod pages;
+mod reading;
 mod routes;
 mod runs;
 mod schedules;

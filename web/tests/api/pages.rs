@@ -9,7 +9,8 @@ use tower::ServiceExt;
 use xrdtest_model::{Outcome, StageId, Verdict};
 use xrdtest_store::conformance::story::Story;
 
-use crate::support::{Reading, TestEngine, soon};
+use crate::reading::Reading;
+use crate::support::{TestEngine, soon};
 
 async fn ask(engine: &Arc<TestEngine>, method: Method, path: &str) -> (StatusCode, String) {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
