@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use xrdtest_model::definition::Catalogue;
+use xrdtest_model::plan_document::Written;
 
 use crate::draft::DefinitionFile;
 use crate::draft::cluster::Cluster;
@@ -17,6 +18,7 @@ use crate::evaluate::{Evaluator, Subject};
 use crate::findings::Findings;
 use crate::layout::{self, Layout};
 use crate::place::Place;
+use crate::plan::written;
 use crate::rules::evaluation::internal_error;
 use crate::rules::layout::unreadable_folder;
 use crate::rules::{self, Context};
@@ -40,26 +42,47 @@ pub struct LoadOptions {
 /// Takes no more processor time for any one definition than its bounds allow, by default half a second, on a thread of
 /// its own.
 pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
+    load_on_thread(root, options, false).catalogue
+}
+
+/// A catalogue, and what its definitions say as written.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// As [`load()`] answers it.
+    pub catalogue: Catalogue,
+    /// Suites that could be evaluated, by name.
+    pub(crate) suites: BTreeMap<String, Written>,
+    /// Clusters that could be evaluated, by name.
+    pub(crate) clusters: BTreeMap<String, Written>,
+}
+
+/// As [`load()`], for those who want to show what is written.
+pub fn load_as_written(root: &Path, options: &LoadOptions) -> Loaded {
+    load_on_thread(root, options, true)
+}
+
+fn load_on_thread(root: &Path, options: &LoadOptions, as_written: bool) -> Loaded {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("definitions".to_owned())
             .stack_size(options.bounds.stack_bytes())
-            .spawn_scoped(scope, || load_here(root, options))
+            .spawn_scoped(scope, || load_here(root, options, as_written))
             .ok()
             .and_then(|thread| thread.join().ok())
     })
     .unwrap_or_else(|| {
         let mut findings = Findings::default();
         internal_error::report(&mut findings, &Place::start_of(&Arc::from("suites")));
-        Catalogue {
+        let catalogue = Catalogue {
             generation: options.generation,
             diagnostics: findings.into_sorted(),
             ..Catalogue::default()
-        }
+        };
+        Loaded { catalogue, ..Loaded::default() }
     })
 }
 
-fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
+fn load_here(root: &Path, options: &LoadOptions, as_written: bool) -> Loaded {
     let mut findings = Findings::default();
     let root: PathBuf = root.canonicalize().unwrap_or_else(|problem| {
         unreadable_folder::report(&mut findings, "suites", &problem.to_string());
@@ -67,7 +90,8 @@ fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
     });
     let repository = root.to_string_lossy().into_owned();
     let files = Files::new(root);
-    let mut loading = Loading { evaluator: Evaluator::new(&files, options.bounds), files, findings };
+    let mut loading =
+        Loading { evaluator: Evaluator::new(&files, options.bounds), files, findings, as_written };
     let layout = layout::discover(&loading.files, &mut loading.findings);
     let clusters = loading.clusters(&layout);
     let suites = loading.suites(&layout);
@@ -100,6 +124,8 @@ struct Loading {
     evaluator: Evaluator,
     files: Files,
     findings: Findings,
+    /// What is written is wanted, too.
+    as_written: bool,
 }
 
 impl Loading {
@@ -131,7 +157,7 @@ impl Loading {
         options: &LoadOptions,
         mut clusters: Vec<Draft<Cluster>>,
         mut suites: Vec<Draft<Suite>>,
-    ) -> Catalogue {
+    ) -> Loaded {
         let findings = &mut self.findings;
         let mut taken = rules::cluster::network_conflict::Taken::default();
         for draft in &mut clusters {
@@ -149,6 +175,10 @@ impl Loading {
                 draft.absorb(own, findings);
             }
         }
+        let written = match self.as_written {
+            true => (written(&suites, written::suite), written(&clusters, written::cluster)),
+            false => Default::default(),
+        };
         let suites = suites.iter().filter_map(|draft| {
             let suite = draft.value.as_ref()?.to_model(&self.files, repository, draft.broken);
             Some((draft.file.stem.clone(), Arc::new(suite)))
@@ -159,13 +189,20 @@ impl Loading {
             Some((draft.file.stem.clone(), Arc::new(cluster)))
         });
         let clusters = clusters.collect();
-        Catalogue {
+        let catalogue = Catalogue {
             generation: options.generation,
             suites,
             clusters,
             diagnostics: self.findings.into_sorted(),
-        }
+        };
+        Loaded { catalogue, suites: written.0, clusters: written.1 }
     }
+}
+
+fn written<T>(drafts: &[Draft<T>], say: impl Fn(&T) -> Written) -> BTreeMap<String, Written> {
+    let evaluated =
+        drafts.iter().filter_map(|draft| Some((draft.file.stem.clone(), say(draft.value.as_ref()?))));
+    evaluated.collect()
 }
 
 /// What rules find in one definition. A rule that panics must not keep the other definitions from loading.

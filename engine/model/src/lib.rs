@@ -15,6 +15,8 @@ pub mod limits;
 pub mod order;
 pub mod outcome;
 pub mod plan;
+pub mod plan_diff;
+pub mod plan_document;
 pub mod room;
 pub mod size;
 pub mod stage;
