@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cluster;
+mod plan;
 mod remote;
 mod run;
 mod sim;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::cluster::{ClusterArgs, ClusterCommand};
+pub(crate) use self::plan::PlanArgs;
 pub(crate) use self::remote::{
     AgentKind, CancelArgs, LogsArgs, NamedArgs, PauseArgs, QueueArgs, QueueCommand, Remote, RunsArgs,
     RunsCommand, ShowArgs, SlavesArgs, SuitesArgs, SuitesCommand, TokenArgs, TokenCommand,
@@ -27,6 +29,7 @@ a signal.
 
 Examples:
   xrdtest check                         look for mistakes in all definitions of this repository
+  xrdtest plan ts_001_mm                what a run of it would do
   xrdtest run ts_001_mm --local         run a suite on this machine, each host in a sandbox
   xrdtest run ts_001_mm                 ask the engine for a run, and follow it
   xrdtest logs -f ts_001_mm/latest      what its machines write")]
@@ -39,6 +42,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Check(CheckArgs),
     Rule(RuleArgs),
+    Plan(PlanArgs),
     Run(RunArgs),
     Runs(RunsArgs),
     Show(ShowArgs),
