@@ -16,6 +16,7 @@ use crate::evaluate::files::Files;
 use crate::evaluate::imports::Imports;
 use crate::evaluate::{Evaluator, Subject};
 use crate::findings::Findings;
+use crate::language::object::Handle;
 use crate::layout::{self, Layout};
 use crate::place::Place;
 use crate::plan::written;
@@ -50,9 +51,9 @@ pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
 pub struct Loaded {
     /// As [`load()`] answers it.
     pub catalogue: Catalogue,
-    /// Suites that could be evaluated, by name.
+    /// Suites by name; of those that could not be evaluated to the end, what had been said until then.
     pub(crate) suites: BTreeMap<String, Written>,
-    /// Clusters that could be evaluated, by name.
+    /// Clusters, the same.
     pub(crate) clusters: BTreeMap<String, Written>,
 }
 
@@ -106,6 +107,8 @@ struct Draft<T> {
     file: DefinitionFile,
     /// `None` where it could not be evaluated.
     value: Option<T>,
+    /// What there is of it then, where that is wanted.
+    remains: Option<Handle>,
     imports: Imports,
     /// Whether an error was found in it or in what it imports.
     broken: bool,
@@ -145,8 +148,12 @@ impl Loading {
     ) -> Draft<T> {
         let mut own = Findings::default();
         let (evaluated, imports) = self.evaluator.evaluate(&file.file, subject, &mut own);
+        let remains = match (&evaluated, self.as_written) {
+            (None, true) => self.evaluator.remains(subject),
+            _ => None,
+        };
         let value = evaluated.map(|evaluated| draft(file.clone(), evaluated));
-        let mut draft = Draft { file: file.clone(), value, imports, broken: false };
+        let mut draft = Draft { file: file.clone(), value, remains, imports, broken: false };
         draft.absorb(own, &mut self.findings);
         draft
     }
@@ -200,9 +207,11 @@ impl Loading {
 }
 
 fn written<T>(drafts: &[Draft<T>], say: impl Fn(&T) -> Written) -> BTreeMap<String, Written> {
-    let evaluated =
-        drafts.iter().filter_map(|draft| Some((draft.file.stem.clone(), say(draft.value.as_ref()?))));
-    evaluated.collect()
+    let said = |draft: &Draft<T>| match (&draft.value, &draft.remains) {
+        (Some(value), _) => Some(say(value)),
+        (None, remains) => remains.as_ref().map(written::remains),
+    };
+    drafts.iter().filter_map(|draft| Some((draft.file.stem.clone(), said(draft)?))).collect()
 }
 
 /// What rules find in one definition. A rule that panics must not keep the other definitions from loading.

@@ -134,6 +134,12 @@ impl Evaluator {
         })
     }
 
+    /// What there is of a definition whose evaluation has just ended early.
+    pub(crate) fn remains(&self, subject: Subject) -> Option<Handle> {
+        let first = lock(&self.session).first.take();
+        first.filter(|handle| handle.class() == subject.class())
+    }
+
     /// Looks for a syntax error in a file that is no definition itself.
     pub(crate) fn compile_helper(&self, file: &Arc<str>, findings: &mut Findings) {
         self.meter.begin();

@@ -13,6 +13,7 @@ use xrdtest_model::plan_document::{PlanKind, Written};
 use super::subject::Subject;
 use super::{clusters_of, fields, files};
 use crate::known::{self, Known};
+use crate::layout::name_of;
 use crate::load::Loaded;
 use crate::snapshot::findings_about;
 
@@ -90,7 +91,9 @@ impl<'a> Side<'a> {
 
     /// The files of a suite: its scripts, and what else lies in its folder.
     fn files_of_suite(&self, name: &str) -> BTreeMap<String, String> {
-        let Some(suite) = self.loaded.catalogue.suites.get(name) else { return BTreeMap::new() };
+        let Some(suite) = self.loaded.catalogue.suites.get(name) else {
+            return self.files_of_broken("suites", self.suites.get(name));
+        };
         let mut found = self.files_of(&suite.source);
         for path in scripts(suite).into_keys() {
             if !found.contains_key(&path)
@@ -103,8 +106,19 @@ impl<'a> Side<'a> {
     }
 
     fn files_of_cluster(&self, name: &str) -> BTreeMap<String, String> {
-        let cluster = self.loaded.catalogue.clusters.get(name);
-        cluster.map(|cluster| self.files_of(&cluster.source)).unwrap_or_default()
+        match self.loaded.catalogue.clusters.get(name) {
+            Some(cluster) => self.files_of(&cluster.source),
+            None => self.files_of_broken("clusters", self.clusters.get(name)),
+        }
+    }
+
+    /// The same where the definition could not be evaluated.
+    fn files_of_broken(&self, below: &str, file: Option<&Arc<str>>) -> BTreeMap<String, String> {
+        let Some((file, name)) = file.and_then(|file| Some((file, name_of(below, file)?))) else {
+            return BTreeMap::new();
+        };
+        let folder = format!("{below}/{name}");
+        self.files_of(&Source { file: Arc::clone(file), folder, ..Source::default() })
     }
 
     /// What lies in a definition's folder, without the definition itself: its fields are compared.
@@ -155,7 +169,7 @@ impl Sides<'_> {
             }
             Some(Subject { kind: PlanKind::Cluster, name, .. }) => (BTreeSet::new(), one(name)),
             Some(Subject { kind: PlanKind::Suite, name, .. }) => {
-                let used = |side: &Side<'_>| clusters_of(&side.loaded.catalogue, name);
+                let used = |side: &Side<'_>| clusters_of(side.loaded, name);
                 (one(name), used(&self.before).into_iter().chain(used(&self.now)).collect())
             }
         }
@@ -170,14 +184,22 @@ impl Sides<'_> {
             file.stages = stages.cloned().collect::<BTreeSet<_>>().into_iter().collect();
         }
         let known = (self.before.suites.contains_key(name), self.now.suites.contains_key(name));
-        let written = (self.before.loaded.suites.get(name), self.now.loaded.suites.get(name));
+        let written = |side: &Side<'_>| {
+            let evaluated = side.loaded.catalogue.suites.contains_key(name);
+            side.loaded.suites.get(name).filter(|_| evaluated).cloned()
+        };
+        let written = (written(&self.before), written(&self.now));
         changed(name, known, written, files)
     }
 
     fn cluster(&self, name: &str) -> Option<DefinitionChange> {
         let files = self.files_of(|side| side.files_of_cluster(name));
         let known = (self.before.clusters.contains_key(name), self.now.clusters.contains_key(name));
-        let written = (self.before.loaded.clusters.get(name), self.now.loaded.clusters.get(name));
+        let written = |side: &Side<'_>| {
+            let evaluated = side.loaded.catalogue.clusters.contains_key(name);
+            side.loaded.clusters.get(name).filter(|_| evaluated).cloned()
+        };
+        let written = (written(&self.before), written(&self.now));
         let users: BTreeSet<&String> = self.before.users(name).chain(self.now.users(name)).collect();
         let used_by = users.into_iter().cloned().collect();
         changed(name, known, written, files).map(|change| DefinitionChange { used_by, ..change })
@@ -210,10 +232,10 @@ impl Sides<'_> {
 fn changed(
     name: &str,
     known: (bool, bool),
-    written: (Option<&Written>, Option<&Written>),
+    written: (Option<Written>, Option<Written>),
     files: Vec<FileChange>,
 ) -> Option<DefinitionChange> {
-    let fields = match written {
+    let fields = match &written {
         (Some(old), Some(new)) => fields::changes(old, new),
         _ => Vec::new(),
     };

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::plan_document::{
-    Effective, EffectiveCluster, PlanDocument, PlanKind, PlannedPlacement, SCHEMA,
+    Effective, EffectiveCluster, PlanDocument, PlanKind, PlannedPlacement, SCHEMA, Written,
 };
 use xrdtest_model::room::Room;
 use xrdtest_model::{Diagnostic, Timestamp};
@@ -50,7 +50,7 @@ pub fn plan(
 ) -> PlanDocument {
     let catalogue = &loaded.catalogue;
     let names = match subject.kind {
-        PlanKind::Suite => clusters_of(catalogue, &subject.name),
+        PlanKind::Suite => clusters_of(loaded, &subject.name),
         PlanKind::Cluster => vec![subject.name.clone()],
     };
     let root: PathBuf = root.canonicalize().unwrap_or_else(|_| root.to_owned());
@@ -91,10 +91,15 @@ pub fn plan(
 }
 
 /// The clusters that a suite names, each once, in its order.
-fn clusters_of(catalogue: &Catalogue, suite: &str) -> Vec<String> {
+fn clusters_of(loaded: &Loaded, suite: &str) -> Vec<String> {
+    let written = loaded.suites.get(suite).and_then(|suite| suite.field("clusters"));
+    let Some(Written::List(items)) = written else { return Vec::new() };
     let mut seen = BTreeSet::new();
-    let named = catalogue.suites.get(suite).map(|suite| suite.clusters.as_slice()).unwrap_or_default();
-    named.iter().filter(|name| seen.insert(name.as_str())).cloned().collect()
+    let names = items.iter().filter_map(|item| match item {
+        Written::Text(name) => Some(name),
+        _ => None,
+    });
+    names.filter(|name| seen.insert(name.as_str())).cloned().collect()
 }
 
 /// Findings about a subject and the clusters that it uses.

@@ -81,7 +81,7 @@ impl Surroundings<'_> {
             tag.note = self.mounts(machines);
         } else if OF_HYPERVISOR.contains(&name) {
             tag.from = TagSource::Hypervisor;
-            tag.note = "known when the machine starts".to_owned();
+            tag.note = "given by its hypervisor when the machine starts".to_owned();
         } else if let Some(value) = self.of_suite.get(name) {
             tag.from = TagSource::Suite;
             tag.value = Some(value.clone());

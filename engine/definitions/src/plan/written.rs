@@ -37,6 +37,11 @@ pub(crate) fn cluster(cluster: &Cluster) -> Written {
     Written::Fields(object(&cluster.object))
 }
 
+/// The fields of a definition whose evaluation ended early.
+pub(crate) fn remains(handle: &Handle) -> Written {
+    Written::Fields(object(handle))
+}
+
 /// The fields that were set, in the manual's order. Readers find `hosts` and `disks` where there are none, too.
 fn object(handle: &Handle) -> Vec<(String, Written)> {
     // Copied out first: never two guards at once.
@@ -52,7 +57,7 @@ fn object(handle: &Handle) -> Vec<(String, Written)> {
         _ => "",
     };
     let fields = slots.into_iter().filter_map(|(field, value)| {
-        let written = match value {
+        let mut written = match value {
             // A network only names its hosts: they stand in the cluster.
             Some(value) if *class == NETWORK && matches!(field.kind, Kind::Objects(_)) => {
                 items(&value, &name)?
@@ -62,14 +67,14 @@ fn object(handle: &Handle) -> Vec<(String, Written)> {
             None => return None,
         };
         // A cluster comes with a default host; what was not touched was not written.
-        let untouched = field.name == "defaultHost" && is_bare_host(&written);
+        let is_default = field.name == "defaultHost";
+        if is_default && let Written::Fields(fields) = &mut written {
+            fields.retain(|(_, value)| *value != Written::List(Vec::new()));
+        }
+        let untouched = is_default && written == Written::Fields(Vec::new());
         (!untouched).then(|| (field.name.to_owned(), written))
     });
     fields.collect()
-}
-
-fn is_bare_host(written: &Written) -> bool {
-    matches!(written, Written::Fields(fields) if fields.iter().all(|(_, value)| *value == Written::List(Vec::new())))
 }
 
 fn value(value: &Dynamic, kind: Kind) -> Option<Written> {

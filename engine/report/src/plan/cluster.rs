@@ -1,6 +1,6 @@
 //! The part of a plan that is about a cluster.
 
-use xrdtest_model::definition::Forward;
+use xrdtest_model::definition::{Forward, short_name};
 use xrdtest_model::plan::{DiskPlan, HostPlan, NetworkPlan};
 use xrdtest_model::plan_document::EffectiveCluster;
 use xrdtest_model::room::Room;
@@ -25,18 +25,17 @@ pub(super) fn cluster(page: &mut Page, cluster: &EffectiveCluster) {
     let pairs = [
         ("network", cluster.network.as_ref().map(network).unwrap_or_default()),
         ("addresses", cluster.network.as_ref().map(addresses).unwrap_or_default()),
+        ("aliases", grouped(&cluster.hosts, |host| host.aliases.join(", "))),
         ("needs", needs(cluster)),
         (
             "asks for",
             cluster.hypervisor.as_ref().map(|name| format!("hypervisor {name}")).unwrap_or_default(),
         ),
-        ("boots", boots(&cluster.hosts)),
+        ("boots", grouped(&cluster.hosts, boot)),
     ];
     page.pairs(pairs.into_iter());
-    let several = boots(&cluster.hosts).is_empty();
-    let rows = cluster.hosts.iter().flat_map(|host| rows(host, several, cluster.external));
-    let rows: Vec<Vec<String>> = rows.collect();
-    page.table(&["HOST", "ADDRESS", "MEMORY", "CORES", "DISK", "SIZE", "AT", "MORE"], &rows);
+    let rows: Vec<Vec<String>> = cluster.hosts.iter().flat_map(|host| rows(host, cluster.external)).collect();
+    page.table(&["HOST", "ADDRESS", "MEMORY", "CORES", "DISK", "SIZE", "AT"], &rows);
 }
 
 fn network(network: &NetworkPlan) -> String {
@@ -68,12 +67,21 @@ fn needs(cluster: &EffectiveCluster) -> String {
     }
 }
 
-/// What all hosts boot from; empty where they differ, or need nothing.
-fn boots(hosts: &[HostPlan]) -> String {
-    match hosts.split_first() {
-        Some((first, rest)) if rest.iter().all(|host| boot(host) == boot(first)) => boot(first),
-        _ => String::new(),
+/// What hosts have, and which have it where that is not all of them: `image a (m1, m2); image b (m3)`.
+fn grouped(hosts: &[HostPlan], of: impl Fn(&HostPlan) -> String) -> String {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for host in hosts {
+        let has = of(host);
+        match groups.iter_mut().find(|(known, _)| *known == has) {
+            Some((_, names)) => names.push(short_name(&host.name)),
+            None => groups.push((has, vec![short_name(&host.name)])),
+        }
     }
+    if let [(only, _)] = groups.as_slice() {
+        return only.clone();
+    }
+    let told = groups.iter().filter(|(has, _)| !has.is_empty());
+    told.map(|(has, names)| format!("{has} ({})", names.join(", "))).collect::<Vec<_>>().join("; ")
 }
 
 fn boot(host: &HostPlan) -> String {
@@ -83,14 +91,7 @@ fn boot(host: &HostPlan) -> String {
 }
 
 /// A line for the host with its first disk, and one for each further disk.
-fn rows(host: &HostPlan, several_boots: bool, external: bool) -> Vec<Vec<String>> {
-    let mut more = Vec::new();
-    if !host.aliases.is_empty() {
-        more.push(format!("also {}", host.aliases.join(", ")));
-    }
-    if several_boots && !boot(host).is_empty() {
-        more.push(boot(host));
-    }
+fn rows(host: &HostPlan, external: bool) -> Vec<Vec<String>> {
     let unless = |text: String, left_out: bool| if left_out { String::new() } else { text };
     let mut rows = vec![vec![
         host.name.clone(),
@@ -106,15 +107,11 @@ fn rows(host: &HostPlan, several_boots: bool, external: bool) -> Vec<Vec<String>
             row.extend(of_disk(disk));
         }
     }
-    if let Some(first) = rows.first_mut() {
-        first.resize(7, String::new());
-        first.push(more.join("; "));
-    }
     rows
 }
 
 fn of_disk(disk: &DiskPlan) -> [String; 3] {
-    let kept = if disk.cache { "" } else { ", emptied" };
+    let kept = if disk.cache { "" } else { " (not kept)" };
     let DiskPlan { name, device, mount_point, .. } = disk;
-    [name.clone(), human_bytes(disk.bytes), format!("{mount_point} ({device}{kept})")]
+    [name.clone(), human_bytes(disk.bytes), format!("{device} {mount_point}{kept}")]
 }

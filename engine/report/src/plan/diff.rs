@@ -52,7 +52,7 @@ fn summary(diff: &PlanDiff) -> String {
         let parts = parts.map(|(count, how)| format!("{count} {how}")).collect::<Vec<_>>().join(", ");
         (!changes.is_empty()).then(|| format!("{what}: {parts}"))
     };
-    let errors = (diff.errors > 0).then(|| format!("{} as it is now", plural(diff.errors, "error")));
+    let errors = (diff.errors > 0).then(|| format!("{} in what there is now", plural(diff.errors, "error")));
     let parts = [count(&diff.suites, "suites"), count(&diff.clusters, "clusters"), errors];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
@@ -65,7 +65,8 @@ fn definition(page: &mut Page, kind: &str, change: &DefinitionChange) {
     };
     page.raw("");
     let name = &change.name;
-    page.raw(&format!("{style}{sign}{style:#} {BOLD}{kind} {name}{BOLD:#}  {DIM}{how}{DIM:#}"));
+    let how = if how.is_empty() { String::new() } else { format!("  {DIM}{how}{DIM:#}") };
+    page.raw(&format!("{style}{sign}{style:#} {BOLD}{kind} {name}{BOLD:#}{how}"));
     if !change.used_by.is_empty() {
         let users: Vec<&str> = change.used_by.iter().map(String::as_str).collect();
         page.item("    used by ", &list(&users));
@@ -83,6 +84,11 @@ fn definition(page: &mut Page, kind: &str, change: &DefinitionChange) {
 /// One line where it fits, else the old value above the new one.
 fn field(page: &mut Page, change: &FieldChange) {
     let lead = format!("    {}: ", change.field);
+    if let Some((gone, new)) = elements(change) {
+        gone.iter().for_each(|name| page.styled_item(&format!("    - {}: ", change.field), name, BAD));
+        new.iter().for_each(|name| page.styled_item(&format!("    + {}: ", change.field), name, GOOD));
+        return;
+    }
     let (old, new) = (change.old.as_ref().map(value), change.new.as_ref().map(value));
     match (old, new) {
         (Some(old), Some(new)) => {
@@ -98,6 +104,25 @@ fn field(page: &mut Page, change: &FieldChange) {
         (Some(old), None) => page.styled_item(&format!("    - {}: ", change.field), &old, BAD),
         (None, None) => {}
     }
+}
+
+/// What went out of an array of strings and what came into it, where that is all that changed.
+fn elements(change: &FieldChange) -> Option<(Vec<&str>, Vec<&str>)> {
+    let (old, new) = (texts(change.old.as_ref()?)?, texts(change.new.as_ref()?)?);
+    let gone: Vec<&str> = old.iter().filter(|text| !new.contains(text)).copied().collect();
+    let come: Vec<&str> = new.iter().filter(|text| !old.contains(text)).copied().collect();
+    let kept = old.iter().filter(|text| new.contains(text));
+    let same_order = kept.eq(new.iter().filter(|text| old.contains(text)));
+    (same_order && !(gone.is_empty() && come.is_empty())).then_some((gone, come))
+}
+
+fn texts(written: &Written) -> Option<Vec<&str>> {
+    let Written::List(items) = written else { return None };
+    let texts = items.iter().map(|item| match item {
+        Written::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
 }
 
 fn file(page: &mut Page, change: &FileChange) {

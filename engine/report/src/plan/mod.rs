@@ -90,6 +90,12 @@ fn head(page: &mut Page, plan: &PlanDocument) {
         errors => format!(": {} in the definitions, shown below", plural(errors, "error")),
     };
     page.raw(&format!("{BAD}it can't {can}{BAD:#}{why}"));
+    if plan.suite.is_some() && plan.effective.suite.is_none() {
+        page.item(
+            "- ",
+            "it was not evaluated to its end; what it had said until then is shown by --format json",
+        );
+    }
     let suite = plan.effective.suite.iter().flat_map(|suite| suite.problems.iter().cloned());
     let of = |(name, problem): (&str, &String)| format!("cluster {name}: {problem}");
     let clusters = &plan.effective.clusters;

@@ -30,7 +30,7 @@ pub(super) fn stages(page: &mut Page, suite: &EffectiveSuite, clusters: &[Effect
     };
     page.wrapped(2, &count);
     let folder = format!("{}/", suite.folder);
-    page.wrapped(2, &format!("scripts are in {folder}, where nothing else is said"));
+    page.wrapped(2, &format!("paths of scripts are below {folder}, or else below the repository"));
     let titles: Vec<&str> = suite
         .stages
         .iter()
@@ -57,6 +57,7 @@ fn row(stage: &PlannedStage, suite: &EffectiveSuite, folder: &str) -> Vec<String
         Some(_) => format!("  {}", stage.stage),
     };
     let on = match &stage.machines {
+        none if none.is_empty() => "none".to_owned(),
         all if *all == suite.machines => "all".to_owned(),
         some => {
             let names: Vec<&str> = some.iter().map(|name| short_name(name)).take(NAMED).collect();
@@ -180,10 +181,10 @@ pub(super) fn schedule(page: &mut Page, suite: &EffectiveSuite) {
         let zone = match schedule.timezone_from {
             Origin::Definition => schedule.timezone.clone(),
             Origin::Default => {
-                format!("{} (ts.timezone is not written: an engine has a zone of its own)", schedule.timezone)
+                format!("{} (ts.timezone is not written: an engine takes its own zone)", schedule.timezone)
             }
         };
-        page.wrapped(2, &format!("{}, by the clock of {zone}", schedule.words));
+        page.wrapped(2, &format!("{}, time zone {zone}", schedule.words));
         let missed = match schedule.missed {
             MissedStart::Skip => "missed starts are left out",
             MissedStart::Once => "missed starts are made up for by one run",
