@@ -31,7 +31,7 @@ pub(super) fn cluster(page: &mut Page, cluster: &EffectiveCluster) {
             "asks for",
             cluster.hypervisor.as_ref().map(|name| format!("hypervisor {name}")).unwrap_or_default(),
         ),
-        ("boots", grouped(&cluster.hosts, boot)),
+        ("boots", if cluster.external { String::new() } else { grouped(&cluster.hosts, boot) }),
     ];
     page.pairs(pairs.into_iter());
     let rows: Vec<Vec<String>> = cluster.hosts.iter().flat_map(|host| rows(host, cluster.external)).collect();
@@ -99,7 +99,7 @@ fn rows(host: &HostPlan, external: bool) -> Vec<Vec<String>> {
         unless(human_bytes(host.ram_kib.saturating_mul(1024)), external),
         unless(host.vcpus.to_string(), external),
     ]];
-    for (index, disk) in host.disks.iter().enumerate() {
+    for (index, disk) in host.disks.iter().filter(|_| !external).enumerate() {
         if index > 0 {
             rows.push(vec![String::new(); 4]);
         }

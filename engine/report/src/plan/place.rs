@@ -1,5 +1,6 @@
 //! The part of a plan that says whether and where the clusters fit.
 
+use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::plan_document::{PlanDocument, PlannedSite};
 use xrdtest_model::size::human_bytes;
 
@@ -21,8 +22,10 @@ pub(super) fn place(page: &mut Page, plan: &PlanDocument) {
     }
     match placement.fits {
         Some(true) => {
-            let places =
-                placement.places.iter().map(|place| format!("{} on {}", place.cluster, place.hypervisor));
+            let places = placement.places.iter().map(|place| match place.hypervisor.as_str() {
+                EXTERNAL => format!("{} on its physical machines", place.cluster),
+                hypervisor => format!("{} on {hypervisor}", place.cluster),
+            });
             let places = places.collect::<Vec<_>>().join(", ");
             page.styled_item("  ", &format!("fits now: {places}"), GOOD);
         }
@@ -36,7 +39,7 @@ pub(super) fn place(page: &mut Page, plan: &PlanDocument) {
         page.wrapped(2, &format!("before it come {}, which wait already", plural(placement.waiting, "run")));
     }
     let rows: Vec<Vec<String>> = placement.hypervisors.iter().map(row).collect();
-    page.table(&["HYPERVISOR", "BY", "MEMORY", "CORES", "DISK", ""], &rows);
+    page.table(&["HYPERVISOR", "BY", "FREE MEMORY", "CORES", "DISK", ""], &rows);
     page.wrapped(2, &format!("asked: the engine at {}", placement.engine));
 }
 

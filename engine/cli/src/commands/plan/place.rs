@@ -79,7 +79,7 @@ fn placement(
             room,
             labels: info.labels.iter().cloned().collect(),
             // Virtual networks are the machine's own: two of the same subnet can't be there.
-            exclusive: info.provider != "sandbox",
+            exclusive: info.provider == "libvirt",
         };
         Some(ToldHypervisor { name: info.name.clone(), ability, free, instances: on(&info.name) })
     });
