@@ -61,7 +61,8 @@ fn said(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 
 fn json(folder: &Path, arguments: &[&str]) -> (Option<i32>, serde_json::Value) {
     let (code, out, err) = said(folder, &[arguments, &["--format", "json"]].concat());
-    (code, serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out} {err}")))
+    assert_ne!(out, "", "{err}");
+    (code, serde_json::from_str(&out).unwrap())
 }
 
 #[test]

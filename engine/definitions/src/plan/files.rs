@@ -19,8 +19,16 @@ const PIECE: usize = 64 << 10;
 /// their target. What can't be read is left out.
 pub(super) fn below(root: &Path, folder: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    walk(root, folder, DEPTH, &mut found);
+    if is_inside(root, folder) {
+        walk(root, folder, DEPTH, &mut found);
+    }
     found
+}
+
+/// Whether no link leads out of the repository on the way there.
+fn is_inside(root: &Path, folder: &str) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    matches!((real(root), real(&root.join(folder))), (Some(root), Some(folder)) if folder.starts_with(&root))
 }
 
 fn walk(root: &Path, folder: &str, depth: usize, found: &mut BTreeMap<String, String>) {
@@ -41,6 +49,9 @@ fn walk(root: &Path, folder: &str, depth: usize, found: &mut BTreeMap<String, St
 
 /// The digest of one file.
 pub(super) fn digest(root: &Path, path: &str) -> Option<String> {
+    if !is_inside(root, path.rsplit_once('/').map_or("", |(folder, _)| folder)) {
+        return None;
+    }
     let path = root.join(path);
     let kind = fs::symlink_metadata(&path).ok()?.file_type();
     let mut digest = Sha256::new();
@@ -65,5 +76,31 @@ fn read(path: &Path, digest: &mut Sha256) -> io::Result<()> {
             0 => return Ok(()),
             length => digest.update(&piece[..length]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_are_not_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("repository");
+        fs::create_dir_all(root.join("suites/s/deep")).expect("folders");
+        fs::create_dir(folder.path().join("outside")).expect("a folder");
+        fs::write(folder.path().join("outside/secret"), "x").expect("a file");
+        fs::write(root.join("suites/s/deep/a"), "x").expect("a file");
+        symlink("../../../outside", root.join("suites/s/out")).expect("a link");
+        symlink("../../outside", root.join("suites/t")).expect("a link");
+        let found = below(&root, "suites/s");
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["suites/s/deep/a", "suites/s/out"]);
+        assert_ne!(found["suites/s/out"], found["suites/s/deep/a"]);
+        assert!(below(&root, "suites/t").is_empty());
+        assert_eq!(digest(&root, "suites/t/secret"), None);
+        assert_eq!(digest(&root, "suites/s/deep/a").as_ref(), found.get("suites/s/deep/a"));
+        assert_eq!(digest(&root, "gone"), None);
     }
 }
