@@ -28,10 +28,12 @@ mod shape;
 mod snapshot;
 mod source;
 mod suggest;
+mod suppress;
 
-pub use check::{Checked, check};
+pub use check::{CheckError, CheckOptions, Checked, check};
 pub use evaluate::bounds::Bounds;
 pub use load::{LoadOptions, load};
 pub use root::{RootError, find_root};
+pub use rules::contents::shellcheck::ShellcheckError;
 pub use script::ScriptPolicy;
 pub use snapshot::{Selection, SnapshotError, SnapshotOptions, snapshot, snapshot_cluster};

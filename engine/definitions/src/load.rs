@@ -1,6 +1,6 @@
 //! Loading a repository: find its files, evaluate them, check them alone and against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +17,12 @@ use crate::evaluate::{Evaluator, Subject};
 use crate::findings::Findings;
 use crate::layout::{self, Layout};
 use crate::place::Place;
+use crate::rules::contents::Library;
 use crate::rules::evaluation::internal_error;
 use crate::rules::layout::unreadable_folder;
 use crate::rules::{self, Context};
 use crate::script::ScriptPolicy;
+use crate::suppress::{Keep, Suppressions};
 
 /// How to load.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,23 @@ pub struct LoadOptions {
 /// Takes no more processor time for any one definition than its bounds allow, by default half a second, on a thread of
 /// its own.
 pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
+    let Loaded { mut catalogue, suppressions, .. } = load_all(root, options);
+    let diagnostics = std::mem::take(&mut catalogue.diagnostics);
+    catalogue.diagnostics = suppressions.apply(diagnostics, Keep::Errors, false);
+    catalogue
+}
+
+/// A repository before anything is suppressed.
+pub(crate) struct Loaded {
+    /// With all findings.
+    pub(crate) catalogue: Catalogue,
+    pub(crate) suppressions: Suppressions,
+    /// Scripts that a shell runs.
+    pub(crate) shell_scripts: Vec<Arc<str>>,
+}
+
+/// Loads a repository with what `check` needs of it.
+pub(crate) fn load_all(root: &Path, options: &LoadOptions) -> Loaded {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("definitions".to_owned())
@@ -51,15 +70,16 @@ pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
     .unwrap_or_else(|| {
         let mut findings = Findings::default();
         internal_error::report(&mut findings, &Place::start_of(&Arc::from("suites")));
-        Catalogue {
-            generation: options.generation,
-            diagnostics: findings.into_sorted(),
-            ..Catalogue::default()
+        let diagnostics = findings.into_sorted();
+        Loaded {
+            catalogue: Catalogue { generation: options.generation, diagnostics, ..Catalogue::default() },
+            suppressions: Suppressions::default(),
+            shell_scripts: Vec::new(),
         }
     })
 }
 
-fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
+fn load_here(root: &Path, options: &LoadOptions) -> Loaded {
     let mut findings = Findings::default();
     let root: PathBuf = root.canonicalize().unwrap_or_else(|problem| {
         unreadable_folder::report(&mut findings, "suites", &problem.to_string());
@@ -131,7 +151,7 @@ impl Loading {
         options: &LoadOptions,
         mut clusters: Vec<Draft<Cluster>>,
         mut suites: Vec<Draft<Suite>>,
-    ) -> Catalogue {
+    ) -> Loaded {
         let findings = &mut self.findings;
         let mut taken = rules::cluster::network_conflict::Taken::default();
         for draft in &mut clusters {
@@ -142,10 +162,12 @@ impl Loading {
         }
         let known: BTreeMap<&str, Option<&Cluster>> =
             clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_ref())).collect();
-        let context = Context { files: &self.files, clusters: &known, scripts: &options.scripts };
+        let library = library(&suites, &self.files);
+        let context =
+            Context { files: &self.files, clusters: &known, scripts: &options.scripts, library: &library };
         for draft in &mut suites {
             if let Some(suite) = &draft.value {
-                let own = judge(&suite.place, |own| rules::check_suite(suite, &context, own));
+                let own = judge(&suite.place, |own| rules::check_suite(suite, draft.broken, &context, own));
                 draft.absorb(own, findings);
             }
         }
@@ -159,13 +181,24 @@ impl Loading {
             Some((draft.file.stem.clone(), Arc::new(cluster)))
         });
         let clusters = clusters.collect();
-        Catalogue {
-            generation: options.generation,
-            suites,
-            clusters,
-            diagnostics: self.findings.into_sorted(),
-        }
+        let mut suppressions = self.evaluator.suppressions();
+        let shell_scripts = library.of_shells();
+        let (of_scripts, suppressed_in_scripts) = library.into_findings();
+        self.findings.absorb(of_scripts);
+        suppressions.absorb(suppressed_in_scripts);
+        let diagnostics = self.findings.into_sorted();
+        let catalogue = Catalogue { generation: options.generation, suites, clusters, diagnostics };
+        Loaded { catalogue, suppressions, shell_scripts }
     }
+}
+
+/// Reads the scripts of all suites.
+fn library(suites: &[Draft<Suite>], files: &Files) -> Library {
+    let mut paths = BTreeSet::new();
+    for suite in suites.iter().filter_map(|draft| draft.value.as_ref()) {
+        rules::scripts::files_of(suite, files, &mut paths);
+    }
+    Library::read(paths, files)
 }
 
 /// What rules find in one definition. A rule that panics must not keep the other definitions from loading.

@@ -28,6 +28,7 @@ use crate::rules::evaluation::{
     evaluation_failed, internal_error, limit_exceeded, missing_function, syntax_error, unreadable_file,
     wrong_return,
 };
+use crate::suppress::{Comments, Suppressions};
 
 /// What a definition file defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +139,15 @@ impl Evaluator {
     pub(crate) fn compile_helper(&self, file: &Arc<str>, findings: &mut Findings) {
         self.meter.begin();
         self.compile(file, findings);
+    }
+
+    /// The suppression comments of all files that were compiled.
+    pub(crate) fn suppressions(&self) -> Suppressions {
+        let mut suppressions = Suppressions::default();
+        for (file, source) in lock_loaded(&self.loaded).sources() {
+            suppressions.read(&Arc::from(file), source.text(), Comments::Rhai);
+        }
+        suppressions
     }
 
     fn compile(&self, file: &Arc<str>, findings: &mut Findings) -> Option<Compiled> {
