@@ -20,6 +20,7 @@ mod known;
 mod language;
 mod layout;
 mod load;
+mod parallel;
 mod place;
 mod root;
 pub mod rules;

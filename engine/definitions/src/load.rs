@@ -5,17 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use xrdtest_model::definition::Catalogue;
+use xrdtest_model::definition::{Catalogue, SuiteDefinition};
 
 use crate::draft::DefinitionFile;
 use crate::draft::cluster::Cluster;
 use crate::draft::suite::Suite;
-use crate::evaluate::bounds::Bounds;
+use crate::evaluate::bounds::{Bounds, STACK_BYTES};
 use crate::evaluate::files::Files;
 use crate::evaluate::imports::Imports;
-use crate::evaluate::{Evaluator, Subject};
+use crate::evaluate::{Evaluator, Subject, Turns};
 use crate::findings::Findings;
 use crate::layout::{self, Layout};
+use crate::parallel;
 use crate::place::Place;
 use crate::rules::contents::Library;
 use crate::rules::evaluation::internal_error;
@@ -39,8 +40,8 @@ pub struct LoadOptions {
 /// diagnostics, which are sorted by file and place, and everything else is loaded. Definitions are known by the names
 /// of their files.
 ///
-/// Takes no more processor time for any one definition than its bounds allow, by default half a second, on a thread of
-/// its own.
+/// Takes no more processor time for any one definition than its bounds allow, by default half a second, on threads of
+/// its own: up to eight, as many as there are processors.
 pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
     let Loaded { mut catalogue, suppressions, .. } = load_all(root, options);
     let diagnostics = std::mem::take(&mut catalogue.diagnostics);
@@ -87,14 +88,10 @@ fn load_here(root: &Path, options: &LoadOptions) -> Loaded {
     });
     let repository = root.to_string_lossy().into_owned();
     let files = Files::new(root);
-    let mut loading = Loading { evaluator: Evaluator::new(&files, options.bounds), files, findings };
-    let layout = layout::discover(&loading.files, &mut loading.findings);
-    let clusters = loading.clusters(&layout);
-    let suites = loading.suites(&layout);
-    for helper in &layout.helpers {
-        loading.evaluator.compile_helper(helper, &mut loading.findings);
-    }
-    loading.catalogue(&repository, options, clusters, suites)
+    let layout = layout::discover(&files, &mut findings);
+    let mut loading = Loading { files, findings, options, suppressions: Suppressions::default() };
+    let (clusters, suites) = loading.evaluate(&layout);
+    loading.catalogue(&repository, clusters, suites)
 }
 
 /// A definition on its way into the catalogue.
@@ -108,6 +105,10 @@ struct Draft<T> {
 }
 
 impl<T> Draft<T> {
+    fn new(file: &DefinitionFile, value: Option<T>, imports: Imports) -> Self {
+        Self { file: file.clone(), value, imports, broken: false }
+    }
+
     /// Takes over what was found about this definition. Errors in other files are reported at their imports as well.
     fn absorb(&mut self, own: Findings, findings: &mut Findings) {
         self.broken |= own.errors() > 0;
@@ -116,39 +117,105 @@ impl<T> Draft<T> {
     }
 }
 
-struct Loading {
-    evaluator: Evaluator,
-    files: Files,
-    findings: Findings,
+/// A file to be evaluated.
+enum Piece<'a> {
+    Cluster(&'a DefinitionFile),
+    Suite(&'a DefinitionFile),
+    Helper(&'a Arc<str>),
 }
 
-impl Loading {
-    fn clusters(&mut self, layout: &Layout) -> Vec<Draft<Cluster>> {
-        layout.clusters.iter().map(|file| self.evaluate(file, Subject::Cluster, Cluster::new)).collect()
+impl Piece<'_> {
+    fn file(&self) -> &Arc<str> {
+        match self {
+            Self::Cluster(file) | Self::Suite(file) => &file.file,
+            Self::Helper(file) => file,
+        }
     }
 
-    fn suites(&mut self, layout: &Layout) -> Vec<Draft<Suite>> {
-        layout.suites.iter().map(|file| self.evaluate(file, Subject::Suite, Suite::new)).collect()
-    }
-
-    fn evaluate<T>(
-        &mut self,
-        file: &DefinitionFile,
-        subject: Subject,
-        draft: impl FnOnce(DefinitionFile, crate::evaluate::Evaluated) -> T,
-    ) -> Draft<T> {
+    /// Evaluates it; what was found is in the second part.
+    fn evaluate(&self, evaluator: &Evaluator) -> (Evaluated, Findings) {
         let mut own = Findings::default();
-        let (evaluated, imports) = self.evaluator.evaluate(&file.file, subject, &mut own);
-        let value = evaluated.map(|evaluated| draft(file.clone(), evaluated));
-        let mut draft = Draft { file: file.clone(), value, imports, broken: false };
-        draft.absorb(own, &mut self.findings);
-        draft
+        let evaluated = match self {
+            Self::Cluster(file) => {
+                let (evaluated, imports) = evaluator.evaluate(&file.file, Subject::Cluster, &mut own);
+                let value = evaluated.map(|evaluated| Cluster::new((*file).clone(), evaluated));
+                Evaluated::Cluster(Draft::new(file, value, imports))
+            }
+            Self::Suite(file) => {
+                let (evaluated, imports) = evaluator.evaluate(&file.file, Subject::Suite, &mut own);
+                let value = evaluated.map(|evaluated| Suite::new((*file).clone(), evaluated));
+                Evaluated::Suite(Draft::new(file, value, imports))
+            }
+            Self::Helper(file) => {
+                evaluator.compile_helper(file, &mut own);
+                Evaluated::Helper
+            }
+        };
+        (evaluated, own)
+    }
+
+    /// What there is of it where that panicked.
+    fn failed(&self) -> (Evaluated, Findings) {
+        let mut own = Findings::default();
+        internal_error::report(&mut own, &Place::start_of(self.file()));
+        let evaluated = match self {
+            Self::Cluster(file) => Evaluated::Cluster(Draft::new(file, None, Imports::default())),
+            Self::Suite(file) => Evaluated::Suite(Draft::new(file, None, Imports::default())),
+            Self::Helper(_) => Evaluated::Helper,
+        };
+        (evaluated, own)
+    }
+}
+
+/// What came of a file.
+enum Evaluated {
+    Cluster(Draft<Cluster>),
+    Suite(Draft<Suite>),
+    Helper,
+}
+
+struct Loading<'a> {
+    files: Files,
+    findings: Findings,
+    suppressions: Suppressions,
+    options: &'a LoadOptions,
+}
+
+impl Loading<'_> {
+    /// Evaluates all files on all processors.
+    fn evaluate(&mut self, layout: &Layout) -> (Vec<Draft<Cluster>>, Vec<Draft<Suite>>) {
+        let definitions =
+            layout.clusters.iter().map(Piece::Cluster).chain(layout.suites.iter().map(Piece::Suite));
+        let pieces: Vec<_> = definitions.chain(layout.helpers.iter().map(Piece::Helper)).collect();
+        let (bounds, turns) = (self.options.bounds, Turns::default());
+        let begin = || Evaluator::new(&self.files, bounds, &turns);
+        let done = parallel::each(&pieces, bounds.stack_bytes(), begin, |evaluator, piece| {
+            piece.evaluate(evaluator)
+        });
+        let (mut clusters, mut suites) = (Vec::new(), Vec::new());
+        for (piece, result) in pieces.iter().zip(done.results) {
+            let (evaluated, own) = result.unwrap_or_else(|| piece.failed());
+            match evaluated {
+                Evaluated::Cluster(mut draft) => {
+                    draft.absorb(own, &mut self.findings);
+                    clusters.push(draft);
+                }
+                Evaluated::Suite(mut draft) => {
+                    draft.absorb(own, &mut self.findings);
+                    suites.push(draft);
+                }
+                Evaluated::Helper => self.findings.absorb(own),
+            }
+        }
+        for evaluator in done.states {
+            self.suppressions.absorb(evaluator.suppressions());
+        }
+        (clusters, suites)
     }
 
     fn catalogue(
         mut self,
         repository: &str,
-        options: &LoadOptions,
         mut clusters: Vec<Draft<Cluster>>,
         mut suites: Vec<Draft<Suite>>,
     ) -> Loaded {
@@ -163,33 +230,51 @@ impl Loading {
         let known: BTreeMap<&str, Option<&Cluster>> =
             clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_ref())).collect();
         let library = library(&suites, &self.files);
-        let context =
-            Context { files: &self.files, clusters: &known, scripts: &options.scripts, library: &library };
-        for draft in &mut suites {
-            if let Some(suite) = &draft.value {
-                let own = judge(&suite.place, |own| rules::check_suite(suite, draft.broken, &context, own));
+        let context = Context {
+            files: &self.files,
+            clusters: &known,
+            scripts: &self.options.scripts,
+            library: &library,
+        };
+        let begin = || ();
+        let judged =
+            parallel::each(&suites, STACK_BYTES, begin, |(), draft| judge_suite(draft, &context, repository));
+        let mut of_suites = BTreeMap::new();
+        for (draft, judged) in suites.iter_mut().zip(judged.results) {
+            if let Some((own, suite)) = judged.flatten() {
                 draft.absorb(own, findings);
+                of_suites.insert(draft.file.stem.clone(), Arc::new(suite));
             }
         }
-        let suites = suites.iter().filter_map(|draft| {
-            let suite = draft.value.as_ref()?.to_model(&self.files, repository, draft.broken);
-            Some((draft.file.stem.clone(), Arc::new(suite)))
-        });
-        let suites = suites.collect();
-        let clusters = clusters.iter().filter_map(|draft| {
+        let of_clusters = clusters.iter().filter_map(|draft| {
             let cluster = draft.value.as_ref()?.to_model(repository, draft.broken);
             Some((draft.file.stem.clone(), Arc::new(cluster)))
         });
-        let clusters = clusters.collect();
-        let mut suppressions = self.evaluator.suppressions();
+        let of_clusters = of_clusters.collect();
         let shell_scripts = library.of_shells();
         let (of_scripts, suppressed_in_scripts) = library.into_findings();
         self.findings.absorb(of_scripts);
-        suppressions.absorb(suppressed_in_scripts);
-        let diagnostics = self.findings.into_sorted();
-        let catalogue = Catalogue { generation: options.generation, suites, clusters, diagnostics };
-        Loaded { catalogue, suppressions, shell_scripts }
+        self.suppressions.absorb(suppressed_in_scripts);
+        let catalogue = Catalogue {
+            generation: self.options.generation,
+            suites: of_suites,
+            clusters: of_clusters,
+            diagnostics: self.findings.into_sorted(),
+        };
+        Loaded { catalogue, suppressions: self.suppressions, shell_scripts }
     }
+}
+
+/// What the rules find in a suite, and what it is in the catalogue; `None` where it could not be evaluated.
+fn judge_suite(
+    draft: &Draft<Suite>,
+    context: &Context<'_>,
+    repository: &str,
+) -> Option<(Findings, SuiteDefinition)> {
+    let suite = draft.value.as_ref()?;
+    let own = judge(&suite.place, |own| rules::check_suite(suite, draft.broken, context, own));
+    let broken = draft.broken || own.errors() > 0;
+    Some((own, suite.to_model(context.files, repository, broken)))
 }
 
 /// Reads the scripts of all suites.

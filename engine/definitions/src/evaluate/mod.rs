@@ -8,7 +8,7 @@ mod limit;
 mod resolver;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rhai::{CallFnOptions, Dynamic, Engine, Scope};
 
@@ -64,17 +64,22 @@ pub(crate) struct Evaluated {
     pub(crate) cases: Option<Vec<Located<Handle>>>,
 }
 
-/// Evaluates the files of one repository with one engine.
+/// Shared by the evaluators of one load. Who holds it for reading may evaluate beside others, who holds it for writing
+/// is alone.
+pub(crate) type Turns = Arc<RwLock<()>>;
+
+/// Evaluates files of one repository with one engine, on one thread.
 pub(crate) struct Evaluator {
     engine: Engine,
     files: Files,
     session: SharedSession,
     loaded: SharedLoaded,
     meter: Arc<Meter>,
+    turns: Turns,
 }
 
 impl Evaluator {
-    pub(crate) fn new(files: &Files, bounds: Bounds) -> Self {
+    pub(crate) fn new(files: &Files, bounds: Bounds, turns: &Turns) -> Self {
         let session = SharedSession::default();
         let loaded = Arc::new(Mutex::new(Loaded::default()));
         let meter = Arc::new(Meter::new(bounds));
@@ -87,7 +92,7 @@ impl Evaluator {
             loaded: Arc::clone(&loaded),
             meter: Arc::clone(&meter),
         });
-        Self { engine, files: files.clone(), session, loaded, meter }
+        Self { engine, files: files.clone(), session, loaded, meter, turns: Arc::clone(turns) }
     }
 
     /// Evaluates a definition file. `None` where that was not possible; why is among the findings. The imports are
@@ -103,14 +108,21 @@ impl Evaluator {
     }
 
     fn attempts(&self, file: &Arc<str>, subject: Subject, findings: &mut Findings) -> Option<Evaluated> {
-        for _ in 1..ATTEMPTS {
+        for number in 1..ATTEMPTS {
             let mut own = Findings::default();
-            let evaluated = self.attempt(file, subject, &mut own);
+            let evaluated = if number == 1 {
+                let _beside_others = self.turns.read().unwrap_or_else(PoisonError::into_inner);
+                self.attempt(file, subject, &mut own)
+            } else {
+                let _alone = self.turns.write().unwrap_or_else(PoisonError::into_inner);
+                self.attempt(file, subject, &mut own)
+            };
             if !self.meter.is_out_of_memory() {
                 findings.absorb(own);
                 return evaluated;
             }
         }
+        let _alone = self.turns.write().unwrap_or_else(PoisonError::into_inner);
         self.attempt(file, subject, findings)
     }
 
@@ -260,7 +272,8 @@ impl Evaluator {
     }
 }
 
-/// A definition is out of memory only if it is so each time: the growth may have been another thread's.
+/// A definition is out of memory only if it is so each time: the growth may have been another thread's. From the second
+/// time on no other definition of this load is evaluated beside it.
 const ATTEMPTS: usize = 3;
 
 const GET_TEST_CASES: &str = "getTestCases";

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use crate::evaluate::files::Files;
 use crate::findings::Findings;
+use crate::place::Place;
+use crate::rules::evaluation::internal_error;
 use crate::suppress::{Comments, Suppressions};
 
 pub(crate) use self::library::Library;
@@ -41,6 +43,14 @@ impl Script {
             shell_syntax::check(&mut findings, &file, text);
         }
         Self { head, tags: unknown_tag::used(text), findings, suppressions, file }
+    }
+
+    /// One that could not be looked into because of a mistake here.
+    fn failed(file: Arc<str>) -> Self {
+        let mut findings = Findings::default();
+        internal_error::report(&mut findings, &Place::start_of(&file));
+        let (head, suppressions) = ("#!/bin/sh".to_owned(), Suppressions::default());
+        Self { head, tags: Vec::new(), findings, suppressions, file }
     }
 }
 
