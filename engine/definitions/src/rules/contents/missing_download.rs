@@ -1,5 +1,6 @@
 //! ## What it does
-//! Reports an address `…/downloadScript/PATH` or `…/showScript/PATH` in a script where the repository has no file `PATH`.
+//! Reports an address `…/downloadScript/PATH` or `…/showScript/PATH` in a script where the repository has no file
+//! `PATH`.
 //!
 //! ## Why is this bad?
 //! The download fails with 404 when the script runs, and what follows works on a file that is not there.
