@@ -89,7 +89,8 @@ fn load_here(root: &Path, options: &LoadOptions) -> Loaded {
     let repository = root.to_string_lossy().into_owned();
     let files = Files::new(root);
     let layout = layout::discover(&files, &mut findings);
-    let mut loading = Loading { files, findings, options, suppressions: Suppressions::default() };
+    let (unreached, suppressions) = (Findings::default(), Suppressions::default());
+    let mut loading = Loading { files, findings, unreached, options, suppressions };
     let (clusters, suites) = loading.evaluate(&layout);
     loading.catalogue(&repository, clusters, suites)
 }
@@ -132,9 +133,9 @@ impl Piece<'_> {
         }
     }
 
-    /// Evaluates it; what was found is in the second part.
-    fn evaluate(&self, evaluator: &Evaluator) -> (Evaluated, Findings) {
-        let mut own = Findings::default();
+    /// Evaluates it.
+    fn evaluate(&self, evaluator: &Evaluator) -> Evaluation {
+        let (mut own, mut unreached) = (Findings::default(), Findings::default());
         let evaluated = match self {
             Self::Cluster(file) => {
                 let (evaluated, imports) = evaluator.evaluate(&file.file, Subject::Cluster, &mut own);
@@ -151,11 +152,12 @@ impl Piece<'_> {
                 Evaluated::Helper
             }
         };
-        (evaluated, own)
+        evaluator.look_through(self.file(), &mut unreached);
+        Evaluation { evaluated, own, unreached }
     }
 
     /// What there is of it where that panicked.
-    fn failed(&self) -> (Evaluated, Findings) {
+    fn failed(&self) -> Evaluation {
         let mut own = Findings::default();
         internal_error::report(&mut own, &Place::start_of(self.file()));
         let evaluated = match self {
@@ -163,8 +165,16 @@ impl Piece<'_> {
             Self::Suite(file) => Evaluated::Suite(Draft::new(file, None, Imports::default())),
             Self::Helper(_) => Evaluated::Helper,
         };
-        (evaluated, own)
+        Evaluation { evaluated, own, unreached: Findings::default() }
     }
+}
+
+/// What came of a file, and what was found.
+struct Evaluation {
+    evaluated: Evaluated,
+    own: Findings,
+    /// In code that may never be reached.
+    unreached: Findings,
 }
 
 /// What came of a file.
@@ -177,6 +187,8 @@ enum Evaluated {
 struct Loading<'a> {
     files: Files,
     findings: Findings,
+    /// Mistakes in code that may never be reached.
+    unreached: Findings,
     suppressions: Suppressions,
     options: &'a LoadOptions,
 }
@@ -194,7 +206,8 @@ impl Loading<'_> {
         });
         let (mut clusters, mut suites) = (Vec::new(), Vec::new());
         for (piece, result) in pieces.iter().zip(done.results) {
-            let (evaluated, own) = result.unwrap_or_else(|| piece.failed());
+            let Evaluation { evaluated, own, unreached } = result.unwrap_or_else(|| piece.failed());
+            self.unreached.absorb(unreached);
             match evaluated {
                 Evaluated::Cluster(mut draft) => {
                     draft.absorb(own, &mut self.findings);
@@ -254,6 +267,7 @@ impl Loading<'_> {
         let shell_scripts = library.of_shells();
         let (of_scripts, suppressed_in_scripts) = library.into_findings();
         self.findings.absorb(of_scripts);
+        self.findings.absorb_elsewhere(self.unreached);
         self.suppressions.absorb(suppressed_in_scripts);
         let catalogue = Catalogue {
             generation: self.options.generation,

@@ -6,7 +6,10 @@ pub(crate) mod files;
 pub(crate) mod imports;
 mod limit;
 mod resolver;
+mod unreached;
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -76,6 +79,8 @@ pub(crate) struct Evaluator {
     loaded: SharedLoaded,
     meter: Arc<Meter>,
     turns: Turns,
+    /// Names of all functions of the language.
+    functions: OnceCell<HashSet<String>>,
 }
 
 impl Evaluator {
@@ -92,7 +97,15 @@ impl Evaluator {
             loaded: Arc::clone(&loaded),
             meter: Arc::clone(&meter),
         });
-        Self { engine, files: files.clone(), session, loaded, meter, turns: Arc::clone(turns) }
+        Self {
+            engine,
+            files: files.clone(),
+            session,
+            loaded,
+            meter,
+            turns: Arc::clone(turns),
+            functions: OnceCell::new(),
+        }
     }
 
     /// Evaluates a definition file. `None` where that was not possible; why is among the findings. The imports are
@@ -151,6 +164,17 @@ impl Evaluator {
     pub(crate) fn compile_helper(&self, file: &Arc<str>, findings: &mut Findings) {
         self.meter.begin();
         self.compile(file, findings);
+    }
+
+    /// Looks for mistakes in functions of a file that may never be called.
+    pub(crate) fn look_through(&self, file: &Arc<str>, findings: &mut Findings) {
+        let compiled = lock_loaded(&self.loaded).compiled(file);
+        if let Some(compiled) = compiled
+            && let Ok(ast) = &compiled.ast
+        {
+            let functions = self.functions.get_or_init(|| unreached::functions(&self.engine));
+            unreached::check(ast, file, &compiled.source, functions, findings);
+        }
     }
 
     /// The suppression comments of all files that were compiled.

@@ -101,6 +101,7 @@ static ALL: &[Rule] = &[
     evaluation::too_large::RULE,
     evaluation::unused_suppression::RULE,
     evaluation::bad_suppression::RULE,
+    evaluation::unreached_mistake::RULE,
     layout::stray_file::RULE,
     layout::folder_without_definition::RULE,
     layout::name_mismatch::RULE,

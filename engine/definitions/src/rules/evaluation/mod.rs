@@ -10,6 +10,7 @@ pub(crate) mod missing_function;
 pub(crate) mod syntax_error;
 pub(crate) mod too_large;
 pub(crate) mod unknown_field;
+pub(crate) mod unreached_mistake;
 pub(crate) mod unreadable_file;
 pub(crate) mod unused_suppression;
 pub(crate) mod wrong_arguments;
