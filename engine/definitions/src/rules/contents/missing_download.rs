@@ -29,6 +29,8 @@ pub(crate) const RULE: Rule =
 
 /// Addresses that are looked at, in each script.
 const MOST: usize = 100;
+/// Longer paths are none. Addresses may stand inside of each other, so that each must not be read to the end of a line.
+const LONGEST: usize = 512;
 
 pub(super) fn check(findings: &mut Findings, file: &Arc<str>, text: &str, files: &Files) {
     if !text.contains("Script/") {
@@ -52,14 +54,19 @@ pub(super) fn check(findings: &mut Findings, file: &Arc<str>, text: &str, files:
 fn paths(line: &str) -> impl Iterator<Item = (usize, &str)> {
     let ends = ["/downloadScript/", "/showScript/"]
         .into_iter()
-        .flat_map(|route| line.match_indices(route).map(|(at, found)| at + found.len()));
+        .flat_map(|route| line.match_indices(route).take(MOST).map(|(at, found)| at + found.len()));
     ends.filter_map(|start| Some((start, literal(&line[start..])?)))
 }
 
 /// A path at the beginning of a text, unless variables, tags or patterns are part of it.
 fn literal(text: &str) -> Option<&str> {
     let is_plain = |c: char| c.is_alphanumeric() || "._-+/".contains(c);
-    let end = text.find(|c| !is_plain(c)).unwrap_or(text.len());
+    let mut characters = text.char_indices();
+    let end = match characters.by_ref().take(LONGEST).find(|(_, c)| !is_plain(*c)) {
+        Some((end, _)) => end,
+        None if characters.next().is_some() => return None,
+        None => text.len(),
+    };
     let goes_on =
         matches!(text[end..].chars().next(), Some('$' | '@' | '{' | '*' | '?' | '[' | '`' | '%' | '<'));
     (end > 0 && !goes_on && !text[..end].ends_with('/')).then(|| text[..end].trim_end_matches('.'))
@@ -70,4 +77,35 @@ fn near(path: &str, files: &Files) -> Option<String> {
     let names = files.names(folder);
     let near = nearest(name, names.iter().map(String::as_str))?;
     Some(if folder.is_empty() { near.to_owned() } else { format!("{folder}/{near}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn paths_that_are_fetched() {
+        let long = "x".repeat(LONGEST + 1);
+        for (line, expect) in [
+            ("curl a/downloadScript/lib/ä.sh | sh", &["lib/ä.sh"][..]),
+            ("x /showScript/a.sh. /downloadScript/b", &["b", "a.sh"]),
+            ("x /downloadScript/a/$NAME /downloadScript/@a@ /downloadScript/a/", &[]),
+            (&format!("x /downloadScript/{long}"), &[]),
+        ] {
+            let found: Vec<_> = paths(line).map(|(_, path)| path).collect();
+            assert_eq!(found, expect, "{line}");
+        }
+    }
+
+    /// Found by mutations: each of the addresses was read to the end of the line.
+    #[test]
+    fn addresses_inside_of_addresses_take_no_time() {
+        let text = format!("x{}", "/downloadScript/".repeat(60_000));
+        let start = Instant::now();
+        let file: Arc<str> = Arc::from("x.sh");
+        check(&mut Findings::default(), &file, &text, &Files::new("/no/such".into()));
+        assert!(start.elapsed().as_secs() < 2);
+    }
 }
