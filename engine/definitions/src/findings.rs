@@ -56,6 +56,18 @@ impl Findings {
         }
     }
 
+    /// Adds the findings of another collection that are at places where nothing was found so far.
+    pub(crate) fn absorb_elsewhere(&mut self, other: Self) {
+        if other.found.is_empty() {
+            return;
+        }
+        let begin = |finding: &Diagnostic| (finding.file.clone(), finding.span.line, finding.span.column);
+        let taken: BTreeSet<_> = self.found.iter().map(begin).collect();
+        for diagnostic in other.found.into_iter().filter(|finding| !taken.contains(&begin(finding))) {
+            self.insert(diagnostic);
+        }
+    }
+
     fn insert(&mut self, diagnostic: Diagnostic) {
         if self.seen.len() < MOST && self.seen.insert(diagnostic.clone()) {
             self.found.push(diagnostic);

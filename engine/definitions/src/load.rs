@@ -1,29 +1,32 @@
 //! Loading a repository: find its files, evaluate them, check them alone and against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use xrdtest_model::definition::Catalogue;
+use xrdtest_model::definition::{Catalogue, SuiteDefinition};
 use xrdtest_model::plan_document::Written;
 
 use crate::draft::DefinitionFile;
 use crate::draft::cluster::Cluster;
 use crate::draft::suite::Suite;
-use crate::evaluate::bounds::Bounds;
+use crate::evaluate::bounds::{Bounds, STACK_BYTES};
 use crate::evaluate::files::Files;
 use crate::evaluate::imports::Imports;
-use crate::evaluate::{Evaluator, Subject};
+use crate::evaluate::{Evaluator, Subject, Turns};
 use crate::findings::Findings;
 use crate::language::object::Handle;
 use crate::layout::{self, Layout};
+use crate::parallel;
 use crate::place::Place;
 use crate::plan::written;
+use crate::rules::contents::Library;
 use crate::rules::evaluation::internal_error;
 use crate::rules::layout::unreadable_folder;
 use crate::rules::{self, Context};
 use crate::script::ScriptPolicy;
+use crate::suppress::{Keep, Suppressions};
 
 /// How to load.
 #[derive(Clone, Debug, Default)]
@@ -40,29 +43,45 @@ pub struct LoadOptions {
 /// diagnostics, which are sorted by file and place, and everything else is loaded. Definitions are known by the names
 /// of their files.
 ///
-/// Takes no more processor time for any one definition than its bounds allow, by default half a second, on a thread of
-/// its own.
+/// Takes no more processor time for any one definition than its bounds allow, by default half a second, on threads of
+/// its own: up to eight, as many as there are processors.
 pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
-    load_on_thread(root, options, false).catalogue
+    load_all(root, options, false).suppressed().catalogue
 }
 
-/// A catalogue, and what its definitions say as written.
-#[derive(Clone, Debug, Default)]
+/// As [`load()`], for those who want to show what is written.
+pub fn load_as_written(root: &Path, options: &LoadOptions) -> Loaded {
+    load_all(root, options, true).suppressed()
+}
+
+/// A repository's catalogue, and what there is to know beside it.
+#[derive(Debug, Default)]
 pub struct Loaded {
     /// As [`load()`] answers it.
     pub catalogue: Catalogue,
-    /// Suites by name; of those that could not be evaluated to the end, what had been said until then.
+    /// What is to be left out of the catalogue's diagnostics yet.
+    pub(crate) suppressions: Suppressions,
+    /// Scripts that a shell runs.
+    pub(crate) shell_scripts: Vec<Arc<str>>,
+    /// What suites say as written, by name, where that was asked for; of those that could not be evaluated to the end,
+    /// what had been said until then.
     pub(crate) suites: BTreeMap<String, Written>,
     /// Clusters, the same.
     pub(crate) clusters: BTreeMap<String, Written>,
 }
 
-/// As [`load()`], for those who want to show what is written.
-pub fn load_as_written(root: &Path, options: &LoadOptions) -> Loaded {
-    load_on_thread(root, options, true)
+impl Loaded {
+    /// Without the diagnostics that are suppressed, but with all errors.
+    fn suppressed(mut self) -> Self {
+        let diagnostics = std::mem::take(&mut self.catalogue.diagnostics);
+        let suppressions = std::mem::take(&mut self.suppressions);
+        self.catalogue.diagnostics = suppressions.apply(diagnostics, Keep::Errors, false);
+        self
+    }
 }
 
-fn load_on_thread(root: &Path, options: &LoadOptions, as_written: bool) -> Loaded {
+/// Loads a repository; nothing is suppressed. `as_written`: what its definitions say is wanted, too.
+pub(crate) fn load_all(root: &Path, options: &LoadOptions, as_written: bool) -> Loaded {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("definitions".to_owned())
@@ -74,11 +93,8 @@ fn load_on_thread(root: &Path, options: &LoadOptions, as_written: bool) -> Loade
     .unwrap_or_else(|| {
         let mut findings = Findings::default();
         internal_error::report(&mut findings, &Place::start_of(&Arc::from("suites")));
-        let catalogue = Catalogue {
-            generation: options.generation,
-            diagnostics: findings.into_sorted(),
-            ..Catalogue::default()
-        };
+        let diagnostics = findings.into_sorted();
+        let catalogue = Catalogue { generation: options.generation, diagnostics, ..Catalogue::default() };
         Loaded { catalogue, ..Loaded::default() }
     })
 }
@@ -91,15 +107,11 @@ fn load_here(root: &Path, options: &LoadOptions, as_written: bool) -> Loaded {
     });
     let repository = root.to_string_lossy().into_owned();
     let files = Files::new(root);
-    let mut loading =
-        Loading { evaluator: Evaluator::new(&files, options.bounds), files, findings, as_written };
-    let layout = layout::discover(&loading.files, &mut loading.findings);
-    let clusters = loading.clusters(&layout);
-    let suites = loading.suites(&layout);
-    for helper in &layout.helpers {
-        loading.evaluator.compile_helper(helper, &mut loading.findings);
-    }
-    loading.catalogue(&repository, options, clusters, suites)
+    let layout = layout::discover(&files, &mut findings);
+    let (unreached, suppressions) = (Findings::default(), Suppressions::default());
+    let mut loading = Loading { files, findings, unreached, options, suppressions, as_written };
+    let (clusters, suites) = loading.evaluate(&layout);
+    loading.catalogue(&repository, clusters, suites)
 }
 
 /// A definition on its way into the catalogue.
@@ -115,6 +127,10 @@ struct Draft<T> {
 }
 
 impl<T> Draft<T> {
+    fn new(file: &DefinitionFile, value: Option<T>, imports: Imports) -> Self {
+        Self { file: file.clone(), value, remains: None, imports, broken: false }
+    }
+
     /// Takes over what was found about this definition. Errors in other files are reported at their imports as well.
     fn absorb(&mut self, own: Findings, findings: &mut Findings) {
         self.broken |= own.errors() > 0;
@@ -123,45 +139,121 @@ impl<T> Draft<T> {
     }
 }
 
-struct Loading {
-    evaluator: Evaluator,
+/// A file to be evaluated.
+enum Piece<'a> {
+    Cluster(&'a DefinitionFile),
+    Suite(&'a DefinitionFile),
+    Helper(&'a Arc<str>),
+}
+
+impl Piece<'_> {
+    fn file(&self) -> &Arc<str> {
+        match self {
+            Self::Cluster(file) | Self::Suite(file) => &file.file,
+            Self::Helper(file) => file,
+        }
+    }
+
+    /// Evaluates it; `as_written`: with what there is of it where that fails.
+    fn evaluate(&self, evaluator: &Evaluator, as_written: bool) -> Evaluation {
+        let (mut own, mut unreached) = (Findings::default(), Findings::default());
+        let evaluated = match self {
+            Self::Cluster(file) => {
+                let (evaluated, imports) = evaluator.evaluate(&file.file, Subject::Cluster, &mut own);
+                let remains = if as_written { evaluator.remains(Subject::Cluster) } else { None };
+                let value = evaluated.map(|evaluated| Cluster::new((*file).clone(), evaluated));
+                Evaluated::Cluster(Draft { remains, ..Draft::new(file, value, imports) })
+            }
+            Self::Suite(file) => {
+                let (evaluated, imports) = evaluator.evaluate(&file.file, Subject::Suite, &mut own);
+                let remains = if as_written { evaluator.remains(Subject::Suite) } else { None };
+                let value = evaluated.map(|evaluated| Suite::new((*file).clone(), evaluated));
+                Evaluated::Suite(Draft { remains, ..Draft::new(file, value, imports) })
+            }
+            Self::Helper(file) => {
+                evaluator.compile_helper(file, &mut own);
+                Evaluated::Helper
+            }
+        };
+        evaluator.look_through(self.file(), &mut unreached);
+        Evaluation { evaluated, own, unreached }
+    }
+
+    /// What there is of it where that panicked.
+    fn failed(&self) -> Evaluation {
+        let mut own = Findings::default();
+        internal_error::report(&mut own, &Place::start_of(self.file()));
+        let evaluated = match self {
+            Self::Cluster(file) => Evaluated::Cluster(Draft::new(file, None, Imports::default())),
+            Self::Suite(file) => Evaluated::Suite(Draft::new(file, None, Imports::default())),
+            Self::Helper(_) => Evaluated::Helper,
+        };
+        Evaluation { evaluated, own, unreached: Findings::default() }
+    }
+}
+
+/// What came of a file, and what was found.
+struct Evaluation {
+    evaluated: Evaluated,
+    own: Findings,
+    /// In code that may never be reached.
+    unreached: Findings,
+}
+
+/// What came of a file.
+enum Evaluated {
+    Cluster(Draft<Cluster>),
+    Suite(Draft<Suite>),
+    Helper,
+}
+
+struct Loading<'a> {
     files: Files,
     findings: Findings,
+    /// Mistakes in code that may never be reached.
+    unreached: Findings,
+    suppressions: Suppressions,
+    options: &'a LoadOptions,
     /// What is written is wanted, too.
     as_written: bool,
 }
 
-impl Loading {
-    fn clusters(&mut self, layout: &Layout) -> Vec<Draft<Cluster>> {
-        layout.clusters.iter().map(|file| self.evaluate(file, Subject::Cluster, Cluster::new)).collect()
-    }
-
-    fn suites(&mut self, layout: &Layout) -> Vec<Draft<Suite>> {
-        layout.suites.iter().map(|file| self.evaluate(file, Subject::Suite, Suite::new)).collect()
-    }
-
-    fn evaluate<T>(
-        &mut self,
-        file: &DefinitionFile,
-        subject: Subject,
-        draft: impl FnOnce(DefinitionFile, crate::evaluate::Evaluated) -> T,
-    ) -> Draft<T> {
-        let mut own = Findings::default();
-        let (evaluated, imports) = self.evaluator.evaluate(&file.file, subject, &mut own);
-        let remains = match (&evaluated, self.as_written) {
-            (None, true) => self.evaluator.remains(subject),
-            _ => None,
-        };
-        let value = evaluated.map(|evaluated| draft(file.clone(), evaluated));
-        let mut draft = Draft { file: file.clone(), value, remains, imports, broken: false };
-        draft.absorb(own, &mut self.findings);
-        draft
+impl Loading<'_> {
+    /// Evaluates all files on all processors.
+    fn evaluate(&mut self, layout: &Layout) -> (Vec<Draft<Cluster>>, Vec<Draft<Suite>>) {
+        let definitions =
+            layout.clusters.iter().map(Piece::Cluster).chain(layout.suites.iter().map(Piece::Suite));
+        let pieces: Vec<_> = definitions.chain(layout.helpers.iter().map(Piece::Helper)).collect();
+        let (bounds, turns) = (self.options.bounds, Turns::default());
+        let begin = || Evaluator::new(&self.files, bounds, &turns);
+        let done = parallel::each(&pieces, bounds.stack_bytes(), begin, |evaluator, piece| {
+            piece.evaluate(evaluator, self.as_written)
+        });
+        let (mut clusters, mut suites) = (Vec::new(), Vec::new());
+        for (piece, result) in pieces.iter().zip(done.results) {
+            let Evaluation { evaluated, own, unreached } = result.unwrap_or_else(|| piece.failed());
+            self.unreached.absorb(unreached);
+            match evaluated {
+                Evaluated::Cluster(mut draft) => {
+                    draft.absorb(own, &mut self.findings);
+                    clusters.push(draft);
+                }
+                Evaluated::Suite(mut draft) => {
+                    draft.absorb(own, &mut self.findings);
+                    suites.push(draft);
+                }
+                Evaluated::Helper => self.findings.absorb(own),
+            }
+        }
+        for evaluator in done.states {
+            self.suppressions.absorb(evaluator.suppressions());
+        }
+        (clusters, suites)
     }
 
     fn catalogue(
         mut self,
         repository: &str,
-        options: &LoadOptions,
         mut clusters: Vec<Draft<Cluster>>,
         mut suites: Vec<Draft<Suite>>,
     ) -> Loaded {
@@ -175,34 +267,45 @@ impl Loading {
         }
         let known: BTreeMap<&str, Option<&Cluster>> =
             clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_ref())).collect();
-        let context = Context { files: &self.files, clusters: &known, scripts: &options.scripts };
-        for draft in &mut suites {
-            if let Some(suite) = &draft.value {
-                let own = judge(&suite.place, |own| rules::check_suite(suite, &context, own));
+        let library = library(&suites, &self.files);
+        let context = Context {
+            files: &self.files,
+            clusters: &known,
+            scripts: &self.options.scripts,
+            library: &library,
+        };
+        let begin = || ();
+        let judged =
+            parallel::each(&suites, STACK_BYTES, begin, |(), draft| judge_suite(draft, &context, repository));
+        let mut of_suites = BTreeMap::new();
+        for (draft, judged) in suites.iter_mut().zip(judged.results) {
+            if let Some((own, suite)) = judged.flatten() {
                 draft.absorb(own, findings);
+                of_suites.insert(draft.file.stem.clone(), Arc::new(suite));
             }
         }
         let written = match self.as_written {
             true => (written(&suites, written::suite), written(&clusters, written::cluster)),
             false => Default::default(),
         };
-        let suites = suites.iter().filter_map(|draft| {
-            let suite = draft.value.as_ref()?.to_model(&self.files, repository, draft.broken);
-            Some((draft.file.stem.clone(), Arc::new(suite)))
-        });
-        let suites = suites.collect();
-        let clusters = clusters.iter().filter_map(|draft| {
+        let of_clusters = clusters.iter().filter_map(|draft| {
             let cluster = draft.value.as_ref()?.to_model(repository, draft.broken);
             Some((draft.file.stem.clone(), Arc::new(cluster)))
         });
-        let clusters = clusters.collect();
+        let of_clusters = of_clusters.collect();
+        let shell_scripts = library.of_shells();
+        let (of_scripts, suppressed_in_scripts) = library.into_findings();
+        self.findings.absorb(of_scripts);
+        self.findings.absorb_elsewhere(self.unreached);
+        self.suppressions.absorb(suppressed_in_scripts);
         let catalogue = Catalogue {
-            generation: options.generation,
-            suites,
-            clusters,
+            generation: self.options.generation,
+            suites: of_suites,
+            clusters: of_clusters,
             diagnostics: self.findings.into_sorted(),
         };
-        Loaded { catalogue, suites: written.0, clusters: written.1 }
+        let suppressions = self.suppressions;
+        Loaded { catalogue, suppressions, shell_scripts, suites: written.0, clusters: written.1 }
     }
 }
 
@@ -212,6 +315,27 @@ fn written<T>(drafts: &[Draft<T>], say: impl Fn(&T) -> Written) -> BTreeMap<Stri
         (None, remains) => remains.as_ref().map(written::remains),
     };
     drafts.iter().filter_map(|draft| Some((draft.file.stem.clone(), said(draft)?))).collect()
+}
+
+/// What the rules find in a suite, and what it is in the catalogue; `None` where it could not be evaluated.
+fn judge_suite(
+    draft: &Draft<Suite>,
+    context: &Context<'_>,
+    repository: &str,
+) -> Option<(Findings, SuiteDefinition)> {
+    let suite = draft.value.as_ref()?;
+    let own = judge(&suite.place, |own| rules::check_suite(suite, draft.broken, context, own));
+    let broken = draft.broken || own.errors() > 0;
+    Some((own, suite.to_model(context.files, repository, broken)))
+}
+
+/// Reads the scripts of all suites.
+fn library(suites: &[Draft<Suite>], files: &Files) -> Library {
+    let mut paths = BTreeSet::new();
+    for suite in suites.iter().filter_map(|draft| draft.value.as_ref()) {
+        rules::scripts::files_of(suite, files, &mut paths);
+    }
+    Library::read(paths, files)
 }
 
 /// What rules find in one definition. A rule that panics must not keep the other definitions from loading.

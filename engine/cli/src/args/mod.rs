@@ -76,6 +76,7 @@ Examples:
   xrdtest check
   xrdtest check suites/ts_001_mm
   xrdtest check --format json suites clusters
+  xrdtest check --shellcheck suites
   xrdtest check --deny warnings --ignore XT3,stray-file
   xrdtest check --format sarif > findings.sarif")]
 pub(crate) struct CheckArgs {
@@ -88,6 +89,9 @@ pub(crate) struct CheckArgs {
     /// Treat warnings as errors
     #[arg(long, value_enum)]
     pub(crate) deny: Option<Denied>,
+    /// Run shellcheck over the scripts as well
+    #[arg(long)]
+    pub(crate) shellcheck: bool,
     /// Show only these findings: codes, beginnings of codes (XT3) or names of rules
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(crate) select: Vec<String>,

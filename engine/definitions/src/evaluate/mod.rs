@@ -6,9 +6,12 @@ pub(crate) mod files;
 pub(crate) mod imports;
 mod limit;
 mod resolver;
+mod unreached;
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rhai::{CallFnOptions, Dynamic, Engine, Scope};
 
@@ -28,6 +31,7 @@ use crate::rules::evaluation::{
     evaluation_failed, internal_error, limit_exceeded, missing_function, syntax_error, unreadable_file,
     wrong_return,
 };
+use crate::suppress::{Comments, Suppressions};
 
 /// What a definition file defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,17 +67,24 @@ pub(crate) struct Evaluated {
     pub(crate) cases: Option<Vec<Located<Handle>>>,
 }
 
-/// Evaluates the files of one repository with one engine.
+/// Shared by the evaluators of one load. Who holds it for reading may evaluate beside others, who holds it for writing
+/// is alone.
+pub(crate) type Turns = Arc<RwLock<()>>;
+
+/// Evaluates files of one repository with one engine, on one thread.
 pub(crate) struct Evaluator {
     engine: Engine,
     files: Files,
     session: SharedSession,
     loaded: SharedLoaded,
     meter: Arc<Meter>,
+    turns: Turns,
+    /// Names of all functions of the language.
+    functions: OnceCell<HashSet<String>>,
 }
 
 impl Evaluator {
-    pub(crate) fn new(files: &Files, bounds: Bounds) -> Self {
+    pub(crate) fn new(files: &Files, bounds: Bounds, turns: &Turns) -> Self {
         let session = SharedSession::default();
         let loaded = Arc::new(Mutex::new(Loaded::default()));
         let meter = Arc::new(Meter::new(bounds));
@@ -86,7 +97,15 @@ impl Evaluator {
             loaded: Arc::clone(&loaded),
             meter: Arc::clone(&meter),
         });
-        Self { engine, files: files.clone(), session, loaded, meter }
+        Self {
+            engine,
+            files: files.clone(),
+            session,
+            loaded,
+            meter,
+            turns: Arc::clone(turns),
+            functions: OnceCell::new(),
+        }
     }
 
     /// Evaluates a definition file. `None` where that was not possible; why is among the findings. The imports are
@@ -102,14 +121,21 @@ impl Evaluator {
     }
 
     fn attempts(&self, file: &Arc<str>, subject: Subject, findings: &mut Findings) -> Option<Evaluated> {
-        for _ in 1..ATTEMPTS {
+        for number in 1..ATTEMPTS {
             let mut own = Findings::default();
-            let evaluated = self.attempt(file, subject, &mut own);
+            let evaluated = if number == 1 {
+                let _beside_others = self.turns.read().unwrap_or_else(PoisonError::into_inner);
+                self.attempt(file, subject, &mut own)
+            } else {
+                let _alone = self.turns.write().unwrap_or_else(PoisonError::into_inner);
+                self.attempt(file, subject, &mut own)
+            };
             if !self.meter.is_out_of_memory() {
                 findings.absorb(own);
                 return evaluated;
             }
         }
+        let _alone = self.turns.write().unwrap_or_else(PoisonError::into_inner);
         self.attempt(file, subject, findings)
     }
 
@@ -144,6 +170,26 @@ impl Evaluator {
     pub(crate) fn compile_helper(&self, file: &Arc<str>, findings: &mut Findings) {
         self.meter.begin();
         self.compile(file, findings);
+    }
+
+    /// Looks for mistakes in functions of a file that may never be called.
+    pub(crate) fn look_through(&self, file: &Arc<str>, findings: &mut Findings) {
+        let compiled = lock_loaded(&self.loaded).compiled(file);
+        if let Some(compiled) = compiled
+            && let Ok(ast) = &compiled.ast
+        {
+            let functions = self.functions.get_or_init(|| unreached::functions(&self.engine));
+            unreached::check(ast, file, &compiled.source, functions, findings);
+        }
+    }
+
+    /// The suppression comments of all files that were compiled.
+    pub(crate) fn suppressions(&self) -> Suppressions {
+        let mut suppressions = Suppressions::default();
+        for (file, source) in lock_loaded(&self.loaded).sources() {
+            suppressions.read(&Arc::from(file), source.text(), Comments::Rhai);
+        }
+        suppressions
     }
 
     fn compile(&self, file: &Arc<str>, findings: &mut Findings) -> Option<Compiled> {
@@ -256,7 +302,8 @@ impl Evaluator {
     }
 }
 
-/// A definition is out of memory only if it is so each time: the growth may have been another thread's.
+/// A definition is out of memory only if it is so each time: the growth may have been another thread's. From the second
+/// time on no other definition of this load is evaluated beside it.
 const ATTEMPTS: usize = 3;
 
 const GET_TEST_CASES: &str = "getTestCases";
