@@ -3,6 +3,7 @@
 mod bounds;
 mod schedule;
 mod units;
+mod web;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use xrdtest_store::retention::RetentionPolicy;
 
 pub use self::bounds::DefinitionsSection;
 pub use self::schedule::ScheduleSection;
+pub use self::web::Web;
 use crate::definitions::DefinitionsConfig;
 use crate::start::EngineConfig;
 
@@ -92,21 +94,6 @@ pub struct Scripts {
     pub roots: Vec<PathBuf>,
     /// Hosts from which http(s) scripts are allowed.
     pub hosts: Vec<String>,
-}
-
-/// The dashboard: pages for people, over HTTPS.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Web {
-    /// Where it listens; absent: there is no dashboard.
-    pub listen: Option<SocketAddr>,
-    /// Host names and addresses by which browsers reach it, in the certificate of the engine's CA; empty: `localhost`,
-    /// the machine's name, and the address that it listens on.
-    pub names: Vec<String>,
-    /// File of a certificate of another CA, with its chain (PEM).
-    pub certificate: Option<PathBuf>,
-    /// File of its private key (PEM).
-    pub key: Option<PathBuf>,
 }
 
 /// Limits: of runs where the suite names none, and of the engine itself.
@@ -341,6 +328,7 @@ mod tests {
             archive: None,
             log: None,
             pid_file: None,
+            web: Web::default(),
             retention: defaults.retention.clone(),
             ..all
         };
@@ -351,7 +339,7 @@ mod tests {
     fn the_shipped_example_has_every_key() {
         let shipped = include_str!("../../engine.toml");
         for section in
-            ["", "[scripts]", "[definitions]", "[schedule]", "[limits]", "[contact]", "[retention]"]
+            ["", "[scripts]", "[definitions]", "[web]", "[schedule]", "[limits]", "[contact]", "[retention]"]
         {
             let error = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
             // It names all that there are.
