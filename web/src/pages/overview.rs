@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use maud::{Markup, html};
-use xrdtest_model::api::{QueueEntry, RunSummary, SuiteInfo};
+use xrdtest_model::api::{QueueEntry, RunSummary, SchedulesInfo, SuiteInfo};
 use xrdtest_model::{RunId, Verdict};
 use xrdtest_store::RunFilter;
 
@@ -10,6 +10,9 @@ use super::failure::PageAnswer;
 use super::parts::{self, ago, run_link, suite_link, verdict};
 use super::shell::Shell;
 use crate::api::{Shared, suites};
+
+/// Starts that are told.
+const NEXT: usize = 5;
 
 pub(super) async fn page(State(engine): State<Shared>) -> PageAnswer<Markup> {
     let last_event = *engine.last_event().borrow();
@@ -30,6 +33,10 @@ pub(super) async fn page(State(engine): State<Shared>) -> PageAnswer<Markup> {
             section.panel {
                 h2 { "Waiting" }
                 (waiting(&queue))
+            }
+            section.panel {
+                h2 { "Next starts" }
+                (next_starts(&engine.schedules(1)))
             }
         }
         section.panel {
@@ -92,6 +99,32 @@ fn waiting(queue: &[QueueEntry]) -> Markup {
                     strong { (entry.position) ". " (suite_link(&entry.suite)) }
                     p { (entry.reason) }
                     p.quiet { (run_link(&entry.run)) ", asked for by " (entry.trigger) ", " (ago(entry.queued)) }
+                }
+            }
+        }
+    }
+}
+
+/// The suites that start by themselves, the next one first.
+fn next_starts(schedules: &SchedulesInfo) -> Markup {
+    let mut coming: Vec<_> =
+        schedules.suites.iter().filter_map(|suite| Some((suite, suite.next.first()?))).collect();
+    coming.sort_by_key(|(_, start)| start.at);
+    html! {
+        @if !schedules.enabled {
+            p.quiet { "Schedules are off ([schedule] in the engine's configuration)." }
+        } @else if let Some(who) = &schedules.paused {
+            p.quiet { "Schedules are paused by " (who) "." }
+        }
+        @if coming.is_empty() {
+            (parts::empty("No suite starts by itself.", "A suite with a `schedule` does."))
+        } @else {
+            ol.cards {
+                @for (suite, start) in coming.iter().take(NEXT) {
+                    li.card {
+                        strong { (suite_link(&suite.suite)) } " " (start.local)
+                        p.quiet { (suite.words) @if !suite.held.is_empty() { "; " (suite.held) } }
+                    }
                 }
             }
         }

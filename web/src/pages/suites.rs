@@ -5,8 +5,8 @@ use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use xrdtest_model::Verdict;
-use xrdtest_model::api::{RunSummary, SuiteInfo};
-use xrdtest_model::definition::{Schedule, SuiteDefinition};
+use xrdtest_model::api::{RunSummary, ScheduledSuite, SuiteInfo};
+use xrdtest_model::definition::SuiteDefinition;
 use xrdtest_model::time::{human, limit};
 use xrdtest_store::RunFilter;
 
@@ -86,13 +86,6 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
 }
 
 fn facts(suite: &SuiteInfo, definition: &SuiteDefinition) -> Markup {
-    let schedule = match &definition.schedule {
-        None => "by hand only".to_owned(),
-        Some(Schedule::Cron(text)) => text.clone(),
-        Some(Schedule::Fields(fields)) => {
-            fields.iter().map(|(field, value)| format!("{field} {value}")).collect::<Vec<_>>().join(", ")
-        }
-    };
     let machines = match definition.machines.as_slice() {
         [] => "all hosts of its clusters".to_owned(),
         machines => machines.join(", "),
@@ -106,9 +99,24 @@ fn facts(suite: &SuiteInfo, definition: &SuiteDefinition) -> Markup {
                 dt { "Clusters" } dd { @for cluster in &suite.clusters { (cluster_link(cluster)) " " } }
                 dt { "Cases" } dd { (suite.cases.join(", ")) }
                 dt { "Machines" } dd { (machines) }
-                dt { "Schedule" } dd { (schedule) }
+                dt { "Schedule" } dd { (schedule(suite.schedule.as_ref())) }
                 dt { "Time limits" } dd { "run: " (time(definition.timeout_ms)) ", stage: " (time(definition.stage_timeout_ms)) }
                 @if !definition.alert_emails.is_empty() { dt { "Mail" } dd { (definition.alert_emails.join(", ")) } }
+            }
+        }
+    }
+}
+
+/// When it starts by itself, in words, and the next times.
+fn schedule(schedule: Option<&ScheduledSuite>) -> Markup {
+    let Some(schedule) = schedule else { return html! { "by hand only" } };
+    html! {
+        (schedule.words) " (" (schedule.timezone) ")"
+        @if !schedule.held.is_empty() { " · " (schedule.held) }
+        @if !schedule.next.is_empty() {
+            details {
+                summary { "next: " (schedule.next[0].local) }
+                ol { @for start in &schedule.next { li { (start.local) } } }
             }
         }
     }
