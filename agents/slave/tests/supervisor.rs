@@ -52,8 +52,9 @@ fn assignment(case: &Case, work: PathBuf) -> Assignment {
         output_limit: case.output_limit.unwrap_or(Limits::default().output_bytes),
         logs: Vec::new(),
         log_limit: 0,
+        aliases: Vec::new(),
     };
-    Assignment { order, work }
+    Assignment { order, work, files: String::new() }
 }
 
 /// A supervisor, and this side of its first connection.
