@@ -137,8 +137,9 @@ assert_fail() {
 
 ## wait_for SECONDS COMMAND…
 ##
-## Runs the command again and again until it succeeds, with pauses of 0.2 s. When the time is over, prints its last
-## output and the reason, and fails with its exit code. A program that hangs is ended then, a shell function is not.
+## Runs the command again and again until it succeeds, with pauses of 0.2 s. When the time is over, prints the command's
+## last output and that it did not succeed in time, and fails with its exit code. A program that hangs is ended then, a
+## shell function is not.
 ##
 ##     wait_for 20 xrdfs ds1.xrd.test query config role
 wait_for() {
@@ -264,7 +265,7 @@ fetch() {
     case $status in
     '') log "fetch: $path can't be had: $XRDTEST_FILES does not answer." ;;
     200) log "fetch: $to can't be written." ;;
-    *) log "fetch: $path can't be had: ${words:-the answer is} (status $status)." ;;
+    *) log "fetch: $path can't be had: ${words:-the engine refuses it} (status $status)." ;;
     esac
     return "$_xrdtest_code"
 }
