@@ -227,3 +227,70 @@ fn ask(folder: &StageFolder, own: u32, command: &Command) -> Result<(), NoteErro
     }
     Err(NoteError::NoSupervisor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, StageFolder) {
+        let base = tempfile::tempdir().unwrap();
+        let folder = StageFolder::at(base.path().join("stages/one"));
+        fs::create_dir_all(folder.path()).unwrap();
+        fs::create_dir_all(folder.logs()).unwrap();
+        (base, folder)
+    }
+
+    fn keep(notes: &mut Notes, folder: &StageFolder, path: &str, content: &str) -> Result<(), String> {
+        fs::write(folder.draft(7), content).unwrap();
+        notes.keep(folder, 7, path.to_owned(), content.len() as u64)
+    }
+
+    #[test]
+    fn what_is_noted_is_on_record() {
+        let (_base, folder) = folder();
+        let mut notes = Notes::default();
+        keep(&mut notes, &folder, "/a", "one").unwrap();
+        keep(&mut notes, &folder, "/b", "two").unwrap();
+        keep(&mut notes, &folder, "/a", "anew").unwrap();
+        notes.measure(&folder, Metric::parse("rate", "1", "").unwrap()).unwrap();
+        let told: Vec<_> = notes.artifacts.iter().map(|file| (file.path.as_str(), file.length)).collect();
+        assert_eq!(told, [("/a", 4), ("/b", 3)]);
+        assert_eq!(fs::read_to_string(folder.log(0)).unwrap(), "anew");
+        let read = Notes::of(&folder).unwrap();
+        assert_eq!((read.artifacts, read.metrics), (notes.artifacts, notes.metrics));
+        // The machine broke down in the middle of a line.
+        let path = folder.path().join("noted.jsonl");
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 9]).unwrap();
+        assert_eq!(Notes::of(&folder).unwrap().metrics, []);
+    }
+
+    #[test]
+    fn there_are_limits() {
+        let (_base, folder) = folder();
+        let mut notes = Notes::default();
+        for number in 0..MOST_ARTIFACTS {
+            keep(&mut notes, &folder, &format!("/{number}"), "").unwrap();
+        }
+        let refusal = keep(&mut notes, &folder, "/more", "").unwrap_err();
+        assert!(refusal.contains("at most 100 files") && refusal.contains("tar"), "{refusal}");
+        keep(&mut notes, &folder, "/99", "anew").unwrap();
+        let metric = || Metric::parse("rate", "1", "").unwrap();
+        for _ in 0..MOST_METRICS {
+            notes.measure(&folder, metric()).unwrap();
+        }
+        let refusal = notes.measure(&folder, metric()).unwrap_err();
+        assert!(refusal.contains("at most 1000 numbers"), "{refusal}");
+        assert_eq!(Notes::of(&folder).unwrap().metrics.len(), MOST_METRICS);
+    }
+
+    #[test]
+    fn what_can_not_be_written_is_not_noted() {
+        let (_base, folder) = folder();
+        fs::create_dir(folder.path().join("noted.jsonl")).unwrap();
+        let mut notes = Notes::default();
+        let refusal = notes.measure(&folder, Metric::parse("rate", "1", "").unwrap()).unwrap_err();
+        assert!(refusal.contains("can't be written"), "{refusal}");
+        assert_eq!(notes.metrics, []);
+    }
+}
