@@ -7,8 +7,7 @@
 # with that command's exit code and a line that names it. A pipeline fails when any of its commands does. Commands in
 # conditions (`if command`, `command || …`, `! command`) may fail.
 #
-# What stands behind ## is the reference (docs/stdlib.md): the call, then what it does. Names that begin with _xrdtest
-# are nobody else's business.
+# What stands behind ## is the reference (docs/stdlib.md). Names that begin with _xrdtest are nobody else's business.
 #
 # shellcheck shell=bash
 
@@ -110,10 +109,7 @@ run() {
     return "$_xrdtest_code"
 }
 
-# Prints what there is to read.
-_xrdtest_show() {
-    cat <&"$1"
-}
+_xrdtest_show() { cat <&"$1"; }
 
 ## assert_fail COMMAND…
 ##
@@ -311,13 +307,11 @@ _xrdtest_get_by_bash() {
     done
     cat <&"$socket" >"$2"
     exec {socket}>&-
-    if [[ -n $length && $(wc -c <"$2") -ne $length ]]; then
-        return 1
-    fi
+    [[ -z $length || $(wc -c <"$2") -eq $length ]] || return 1
     printf %s "$status"
 }
 
-# Tells this stage's supervisor something: the function's name, then a command of the agent's program and its words.
+# Tells the supervisor: the function's name, a command of the agent's program, its words.
 _xrdtest_tell() {
     local name=$1 words
     shift
