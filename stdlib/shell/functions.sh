@@ -329,9 +329,9 @@ _xrdtest_tell() {
 
 ## artifact PATH…
 ##
-## Keeps files with the run as they are now, whatever becomes of them on the machine: `xrdtest show` lists them, `xrdtest
-## logs RUN --artifact PATH` prints one. A stage keeps up to 100 files of a machine, none larger than a collected log
-## may be (64 MiB). The same path again takes the place of the first.
+## Keeps files with the run as they are now, whatever becomes of them on the machine. `xrdtest show` lists them,
+## `xrdtest logs RUN --artifact PATH` prints one. A stage keeps up to 100 files of a machine, none larger than a
+## collected log may be (64 MiB). The same path again takes the place of the first.
 ##
 ##     artifact /tmp/report.xml /tmp/trace.json
 artifact() {

@@ -1,5 +1,4 @@
 //! `docs/stdlib.md` is made from the comments of modules and functions; XRDTEST_WRITE_GOLDEN=1 writes it anew.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fmt::Write;
 use std::path::Path;

@@ -132,15 +132,14 @@ pub(super) async fn index_outputs(store: Arc<dyn Store>) -> Result<(), StoreErro
     }
     assert_eq!(store.outputs("r1".into()).await?, expected);
     assert_eq!(store.outputs("r2".into()).await?, []);
-    index_artifacts(&store).await?;
+    index_artifacts(&store, &mut scribe).await?;
     store.close().await;
     Ok(())
 }
 
 /// A script may keep a file that is collected as a log as well.
-async fn index_artifacts(store: &Arc<dyn Store>) -> Result<(), StoreError> {
+async fn index_artifacts(store: &Arc<dyn Store>, scribe: &mut Scribe) -> Result<(), StoreError> {
     let story = Story::new("kept", "s", 1);
-    let mut scribe = Scribe::default();
     store.append(scribe.all(story.beginning())).await?;
     let mut done = story.done(CASE_RUN, Outcome::Passed);
     for body in &mut done {
