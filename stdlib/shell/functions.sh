@@ -205,7 +205,8 @@ _xrdtest_end() {
         exit 0
     fi
 }
-trap '_xrdtest_end "$?" "$BASH_COMMAND"' EXIT
+# A trap of the script's own counts more.
+[[ -n $(trap -p EXIT) ]] || trap '_xrdtest_end "$?" "$BASH_COMMAND"' EXIT
 
 ## fetch PATH [TO]
 ##

@@ -275,6 +275,12 @@ const CASES: &[Case] = &[
         not: &["on\n"],
     },
     Case {
+        script: "trap 'echo mine' EXIT\nsource \"$FUNCTIONS\"\nXRDTEST_MACHINE=ds1.xrd.test\nrole client1 && echo no",
+        code: 1,
+        output: &["mine\n"],
+        not: &["no\n"],
+    },
+    Case {
         script: "role ds1\necho on",
         code: 2,
         output: &["role: only a script that xrdtest runs has a role."],
