@@ -11,7 +11,12 @@ pub struct Module {
 }
 
 /// All modules, by name.
-pub const ALL: &[Module] = &[Module { name: "hosts", source: include_str!("modules/hosts.rhai") }];
+pub const ALL: &[Module] = &[
+    Module { name: "hosts", source: include_str!("modules/hosts.rhai") },
+    Module { name: "net", source: include_str!("modules/net.rhai") },
+    Module { name: "schedule", source: include_str!("modules/schedule.rhai") },
+    Module { name: "xrootd", source: include_str!("modules/xrootd.rhai") },
+];
 
 /// The module with a name, without `std/` and without an ending.
 pub fn find(name: &str) -> Option<&'static Module> {

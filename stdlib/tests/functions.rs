@@ -1,8 +1,11 @@
 //! `functions.sh` in a real bash: one table.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod shell;
+
+use std::path::Path;
+
+use shell::run;
 
 struct Case {
     script: &'static str,
@@ -194,6 +197,133 @@ const CASES: &[Case] = &[
         ],
         not: &["on\n"],
     },
+    // run
+    Case {
+        script: "run echo quiet\nrun bash -c 'echo words; exit 42'\necho on",
+        code: 42,
+        output: &[
+            "words\ncommand [ run bash -c echo words; exit 42 ] failed with error code 42 (script.sh, line 4)\n",
+        ],
+        not: &["quiet", "on\n"],
+    },
+    Case {
+        script: "work() {\n  echo one >&2\n  false\n  echo two\n}\nrun work\necho on",
+        code: 1,
+        output: &[
+            "one\ncommand [ false ] failed with error code 1 (script.sh, line 5)\n",
+            "command [ run work ] failed with error code 1 (script.sh, line 8)\n",
+        ],
+        not: &["two", "on\n"],
+    },
+    Case {
+        script: "run head -c 300000 /dev/zero\nrun no_such_command || echo code $?",
+        code: 0,
+        output: &["no_such_command: command not found\ncode 127\n"],
+        not: &["command ["],
+    },
+    Case {
+        script: "mktemp() { return 1; }\nrun echo shown\nrun bash -c 'exit 3' || echo code $?",
+        code: 0,
+        output: &["shown\ncode 3\n"],
+        not: NOTHING,
+    },
+    // What ends a script that takes too long sends TERM to all its processes.
+    Case {
+        script: "run bash -c \"echo hanging; kill -TERM $$ \\$\\$; sleep 100\"\necho on",
+        code: -15,
+        output: &["hanging\n"],
+        not: &["on\n"],
+    },
+    Case {
+        script: "trap 'echo mine; exit 9' TERM\nrun kill -TERM $$\necho on",
+        code: 9,
+        output: &["mine\n"],
+        not: &["on\n"],
+    },
+    // role
+    Case {
+        script: "XRDTEST_MACHINE=ds1.xrd.test\nXRDTEST_ALIASES='multi.xrd.test other'\n\
+                 role ds1 && echo short\nrole ds1.xrd.test && echo full\nrole 'ds*' && echo pattern\n\
+                 role multi && echo alias\nrole client1 other && echo several\nif role ds; then echo no; fi\n\
+                 role ds11 || echo another\n! role 'client*'\necho on",
+        code: 0,
+        output: &["short\nfull\npattern\nalias\nseveral\nanother\non\n"],
+        not: &["command [", "no\n"],
+    },
+    Case {
+        script: "XRDTEST_MACHINE=ds1.xrd.test\necho before\nrole client1 && echo no",
+        code: 0,
+        output: &["before\n"],
+        not: &["command [", "no\n"],
+    },
+    Case {
+        script: "XRDTEST_MACHINE=ds1.xrd.test\nrole client1 && echo no\nexit 1",
+        code: 1,
+        output: NOTHING,
+        not: NOTHING,
+    },
+    Case {
+        script: "XRDTEST_MACHINE=ds1.xrd.test\nrole ds1 && false\necho on",
+        code: 1,
+        output: &["command [ false ] failed with error code 1 (script.sh, line 4)\n"],
+        not: &["on\n"],
+    },
+    Case {
+        script: "XRDTEST_MACHINE=ds1.xrd.test\nrole client1\necho on",
+        code: 1,
+        output: &["command [ role client1 ] failed with error code 1 (script.sh, line 4)\n"],
+        not: &["on\n"],
+    },
+    Case {
+        script: "trap 'echo mine' EXIT\nsource \"$FUNCTIONS\"\nXRDTEST_MACHINE=ds1.xrd.test\nrole client1 && echo no",
+        code: 1,
+        output: &["mine\n"],
+        not: &["no\n"],
+    },
+    Case {
+        script: "role ds1\necho on",
+        code: 2,
+        output: &["role: only a script that xrdtest runs has a role."],
+        not: &["on\n"],
+    },
+    // artifact, metric, fetch: what they do on a machine is tested with the agent, fetch with a server below.
+    Case {
+        script: "artifact /tmp/x\necho on",
+        code: 1,
+        output: &[
+            "[HH:MM:SS] artifact: only a script that xrdtest runs can do that.\n",
+            "command [ artifact /tmp/x ] failed with error code 1 (script.sh, line 3)\n",
+        ],
+        not: &["on\n"],
+    },
+    Case { script: "artifact", code: 2, output: &["artifact: give it the path of a file."], not: NOTHING },
+    Case {
+        script: "agent() { echo \"xrdtest-slave: $*\"; return 2; }\nXRDTEST_AGENT=agent\n\
+                 artifact 'a b' -c || echo code $?\nmetric rate -3 MB/s || echo code $?\nmetric rate 3\necho on",
+        code: 1,
+        output: &[
+            "[HH:MM:SS] artifact: keep -- a b -c\ncode 1\n",
+            "[HH:MM:SS] metric: measure -- rate -3 MB/s\ncode 1\n",
+            "command [ metric rate 3 ] failed with error code 1 (script.sh, line 7)\n",
+        ],
+        not: &["on\n"],
+    },
+    Case {
+        script: "XRDTEST_AGENT=true\nartifact x\nmetric rate 3 MB/s\necho on\nmetric rate",
+        code: 2,
+        output: &["on\n", "metric: give it a name, a number and perhaps a unit."],
+        not: NOTHING,
+    },
+    Case {
+        script: "fetch clusters/x.cfg || echo code $?\nfetch",
+        code: 2,
+        output: &[
+            "fetch: this machine has no way to the run's repository",
+            "code 1\n",
+            "fetch: give it the path",
+        ],
+        not: NOTHING,
+    },
     // Sourced twice, as by a helper that sources it too.
     Case {
         script: "source \"$FUNCTIONS\"\nstamp false",
@@ -202,35 +332,6 @@ const CASES: &[Case] = &[
         not: NOTHING,
     },
 ];
-
-fn functions() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("shell/functions.sh")
-}
-
-fn run(shell: &str, folder: &Path, text: &str) -> (i32, String) {
-    use std::os::unix::process::ExitStatusExt;
-    std::fs::create_dir_all(folder).unwrap();
-    let script = folder.join("script.sh");
-    std::fs::write(&script, text).unwrap();
-    let output =
-        Command::new(shell).arg(&script).current_dir(folder).env("FUNCTIONS", functions()).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{text}");
-    let code = output.status.code().unwrap_or_else(|| -output.status.signal().unwrap());
-    (code, without_times(&String::from_utf8_lossy(&output.stdout)))
-}
-
-/// Times of day in brackets become `[HH:MM:SS]`.
-fn without_times(text: &str) -> String {
-    let mut parts = text.split('[');
-    let mut result = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let digit = |at: usize| part.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
-        let is_time = [0, 1, 3, 4, 6, 7].into_iter().all(digit) && part.as_bytes().get(8) == Some(&b']');
-        result.push('[');
-        result.push_str(&if is_time { format!("HH:MM:SS{}", &part[8..]) } else { part.to_owned() });
-    }
-    result
-}
 
 #[test]
 fn table() {

@@ -4,12 +4,10 @@ source /etc/XrdTest/utils/functions.sh
 
 me=@slavename@
 
-case $me in
-client*)
+if role 'client*'; then
     log "Nothing to stop on $me"
     exit 0
-    ;;
-esac
+fi
 
 for daemon in cmsd xrootd frm_xfrd; do
     pidfile=/run/xrootd/$me/$daemon.pid

@@ -3,7 +3,6 @@
 source /etc/XrdTest/utils/functions.sh
 
 me=@slavename@
-cluster=@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_002_frm
 
 # -b: into the background; the command returns when the daemon is initialized, and fails if it could not be.
 # -I v4: the networks of clusters have no IPv6.
@@ -15,18 +14,16 @@ start() {
     exit 1
 }
 
-curl -sSf -o /etc/xrootd/client.conf "$cluster/client.conf"
+fetch clusters/cluster_002_frm/client.conf /etc/xrootd/
 
-case $me in
-client*)
+if role 'client*'; then
     log "Nothing to start on $me"
     exit 0
-    ;;
-esac
+fi
 
 @diskmounts@
 install -d -o xrootd -g xrootd /data /run/xrootd "/run/xrootd/$me"
-curl -sSf -o /etc/xrootd/xrootd.cfg "$cluster/xrootd.cfg"
+fetch clusters/cluster_002_frm/xrootd.cfg /etc/xrootd/
 cd /var/spool/xrootd || exit
 
 case $me in

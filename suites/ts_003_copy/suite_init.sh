@@ -28,7 +28,10 @@ ds*)
     ;;
 esac
 
-curl -sSf -o /etc/xrootd/xrootd.cfg "$cluster/xrootd.cfg"
+# One file for xrootd and cmsd on all machines: each daemon takes the lines for its host and program.
+cat > /etc/xrootd/xrootd.cfg <<'END'
+@xrootd_cfg@
+END
 install -d -o xrootd -g xrootd /run/xrootd
 cd /var/spool/xrootd || exit
 start cmsd

@@ -31,7 +31,7 @@ pub enum StreamHeader {
         /// The attempt.
         attempt: AttemptId,
     },
-    /// A slave agent uploads a log file that it collected after a stage.
+    /// A slave agent uploads a log file that it collected after a stage, or a file that the script kept.
     Log {
         /// The attempt.
         attempt: AttemptId,
@@ -39,6 +39,9 @@ pub enum StreamHeader {
         index: u32,
         /// The file's path on the machine, as in that list.
         path: String,
+        /// The script kept it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        artifact: bool,
     },
     /// A hypervisor agent asks for a file of the repository of the run that owns an instance.
     Fetch {

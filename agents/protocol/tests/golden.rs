@@ -15,7 +15,7 @@ use xrdtest_model::event::{CollectedLog, ImageUsed, InstanceStep};
 use xrdtest_model::order::{EndCause, FinishedReport, StageOrder, StageReport};
 use xrdtest_model::plan::{ClusterPlan, DiskPlan, HostPlan, NetworkPlan, Script};
 use xrdtest_model::room::{Load, Room};
-use xrdtest_model::{AttemptId, MachineId, Outcome, StageId, StageKind, Timestamp};
+use xrdtest_model::{AttemptId, MachineId, Metric, Outcome, StageId, StageKind, Timestamp};
 use xrdtest_protocol::message::{
     Abilities, EngineToHypervisor, EngineToSlave, Hello, HelloReply, HypervisorToEngine, SlaveToEngine,
 };
@@ -41,7 +41,13 @@ fn finished() -> StageReport {
         output_length: 678,
         output_lost: 0,
         leftovers: vec!["xrootd (pid 12)".to_owned()],
-        logs: vec![CollectedLog { path: "/var/log/x".to_owned(), length: 9, note: "rotated".to_owned() }],
+        logs: vec![CollectedLog {
+            path: "/var/log/x".to_owned(),
+            length: 9,
+            note: "rotated".to_owned(),
+            artifact: false,
+        }],
+        metrics: Vec::new(),
     }))
 }
 
@@ -102,6 +108,7 @@ fn order() -> Box<StageOrder> {
         output_limit: 1 << 28,
         logs: vec!["/var/log/@slavename@".to_owned()],
         log_limit: 1 << 26,
+        aliases: Vec::new(),
     })
 }
 
@@ -173,7 +180,7 @@ fn control(lines: &mut Lines) {
 fn streams(lines: &mut Lines) {
     let text = || "t".to_owned();
     lines.add(&StreamHeader::Output { attempt: attempt() });
-    lines.add(&StreamHeader::Log { attempt: attempt(), index: 1, path: text() });
+    lines.add(&StreamHeader::Log { attempt: attempt(), index: 1, path: text(), artifact: false });
     lines.add(&StreamHeader::Fetch { instance: "i".into(), host: text(), path: text() });
     lines.add(&Progress { have: 5 });
     lines.add(&FetchReply::Found { length: 5 });
@@ -220,6 +227,13 @@ fn additions(lines: &mut Lines) {
     lines.add(&HypervisorToEngine::Images { instance: "i".into(), images });
     lines.add(&HelloReply::Accepted { version: 1, now_ms: Some(7) });
     lines.add(&StreamHeader::Console { instance: "i".into(), host: text() });
+    lines.add(&StreamHeader::Log { attempt: attempt(), index: 2, path: text(), artifact: true });
+    let StageReport::Finished(mut report) = finished() else { unreachable!() };
+    report.logs.push(CollectedLog { path: text(), length: 3, note: String::new(), artifact: true });
+    report.metrics =
+        vec![Metric::parse("rate", "81.5", "MB/s").unwrap(), Metric::parse("n", "7", "").unwrap()];
+    lines.add(&SlaveToEngine::Report { attempt: attempt(), report: StageReport::Finished(report) });
+    lines.add(&EngineToSlave::Order { order: Box::new(StageOrder { aliases: vec![text()], ..*order() }) });
 }
 
 #[test]

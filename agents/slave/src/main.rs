@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use xrdtest_protocol::EngineAddress;
 use xrdtest_slave::agent::enrol::{self, TokenSource};
 use xrdtest_slave::config::{Config, DEFAULT_PATH};
-use xrdtest_slave::supervisor::reboot;
+use xrdtest_slave::supervisor::{notes, reboot};
 use xrdtest_slave::{agent, init, process, supervisor};
 
 const EXAMPLES: &str = "\
@@ -82,6 +82,25 @@ enum Role {
     /// Announce a boot of this machine, for the script that calls it.
     #[command(hide = true)]
     AnnounceReboot,
+    /// Keep files with the run, for the script that calls it.
+    #[command(hide = true)]
+    Keep {
+        /// The files.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// State a number, for the script that calls it.
+    #[command(hide = true, allow_negative_numbers = true)]
+    Measure {
+        /// What was measured.
+        name: String,
+        /// The number.
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+        /// What it counts.
+        #[arg(default_value = "")]
+        unit: String,
+    },
 }
 
 impl PlaceArguments {
@@ -155,6 +174,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             supervisor::run(stage).with_context(|| format!("cannot supervise {}", stage.display()))
         }
         Some(Role::AnnounceReboot) => Ok(reboot::announce()?),
+        Some(Role::Keep { paths }) => Ok(notes::keep(paths)?),
+        Some(Role::Measure { name, value, unit }) => Ok(notes::measure(name, value, unit)?),
         None => {
             let config = arguments.place.load()?;
             let token = arguments.join.as_ref().map(TokenSource::read).transpose()?;

@@ -51,9 +51,10 @@ fn assignment(case: &Case, work: PathBuf) -> Assignment {
         timeout_ms: case.timeout_ms,
         output_limit: case.output_limit.unwrap_or(Limits::default().output_bytes),
         logs: Vec::new(),
-        log_limit: 0,
+        log_limit: 1000,
+        aliases: Vec::new(),
     };
-    Assignment { order, work }
+    Assignment { order, work, files: String::new() }
 }
 
 /// A supervisor, and this side of its first connection.
@@ -264,4 +265,54 @@ fn the_limit_holds_without_an_agent() {
     assert!(supervised.process.wait().unwrap().success());
     assert_eq!(supervised.folder.outcome().unwrap().unwrap().outcome, Outcome::TimedOut);
     assert!(supervised.folder.connect().unwrap().is_none(), "nobody answers any more");
+}
+
+#[test]
+fn a_script_keeps_files_and_states_numbers() {
+    let base = tempfile::tempdir().unwrap();
+    let script = "#!/bin/bash\nsource /etc/XrdTest/utils/functions.sh\n\
+                  echo one > a; artifact a; echo two >> a; mkdir sub; echo b > sub/b; artifact sub/../sub/b; rm -r sub\n\
+                  metric rate 81.5 MB/s; metric n -3\n\
+                  artifact /none || log code $?; artifact . || log code $?; metric 'a b' 1 || log code $?\n\
+                  head -c 1001 /dev/zero > large; artifact large || log code $?\n\
+                  mkfifo pipe; artifact pipe || log code $?\n\
+                  (sleep 0.3; $XRDTEST_AGENT measure late 1 > late 2>&1 || true; echo > done) > /dev/null 2>&1 &\n\
+                  artifact a\n";
+    let case = passing("noted", script);
+    let work = base.path().join("work").join(case.name);
+    let supervised = start(base.path(), &case);
+    let report = supervised.outcome(&case);
+    let output = fs::read_to_string(supervised.folder.output()).unwrap_or_default();
+    assert_eq!(report.outcome, Outcome::Passed, "{output}");
+    let path = |name: &str| work.join(name).to_str().unwrap().to_owned();
+    let kept: Vec<_> =
+        report.logs.iter().map(|file| (file.path.clone(), file.length, file.artifact)).collect();
+    assert_eq!(kept, [(path("a"), 8, true), (path("sub/b"), 2, true)]);
+    let kept = [0, 1].map(|index| fs::read_to_string(supervised.folder.log(index)).unwrap());
+    assert_eq!(kept, ["one\ntwo\n", "b\n"]);
+    let metrics: Vec<String> = report.metrics.iter().map(ToString::to_string).collect();
+    assert_eq!(metrics, ["rate 81.5 MB/s", "n -3"]);
+    let mut rest = output.as_str();
+    for part in [
+        "artifact: /none: No such file",
+        "artifact: .: is a folder; pack it into one file",
+        "metric: `a b` can't be the name of a metric",
+        "artifact: large: has 1001 B, more than the limit of 1000 B for one file (key limits.log of the engine)",
+        "artifact: pipe: not a regular file",
+    ] {
+        let at = rest.find(part);
+        assert!(at.is_some(), "{part}: {output}");
+        rest = &rest[at.unwrap()..];
+    }
+    assert_eq!(fs::read_dir(supervised.folder.logs()).unwrap().count(), 2, "nothing else is left");
+    let folder = supervised.folder.clone();
+    supervised.join();
+    assert_eq!(folder.outcome().unwrap(), Some(report));
+    // A left-over speaks when the stage is over.
+    let begin = std::time::Instant::now();
+    while !work.join("done").exists() && begin.elapsed() < LIMIT {
+        std::thread::yield_now();
+    }
+    let late = fs::read_to_string(work.join("late")).unwrap();
+    assert!(late.contains("the stage is over, or its supervisor is gone"), "{late}");
 }

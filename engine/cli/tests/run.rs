@@ -122,6 +122,38 @@ fn machines_know_and_reach_each_other_and_files_come_by_download() {
 }
 
 #[test]
+fn scripts_use_the_shell_functions_of_their_machine() {
+    let repository = Repository::new(2);
+    repository.write("clusters/a b.cfg", "one\ntwo\n");
+    let path = "clusters/cluster.rhai";
+    let cluster = fs::read_to_string(repository.root().join(path)).unwrap();
+    let cluster = cluster.replace("    cluster\n}", "    m2.aliases = [\"multi.xrd.test\"];\n    cluster\n}");
+    repository.write(path, &cluster);
+    let script = "#!/bin/bash\nsource /etc/XrdTest/utils/functions.sh\n\
+        fetch 'clusters/a b.cfg' /root/x.cfg\nfetch clusters/none || log \"code $?\"\n\
+        artifact /root/x.cfg\nrm /root/x.cfg\nmetric copy.rate 81.5 MB/s\nrun echo unseen\n\
+        role multi && log 'one of several'\n";
+    repository.suite("s", NOTHING, &[("c", script)], "");
+    let ran = repository.run(&["s"]);
+    assert_eq!(ran.code, Some(0), "{:#?}\n{}", ran.runs, ran.stderr);
+    for (machine, has_alias) in [("m1.xrd.test", false), ("m2.xrd.test", true)] {
+        let stage = ran.stage(Some("c"), "run", machine);
+        let output = &stage.output;
+        assert_eq!(output.contains("one of several"), has_alias, "{output}");
+        assert!(output.contains("`clusters/none` is not in the repository (status 404)"), "{output}");
+        assert!(output.contains("code 1") && !output.contains("unseen"), "{output}");
+        assert_eq!(
+            stage.metrics.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["copy.rate 81.5 MB/s"]
+        );
+        let [kept] = &stage.artifacts[..] else { panic!("{stage:?}") };
+        assert_eq!((kept.path.as_str(), kept.length), ("/root/x.cfg", 8));
+        let file = Path::new(ran.record().directory.as_ref().unwrap()).join(&kept.file);
+        assert_eq!(fs::read_to_string(file).unwrap(), "one\ntwo\n");
+    }
+}
+
+#[test]
 fn an_agent_that_is_killed_costs_nothing() {
     let repository = Repository::new(2);
     // The script kills the agent of its own machine, which init starts again.

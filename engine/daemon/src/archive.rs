@@ -153,7 +153,7 @@ impl EngineHandle {
 }
 
 async fn remove_evidence(files: &RunFiles) -> Result<(), ArchiveError> {
-    for part in ["outputs", "logs"] {
+    for part in ["outputs", "logs", "artifacts"] {
         remove_folder(files.path(Path::new(part))).await?;
     }
     Ok(())
@@ -193,7 +193,7 @@ fn pack(run: &RunId, events: &[Event], folder: &Path, target: &Path) -> Result<(
         lines.push(b'\n');
     }
     add(&mut tar, &format!("{name}/events.jsonl"), &lines).map_err(failed(&part))?;
-    for evidence in ["outputs", "logs"] {
+    for evidence in ["outputs", "logs", "artifacts"] {
         let from = folder.join(evidence);
         if from.is_dir() {
             tar.append_dir_all(format!("{name}/{evidence}"), &from).map_err(failed(&from))?;

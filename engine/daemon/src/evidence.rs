@@ -39,7 +39,8 @@ impl Inherited {
         let host = &attempt.machine.host;
         let output = RunFiles::output(plan, attempt.stage, host, attempt.number);
         let logs = (0u32..).zip(logs).map(|(index, log)| {
-            (EvidenceFile::Log(index), RunFiles::log(plan, attempt.stage, host, &log.path))
+            let path = RunFiles::collected(plan, attempt.stage, host, &log.path, log.artifact);
+            (EvidenceFile::Log(index), path)
         });
         std::iter::once((EvidenceFile::Output, output))
             .chain(logs)

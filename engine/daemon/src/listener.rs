@@ -260,7 +260,7 @@ async fn slave_stream(
 ) -> Result<(), UploadError> {
     let (attempt, log) = match stream.header.clone() {
         StreamHeader::Output { attempt } => (attempt, None),
-        StreamHeader::Log { attempt, index, path } => (attempt, Some((index, path))),
+        StreamHeader::Log { attempt, index, path, artifact } => (attempt, Some((index, path, artifact))),
         header => {
             warn!(%machine, ?header, "a stream that a slave agent may not open was refused");
             return Ok(());
@@ -280,8 +280,8 @@ async fn slave_stream(
             let length = uploads.receive(&attempt.run, &path, Some(&attempt), limit, stream).await?;
             (EvidenceFile::Output, length)
         }
-        Some((index, path)) => {
-            let path = RunFiles::log(&plan, attempt.stage, host, &path);
+        Some((index, path, artifact)) => {
+            let path = RunFiles::collected(&plan, attempt.stage, host, &path, artifact);
             let limit = plan.limits.log_bytes + MARK;
             (EvidenceFile::Log(index), uploads.receive(&attempt.run, &path, None, limit, stream).await?)
         }

@@ -4,6 +4,7 @@
 //! RUNS/RUN/run.json                                    the run document, when the run is over
 //! RUNS/RUN/outputs/03-copy_to-run/ds1.xrd.test.log     output of one stage on one machine
 //! RUNS/RUN/logs/03-copy_to-run/ds1.xrd.test/var/log/…  what was new in a log file after that stage
+//! RUNS/RUN/artifacts/03-copy_to-run/ds1.xrd.test/tmp/…  a file that the script kept
 //! RUNS/RUN/consoles/ds1.xrd.test.log                   the serial console of a virtual machine
 //! RUNS/RUN/engine/store.sqlite                         the store, where the engine served this run alone
 //! ```
@@ -40,9 +41,11 @@ impl RunFiles {
         plan.output_path(stage, host, attempt).into()
     }
 
-    /// A log file that a machine collected after a stage, relative to the folder; [`RunPlan::log_path`].
-    pub fn log(plan: &RunPlan, stage: StageId, host: &str, path: &str) -> PathBuf {
-        plan.log_path(stage, host, path).into()
+    /// A log file that a machine collected after a stage, or a file that its script kept, relative to the folder;
+    /// [`RunPlan::log_path`], [`RunPlan::artifact_path`].
+    pub fn collected(plan: &RunPlan, stage: StageId, host: &str, path: &str, artifact: bool) -> PathBuf {
+        let place = if artifact { RunPlan::artifact_path } else { RunPlan::log_path };
+        place(plan, stage, host, path).into()
     }
 
     /// What a machine wrote to its serial console, relative to the folder; [`console_path`].

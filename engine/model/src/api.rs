@@ -138,8 +138,11 @@ pub struct OutputEntry {
     pub attempt: u32,
     /// Path relative to the run's folder.
     pub file: String,
-    /// Path on the machine, for a collected log; `null` for the stage's output.
+    /// Path on the machine, for a collected log; `null` for the stage's output and for an artifact.
     pub log: Option<String>,
+    /// Path on the machine, for a file that the script kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
     /// Bytes.
     pub length: u64,
     /// All of them are here.

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::ImageUsed;
+use crate::metric::Metric;
 use crate::outcome::{Outcome, Verdict};
 use crate::stage::StageKind;
 
@@ -136,9 +137,15 @@ pub struct StageRecord {
     /// Log files collected after the stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogRecord>,
+    /// Files that the script kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<LogRecord>,
+    /// Numbers that the script stated, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
 }
 
-/// One collected log file.
+/// One collected log file, or one artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRecord {
     /// Path on the machine.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentName, HypervisorName, InstanceId, MachineId, RunId};
-use crate::order::is_zero;
+use crate::metric::Metric;
+use crate::order::{is_false, is_zero};
 use crate::outcome::{Outcome, Verdict};
 use crate::plan::{ClusterPlan, RunPlan};
 use crate::stage::StageId;
@@ -345,8 +346,11 @@ pub struct StageResult {
     pub output_complete: bool,
     /// Processes that the script left running and that kept its output open: `xrootd (pid 12)`.
     pub leftovers: Vec<String>,
-    /// Log files collected after the stage.
+    /// Log files collected after the stage, and files that the script kept as artifacts.
     pub logs: Vec<CollectedLog>,
+    /// Numbers that the script stated, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
 }
 
 impl StageResult {
@@ -360,7 +364,7 @@ pub(crate) fn evidence_length(output: u64, logs: &[CollectedLog]) -> u64 {
     logs.iter().map(|log| log.length).fold(output, u64::saturating_add)
 }
 
-/// One log file collected from a machine after a stage: what is new in it since the last stage.
+/// One file collected from a machine after a stage: what is new in a log file since the last stage, or an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectedLog {
     /// The path on the machine, tags replaced.
@@ -369,4 +373,7 @@ pub struct CollectedLog {
     pub length: u64,
     /// What is worth knowing: `missing`, `rotated`, `truncated`, `tail only, 12 MiB left out`; else empty.
     pub note: String,
+    /// The script asked to keep it (`artifact PATH`): it is whole, as it was at that moment.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub artifact: bool,
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{CollectedLog, evidence_length};
 use crate::ids::AttemptId;
+use crate::metric::Metric;
 use crate::outcome::Outcome;
 use crate::plan::Script;
 use crate::time::Timestamp;
@@ -37,8 +38,11 @@ pub struct StageOrder {
     pub output_limit: u64,
     /// Log files to collect after the stage, tags not yet replaced.
     pub logs: Vec<String>,
-    /// Bytes to keep per log file; the tail is kept beyond it.
+    /// Bytes to keep per log file; the tail is kept beyond it. No artifact may be larger.
     pub log_limit: u64,
+    /// The further names of the host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
 }
 
 /// What a machine says about an attempt.
@@ -77,14 +81,23 @@ pub struct FinishedReport {
     pub output_lost: u64,
     /// Processes left running that kept the output open: `xrootd (pid 12)`.
     pub leftovers: Vec<String>,
-    /// Log files collected after the stage.
+    /// Log files collected after the stage, and files that the script kept as artifacts.
     pub logs: Vec<CollectedLog>,
+    /// Numbers that the script stated, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
 }
 
 /// For fields that are told only where they say something.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 pub(crate) fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// As above.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(crate) fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl FinishedReport {

@@ -223,6 +223,12 @@ impl RunPlan {
         }
     }
 
+    /// The further names of a host.
+    pub fn aliases(&self, host: &str) -> Vec<String> {
+        let hosts = self.clusters.iter().flat_map(|cluster| &cluster.hosts);
+        hosts.filter(|known| known.name == host).flat_map(|known| known.aliases.clone()).collect()
+    }
+
     /// The hosts that take part in a stage.
     pub fn machines_of(&self, stage: StageId) -> &[String] {
         match stage.case {
@@ -254,7 +260,17 @@ impl RunPlan {
     /// `logs/03-copy_to-run/ds1.xrd.test/var/log/xrootd.log`. `path` is the machine's word and can't lead out of the
     /// folder.
     pub fn log_path(&self, stage: StageId, host: &str, path: &str) -> String {
-        let mut file = format!("logs/{}/{}", self.stage_folder(stage), file_name(host));
+        self.collected_path("logs", stage, host, path)
+    }
+
+    /// Where a file lies that a script kept, relative to the run's folder:
+    /// `artifacts/03-copy_to-run/ds1.xrd.test/tmp/report.xml`. `path` is the machine's word, as above.
+    pub fn artifact_path(&self, stage: StageId, host: &str, path: &str) -> String {
+        self.collected_path("artifacts", stage, host, path)
+    }
+
+    fn collected_path(&self, kind: &str, stage: StageId, host: &str, path: &str) -> String {
+        let mut file = format!("{kind}/{}/{}", self.stage_folder(stage), file_name(host));
         let parts = path.split('/').filter(|part| !matches!(*part, "" | "." | ".."));
         let folder = file.len();
         for part in parts {

@@ -1,10 +1,12 @@
 //! The run document, held against a file that is kept for ever: within a version fields are only ever added.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::fs;
 
 use xrdtest_model::document::{CaseRecord, ConsoleRecord, LogRecord, RunRecord, RunsDocument, StageRecord};
 use xrdtest_model::event::ImageUsed;
-use xrdtest_model::{Outcome, StageKind, Verdict};
+use xrdtest_model::{Metric, Outcome, StageKind, Verdict};
 
 fn stage(case: Option<(u32, &str)>, stage: StageKind, machine: &str) -> StageRecord {
     StageRecord {
@@ -24,6 +26,8 @@ fn stage(case: Option<(u32, &str)>, stage: StageKind, machine: &str) -> StageRec
         output_file: None,
         leftovers: Vec::new(),
         logs: Vec::new(),
+        artifacts: Vec::new(),
+        metrics: Vec::new(),
     }
 }
 
@@ -37,6 +41,16 @@ fn stages() -> Vec<StageRecord> {
         output_length: 15,
         output_file: Some("outputs/03-copy_to-run/ds1.xrd.test.log".to_owned()),
         leftovers: vec!["sleep (pid 12)".to_owned()],
+        artifacts: vec![LogRecord {
+            path: "/tmp/report.xml".to_owned(),
+            length: 7,
+            note: String::new(),
+            file: "artifacts/03-copy_to-run/ds1.xrd.test/tmp/report.xml".to_owned(),
+        }],
+        metrics: vec![
+            Metric::parse("copy.rate", "81.5", "MB/s").unwrap(),
+            Metric::parse("n", "7", "").unwrap(),
+        ],
         logs: vec![LogRecord {
             path: "/var/log/x.log".to_owned(),
             length: 9,

@@ -36,3 +36,17 @@ fn a_machines_word_for_a_log_leads_nowhere_else() {
         assert_eq!(plan().log_path(RUN, "ds1", path), expected, "{path}");
     }
 }
+
+#[test]
+fn artifacts_lie_beside_logs() {
+    let path = plan().artifact_path(RUN, "ds1", "/tmp/../report.xml");
+    assert_eq!(path, "artifacts/03-copy_to-run/ds1/tmp/report.xml");
+}
+
+#[test]
+fn a_host_is_found_with_its_aliases() {
+    let mut plan = plan();
+    std::sync::Arc::make_mut(&mut plan.clusters[0]).hosts[0].aliases = vec!["multi.xrd.test".to_owned()];
+    assert_eq!(plan.aliases("ds1.xrd.test"), ["multi.xrd.test"]);
+    assert!(plan.aliases("ds9.xrd.test").is_empty());
+}

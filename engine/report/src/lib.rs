@@ -3,6 +3,7 @@
 
 pub mod findings;
 pub mod junit;
+mod noted;
 pub mod plan;
 pub mod record;
 pub mod summary;

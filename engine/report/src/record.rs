@@ -13,7 +13,7 @@ pub trait Evidence {
     /// [`xrdtest_model::document::OUTPUT_TAIL`] bytes; `None` where there is no file.
     fn output(&self, plan: &RunPlan, result: &StageResult) -> Option<(String, Vec<u8>)>;
 
-    /// File of a collected log relative to the run's folder; `None` where there is none.
+    /// File of a collected log or an artifact relative to the run's folder; `None` where there is none.
     fn log(&self, plan: &RunPlan, result: &StageResult, log: &CollectedLog) -> Option<String>;
 
     /// File of a machine's serial console relative to the run's folder, its length, and its last bytes: at least
@@ -186,7 +186,9 @@ fn stage_record(
         output_complete: result.output_complete,
         output_file,
         leftovers: result.leftovers.clone(),
-        logs: result.logs.iter().map(log).collect(),
+        logs: result.logs.iter().filter(|log| !log.artifact).map(log).collect(),
+        artifacts: result.logs.iter().filter(|log| log.artifact).map(log).collect(),
+        metrics: result.metrics.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ use xrdtest_model::time::human;
 use xrdtest_model::{Outcome, Verdict};
 
 use crate::findings::plural;
+use crate::noted::noted;
 use crate::text::readable;
 
 /// Lines of output shown of a stage that did not pass.
@@ -98,6 +99,7 @@ pub fn summary(run: &RunRecord, width: usize, repeat: &str) -> String {
     table(&mut text, run, width);
     endings(&mut text, run, width);
     consoles(&mut text, run, width);
+    noted(&mut text, run);
     notes(&mut text, run);
     if let Some(directory) = &run.directory {
         let _ = writeln!(text, "{DIM}output and logs{DIM:#}  {directory}");

@@ -46,7 +46,8 @@ impl Evidence for FileEvidence {
     }
 
     fn log(&self, plan: &RunPlan, result: &StageResult, log: &CollectedLog) -> Option<String> {
-        let relative = plan.log_path(result.stage, &result.machine.host, &log.path);
+        let place = if log.artifact { RunPlan::artifact_path } else { RunPlan::log_path };
+        let relative = place(plan, result.stage, &result.machine.host, &log.path);
         self.folder.join(&relative).is_file().then_some(relative)
     }
 

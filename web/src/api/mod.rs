@@ -71,6 +71,7 @@ fn routes() -> Router<Shared> {
         .route("/runs/{run}/outputs", get(outputs::index))
         .route("/runs/{run}/outputs/{stage}/{machine}", get(outputs::output))
         .route("/runs/{run}/logs/{stage}/{machine}/{*path}", get(outputs::log))
+        .route("/runs/{run}/artifacts/{stage}/{machine}/{*path}", get(outputs::artifact))
         .route("/runs/{run}/consoles/{host}", get(outputs::console))
         .route("/suites", get(suites::list))
         .route("/suites/{name}", get(suites::show))

@@ -1,4 +1,4 @@
-//! What a run left: outputs of its stages and collected logs, as they are.
+//! What a run left: outputs of its stages, collected logs and artifacts, as they are.
 
 use std::io::SeekFrom;
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ pub(crate) async fn output(
     let entries = engine.store().outputs(run.clone()).await?;
     let entry = entries
         .iter()
-        .filter(|entry| entry.stage == stage && entry.machine == machine && entry.log.is_none())
+        .filter(|entry| entry.stage == stage && entry.machine == machine && is_output(entry))
         .filter(|entry| part.attempt.is_none_or(|attempt| attempt == entry.attempt))
         .max_by_key(|entry| entry.attempt);
     if let Some(entry) = entry {
@@ -111,6 +111,39 @@ pub(crate) async fn output_file(
         Ok(true) => Ok(path),
         _ => Err(stage.has_no_output(summary)),
     }
+}
+
+/// A file that a script kept, by its path on the machine.
+pub(crate) async fn artifact(
+    State(engine): State<Shared>,
+    Path((run, stage, machine, path)): Path<(RunId, String, String, String)>,
+) -> Answer<Response> {
+    let summary = summary_of(&engine, &run).await?;
+    let entries = engine.store().outputs(run.clone()).await?;
+    let wanted = path.trim_start_matches('/');
+    let is_it = |entry: &&OutputEntry| {
+        let artifact = entry.artifact.as_deref().map(|artifact| artifact.trim_start_matches('/'));
+        entry.stage == stage && entry.machine == machine && artifact == Some(wanted)
+    };
+    let entry = entries.iter().filter(is_it).max_by_key(|entry| entry.attempt).ok_or_else(|| {
+        Failure::not_found(format!("run {run} has no artifact /{wanted} of {machine} in {stage}"))
+            .help(format!("GET /api/v1/runs/{run}/outputs lists what it left"))
+    })?;
+    // There is no file without a byte.
+    let mut response = if entry.length == 0 {
+        text(Body::empty())
+    } else {
+        let folder = folder_of(&engine.runs_folder(), &run);
+        let file = inside(&folder, &entry.file).ok_or_else(|| removed(&summary, &entry.file))?;
+        whole(file, 0).await.map_err(|error| missing(&summary, &entry.file, &error))?
+    };
+    let bytes = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, bytes);
+    Ok(response)
+}
+
+fn is_output(entry: &OutputEntry) -> bool {
+    entry.log.is_none() && entry.artifact.is_none()
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,8 +1,8 @@
 //! Outputs and logs.
 
 use axum::http::{Method, StatusCode, header};
-use xrdtest_model::Timestamp;
-use xrdtest_model::{Outcome, StageId, Verdict};
+use xrdtest_model::event::CollectedLog;
+use xrdtest_model::{EventBody, Metric, Outcome, StageId, Timestamp, Verdict};
 use xrdtest_store::conformance::story::Story;
 use xrdtest_web::engine::Engine;
 
@@ -104,6 +104,50 @@ async fn logs_by_their_path_on_the_machine() {
 }
 
 #[tokio::test]
+async fn artifacts_by_their_path_on_the_machine() {
+    let engine = TestEngine::start().await;
+    let story = going(&engine).await;
+    let mut done = story.done(StageId::SUITE_INITIALIZE, Outcome::Passed);
+    for body in &mut done {
+        if let EventBody::StageFinished { result, .. } = body {
+            let artifact = |path: &str, length| CollectedLog {
+                path: path.to_owned(),
+                length,
+                note: String::new(),
+                artifact: true,
+            };
+            result.logs.extend([artifact("/tmp/a b", 3), artifact("/tmp/empty", 0)]);
+            result.metrics.push(Metric::parse("rate", "81.5", "MB/s").unwrap());
+        }
+    }
+    engine.happen(done).await;
+    engine.write(&story, "artifacts/01-suite-initialize/ds1.xrd.test/tmp/a b", b"\xff\0\n");
+    let path = "/runs/run/artifacts/01-suite-initialize/ds1.xrd.test/tmp";
+    for (name, content) in [("a%20b", &b"\xff\0\n"[..]), ("empty", b"")] {
+        let answer = engine.send(Method::GET, &format!("{path}/{name}"), None).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{name}");
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/octet-stream");
+        let body = axum::body::to_bytes(answer.into_body(), 100).await.unwrap();
+        assert_eq!(&body[..], content, "{name}");
+    }
+    let (status, problem) = engine.get(&format!("{path}/none")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(
+        problem["error"].as_str().unwrap().contains("no artifact /tmp/none of ds1.xrd.test"),
+        "{problem}"
+    );
+    let other = path.replace("artifacts", "logs");
+    assert_eq!(engine.get(&format!("{other}/empty")).await.0, StatusCode::NOT_FOUND, "it is no log");
+    // The output of the stage is still found.
+    engine.write(&story, FILE, b"one\n");
+    assert_eq!(text(&engine, PATH).await, "one\n");
+    let run = engine.good("/runs/run").await;
+    let stage = &run["runs"][0]["stages"][0];
+    assert_eq!(stage["artifacts"][0]["file"], "artifacts/01-suite-initialize/ds1.xrd.test/tmp/a b");
+    assert_eq!((stage["logs"].as_array().unwrap().len(), &stage["metrics"][0]["value"]), (1, &81.5.into()));
+}
+
+#[tokio::test]
 async fn nothing_else_can_be_read() {
     let engine = TestEngine::start().await;
     let story = going(&engine).await;
@@ -117,6 +161,7 @@ async fn nothing_else_can_be_read() {
         "/runs/run/outputs/09-nothing/ds1.xrd.test",
         "/runs/run/logs/01-suite-initialize/ds1.xrd.test/../../../../secret",
         "/runs/run/logs/01-suite-initialize/ds1.xrd.test/..%2F..%2F..%2F..%2Fsecret",
+        "/runs/run/artifacts/01-suite-initialize/ds1.xrd.test/..%2F..%2F..%2F..%2Fsecret",
         "/runs/..%2Frun/outputs/01-suite-initialize/ds1.xrd.test",
     ] {
         let (status, problem) = engine.get(path).await;

@@ -25,6 +25,7 @@ pub(super) fn ended(outcome: Outcome, reason: &str, started: Timestamp, now: Tim
         output_lost: 0,
         leftovers: Vec::new(),
         logs: Vec::new(),
+        metrics: Vec::new(),
     }
 }
 

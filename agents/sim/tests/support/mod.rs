@@ -295,6 +295,7 @@ pub fn order(machine: &MachineId, boot_id: &str, number: u32) -> EngineToSlave {
         output_limit: 1 << 20,
         logs: Vec::new(),
         log_limit: 0,
+        aliases: Vec::new(),
     };
     EngineToSlave::Order { order: Box::new(order) }
 }

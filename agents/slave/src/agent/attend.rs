@@ -23,6 +23,7 @@ use crate::logs::Update;
 use crate::stage::wire::{Command, News};
 use crate::stage::{Assignment, StageFolder};
 use crate::supervisor::course::GOING_DOWN;
+use crate::supervisor::notes::Notes;
 
 /// Supervisors that are started for one attempt until one of them accepts it.
 const TRIES: u32 = 3;
@@ -212,7 +213,7 @@ async fn listen(
                     }
                     News::Over { outcome } => return Ok(Some(*outcome)),
                     // The script's own business, or a newer supervisor's.
-                    News::RebootRefused { .. } | News::Unknown => {}
+                    News::RebootRefused { .. } | News::Noted { .. } | News::Unknown => {}
                 }
             }
             command = commands.recv(), if more_commands => match command {
@@ -246,10 +247,11 @@ fn settle(place: &Place, folder: &StageFolder, assignment: &Assignment, outcome:
     let order = &assignment.order;
     // Held until the report is on disk: collections have an order.
     let mut book = place.book.lock().unwrap_or_else(PoisonError::into_inner);
-    match book.collect(&order.logs, order.log_limit, &folder.logs()) {
+    let artifacts = record.report.logs.len();
+    match book.collect(&order.logs, order.log_limit, &folder.logs(), artifacts) {
         Ok((logs, update)) => {
             book.apply(&update);
-            record.report.logs = logs;
+            record.report.logs.extend(logs);
             record.logs = Some(update);
         }
         Err(error) => {
@@ -286,10 +288,14 @@ fn lost(folder: &StageFolder, why: impl Into<String>) -> FinishedReport {
     let accepted = std::fs::metadata(folder.path().join("accepted")).and_then(|accepted| accepted.modified());
     let started =
         accepted.unwrap_or_else(|_| SystemTime::now()).duration_since(UNIX_EPOCH).unwrap_or_default();
+    // What can't be read is as lost as the end.
+    let Notes { artifacts, metrics } = Notes::of(folder).unwrap_or_default();
     FinishedReport {
         started: Timestamp::from_millis(xrdtest_model::time::millis(started)),
         output_length: output.map_or(0, |output| output.len()),
         output_lost: 0,
+        logs: artifacts,
+        metrics,
         ..lost_without_trace(why)
     }
 }
@@ -323,5 +329,6 @@ pub fn lost_without_trace(why: impl Into<String>) -> FinishedReport {
         output_lost: 0,
         leftovers: Vec::new(),
         logs: Vec::new(),
+        metrics: Vec::new(),
     }
 }

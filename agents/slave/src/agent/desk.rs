@@ -341,7 +341,7 @@ impl Desk {
                 }
                 _ => None,
             };
-            let header = key.header(attempt.clone(), log.map_or_else(String::new, |log| log.path.clone()));
+            let header = key.header(attempt.clone(), log);
             let (path, grown) = match key {
                 FileKey::Output => (stage.folder.output(), stage.grown.clone()),
                 FileKey::Log(index) => {

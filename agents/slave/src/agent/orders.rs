@@ -1,5 +1,6 @@
 //! An order comes: is it ours, is it new, and what must be there before the script is started.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -76,13 +77,14 @@ impl Desk {
             of_machine.entry("diskmounts".to_owned()).or_default();
         }
         of_machine.insert("slavename".to_owned(), self.machine.host.clone());
+        let files = files(&of_machine);
         let tags = Tags::new(&order.tags, &of_machine);
         let mut script = (*order.script).clone();
         script.text = tags.replace(&script.text);
         order.script = Arc::new(script);
         order.logs = order.logs.iter().map(|path| tags.replace(path)).collect();
         let folder = self.place.stage(&name);
-        let assignment = Assignment { order, work };
+        let assignment = Assignment { order, work, files };
         folder.create(&assignment).map_err(|error| format!("the order could not be journaled: {error}"))?;
         tracing::info!(attempt = %assignment.order.attempt, "a stage begins");
         self.take_up(folder, assignment);
@@ -108,6 +110,14 @@ impl Desk {
             fs::create_dir_all(&work)?;
         }
         Ok(work)
+    }
+}
+
+/// Where the machine fetches files of the run's repository; empty where it has been told of no such place.
+fn files(tags: &BTreeMap<String, String>) -> String {
+    match (tags.get("proto"), tags.get("port")) {
+        (Some(proto), Some(port)) => format!("{proto}://master.xrd.test:{port}"),
+        _ => String::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use bytes::BytesMut;
 use tokio::sync::watch;
 use xrdtest_model::AttemptId;
+use xrdtest_model::event::CollectedLog;
 use xrdtest_protocol::ProtocolError;
 use xrdtest_protocol::stream::{CHUNK, StreamHeader, Streams, Upload};
 
@@ -18,16 +19,19 @@ use super::attend::Grown;
 pub enum FileKey {
     /// The output.
     Output,
-    /// The collected log at this position of the report.
+    /// The collected log or artifact at this position of the report.
     Log(u32),
 }
 
 impl FileKey {
-    /// How a stream says what it carries; `path` is where the machine has the log file.
-    pub fn header(self, attempt: AttemptId, path: String) -> StreamHeader {
+    /// How a stream says what it carries; `log` is what the report says of the file.
+    pub fn header(self, attempt: AttemptId, log: Option<&CollectedLog>) -> StreamHeader {
         match self {
             Self::Output => StreamHeader::Output { attempt },
-            Self::Log(index) => StreamHeader::Log { attempt, index, path },
+            Self::Log(index) => {
+                let path = log.map_or_else(String::new, |log| log.path.clone());
+                StreamHeader::Log { attempt, index, path, artifact: log.is_some_and(|log| log.artifact) }
+            }
         }
     }
 }

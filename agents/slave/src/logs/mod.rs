@@ -65,8 +65,8 @@ impl Book {
         });
     }
 
-    /// Puts what is new in each file into `folder`, as `0`, `1` … in the order of the answer. At most `limit` bytes
-    /// of each are kept: the last ones. What can't be read is a note, not an error.
+    /// Puts what is new in each file into `folder`, as `0`, `1` … in the order of the answer; or from another number
+    /// on, `first`. At most `limit` bytes of each are kept: the last ones. What can't be read is a note, not an error.
     ///
     /// # Errors
     /// Where `folder` can't be written.
@@ -75,6 +75,7 @@ impl Book {
         patterns: &[String],
         limit: u64,
         folder: &Path,
+        first: usize,
     ) -> io::Result<(Vec<CollectedLog>, Update)> {
         let mut update = Update { sequence: self.sequence + 1, positions: BTreeMap::new() };
         let mut logs: Vec<CollectedLog> = Vec::new();
@@ -86,12 +87,13 @@ impl Book {
                 fs::create_dir_all(folder)?;
             }
             let (pieces, notes, position) = self.look(&path);
-            let target = folder.join(logs.len().to_string());
+            let target = folder.join((first + logs.len()).to_string());
             let (length, note) = keep(pieces, notes, limit, &target)?;
             if let Some(position) = position {
                 update.positions.insert(path.clone(), position);
             }
-            logs.push(CollectedLog { path: path.to_string_lossy().into_owned(), length, note });
+            let path = path.to_string_lossy().into_owned();
+            logs.push(CollectedLog { path, length, note, artifact: false });
         }
         Ok((logs, update))
     }
@@ -164,7 +166,7 @@ fn rest_of_rotated(path: &Path, known: &Position) -> Option<(Piece, Position)> {
 }
 
 /// Opens a regular file. A pipe would hold the open call, and a device has no end.
-fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
@@ -245,7 +247,7 @@ mod tests {
         fn check(&mut self, pattern: &str, expected: &[(&str, &str)]) {
             let target = tempfile::tempdir().unwrap();
             let pattern = self.path(pattern).to_str().unwrap().to_owned();
-            let (logs, update) = self.book.collect(&[pattern], self.limit, target.path()).unwrap();
+            let (logs, update) = self.book.collect(&[pattern], self.limit, target.path(), 0).unwrap();
             let found: Vec<(String, &str)> = logs
                 .iter()
                 .enumerate()

@@ -7,11 +7,13 @@
 //! | NAME | supervisor | the script, tags replaced, under a name that is none of the others |
 //! | `outcome.json` | supervisor | how it ended |
 //! | `rebooting.json` | supervisor | the script has announced a boot of the machine |
+//! | `noted.jsonl` | supervisor | what the script has noted: artifacts and metrics, a line each |
 //! | `report.json` | agent | what the engine is told, for ever the same; absent where `outcome.json` says all of it |
 //!
 //! What may become large lies beside it, in the folder `evidence`: `NAME.output` and `NAME.tail` (supervisor, see
-//! [`crate::supervisor::spool`]) and `NAME.logs/N` (agent: log files collected after it). So the journal may be on a file
-//! system in memory where machines cannot survive a boot anyway; there a stage costs no inode but its output's.
+//! [`crate::supervisor::spool`]) and `NAME.logs/N` (supervisor: artifacts; behind these agent: log files collected after
+//! it). So the journal may be on a file system in memory where machines cannot survive a boot anyway; there a stage costs
+//! no inode but its output's.
 //!
 //! Nothing is synced to disk: after a reboot the boot id says that none of it counts. Only a boot that the script has
 //! announced makes a difference; then all of it is synced before the script may go on.
@@ -25,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use xrdtest_model::Metric;
 use xrdtest_model::order::{FinishedReport, StageOrder};
 
 /// Space that is taken on disk for `outcome.json` before the script is started, so that a full disk can't keep the
@@ -38,7 +41,30 @@ pub struct Assignment {
     pub order: StageOrder,
     /// The run's working directory on this machine.
     pub work: PathBuf,
+    /// Where the machine fetches files of the run's repository: `http://master.xrd.test:8080`; empty: nowhere.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub files: String,
 }
+
+/// A line of what the script has noted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "noted", rename_all = "snake_case")]
+pub enum Noted {
+    /// A file is kept; one of the same path takes the place of an earlier one.
+    Artifact {
+        /// Path on the machine.
+        path: String,
+        /// Bytes.
+        length: u64,
+    },
+    /// A number.
+    Metric {
+        /// The number.
+        metric: Metric,
+    },
+}
+
+const NOTED: &str = "noted.jsonl";
 
 /// Who carries an attempt out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,19 +109,24 @@ impl StageFolder {
         self.piece(".output")
     }
 
-    /// The folder of collected log files.
+    /// The folder of artifacts and collected log files.
     pub fn logs(&self) -> PathBuf {
         self.piece(".logs")
     }
 
-    /// The collected log file at a position of the report's list.
+    /// The artifact or collected log file at a position of the report's list.
     pub fn log(&self, index: u32) -> PathBuf {
         self.logs().join(index.to_string())
     }
 
+    /// Where a process copies an artifact to before it is noted.
+    pub fn draft(&self, process: u32) -> PathBuf {
+        self.logs().join(format!("draft.{process}"))
+    }
+
     /// Whether a name is, or begins as, one of the journal's own.
     pub fn is_own(name: &str) -> bool {
-        let own = ["order", "accepted", "outcome", "rebooting", "report", "socket"];
+        let own = ["order", "accepted", "outcome", "rebooting", "noted", "report", "socket"];
         own.iter().any(|own| name.starts_with(own))
     }
 
@@ -158,6 +189,39 @@ impl StageFolder {
     /// Whether the script has announced a boot of the machine.
     pub fn is_reboot_announced(&self) -> bool {
         self.path.join("rebooting.json").exists()
+    }
+
+    /// Adds a line to what the script has noted. The space for the outcome grows with it, as the outcome repeats it.
+    ///
+    /// # Errors
+    /// Where the disk refuses; then it is not noted.
+    pub fn note(&self, noted: &Noted) -> io::Result<()> {
+        let mut line = serde_json::to_vec(noted)?;
+        line.push(b'\n');
+        let mut append = OpenOptions::new();
+        append.append(true).create(true).mode(0o600);
+        append.open(self.path.join(reserve()))?.write_all(&vec![b' '; line.len()])?;
+        let mut file = append.open(self.path.join(NOTED))?;
+        let before = file.metadata()?.len();
+        file.write_all(&line).inspect_err(|_| {
+            // Half a line would spoil the next one.
+            let _ = file.set_len(before);
+        })
+    }
+
+    /// What the script has noted, in order. A line that was cut off by a fault of the machine is left out.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn noted(&self) -> io::Result<Vec<Noted>> {
+        match fs::read(self.path.join(NOTED)) {
+            Ok(text) => {
+                let lines = text.split(|byte| *byte == b'\n');
+                Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the attempt for this process, for good, and listens for the agent. `None` where another process has

@@ -3,4 +3,4 @@
 pub mod folder;
 pub mod wire;
 
-pub use folder::{Assignment, StageFolder};
+pub use folder::{Assignment, Noted, StageFolder};

@@ -1,6 +1,7 @@
 //! What a supervisor and the agent say to each other: lines of JSON on a Unix socket.
 
 use serde::{Deserialize, Serialize};
+use xrdtest_model::Metric;
 use xrdtest_model::order::{EndCause, FinishedReport};
 
 /// From the supervisor. The first line after the connection says how things are; others follow as they change.
@@ -25,6 +26,14 @@ pub enum News {
         /// The same as in `outcome.json`. It stands here too because a disk may refuse to take it.
         outcome: Box<FinishedReport>,
     },
+    /// What became of a word of the script's: [`Command::Keep`], [`Command::Measure`].
+    Noted {
+        /// Who asked.
+        by: u32,
+        /// Why it was not noted, for people; `None`: it is on record.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refusal: Option<String>,
+    },
     /// A kind that this build does not know: the agent is older than the supervisor.
     #[serde(other)]
     Unknown,
@@ -43,4 +52,20 @@ pub enum Command {
     },
     /// The script is about to have its machine booted. Answered with [`News`] when the record is safe on disk.
     AnnounceReboot,
+    /// The script keeps a file with the run. A copy of it lies ready ([`super::StageFolder::draft`]).
+    Keep {
+        /// The process that asks, which has made the copy.
+        by: u32,
+        /// The file's path on the machine.
+        path: String,
+        /// Bytes of the copy.
+        length: u64,
+    },
+    /// The script states a number.
+    Measure {
+        /// The process that asks.
+        by: u32,
+        /// The number.
+        metric: Metric,
+    },
 }

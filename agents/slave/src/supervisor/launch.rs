@@ -77,7 +77,7 @@ pub fn launch(folder: &StageFolder, assignment: &Assignment) -> Result<Launched,
     let mut command = Command::new(script);
     command
         .env_clear()
-        .envs(environment(folder, &assignment.order))
+        .envs(environment(folder, assignment))
         .stdin(Stdio::from(null))
         .stdout(Stdio::from(write))
         .stderr(Stdio::from(error_side))
@@ -107,7 +107,11 @@ fn file_name(origin: &str) -> &str {
     if good && origin.contains('/') && !StageFolder::is_own(last) { last } else { "script" }
 }
 
-fn environment(folder: &StageFolder, order: &StageOrder) -> impl Iterator<Item = (&'static str, OsString)> {
+fn environment(
+    folder: &StageFolder,
+    assignment: &Assignment,
+) -> impl Iterator<Item = (&'static str, OsString)> {
+    let order = &assignment.order;
     let attempt = &order.attempt;
     let texts = [
         ("PATH", SEARCH_PATH.to_owned()),
@@ -121,8 +125,12 @@ fn environment(folder: &StageFolder, order: &StageOrder) -> impl Iterator<Item =
         ("XRDTEST_ATTEMPT", attempt.number.to_string()),
     ]
     .map(|(name, value)| (name, OsString::from(value)));
+    // What there is nothing to say about is not set.
+    let more = [("XRDTEST_ALIASES", order.aliases.join(" ")), ("XRDTEST_FILES", assignment.files.clone())];
+    let more = more.into_iter().filter(|(_, value)| !value.is_empty());
+    let more = more.map(|(name, value)| (name, OsString::from(value)));
     let record = (RECORD_VARIABLE, folder.path().as_os_str().to_owned());
-    texts.into_iter().chain([record, (AGENT_VARIABLE, own_program())])
+    texts.into_iter().chain(more).chain([record, (AGENT_VARIABLE, own_program())])
 }
 
 /// A path by which the script can run this program. Where its file was replaced, this process still has it.

@@ -7,6 +7,7 @@
 pub mod clients;
 pub mod course;
 pub mod launch;
+pub mod notes;
 pub mod reboot;
 pub mod spool;
 mod verdict;
@@ -25,6 +26,7 @@ use xrdtest_model::order::FinishedReport;
 use self::clients::Clients;
 use self::course::{Course, Deed, Facts};
 use self::launch::Launched;
+use self::notes::Notes;
 use self::spool::{Spool, Spooled};
 use self::verdict::{Ending, leftovers};
 use crate::init::timespec;
@@ -100,6 +102,7 @@ struct Supervisor {
     boot_id: String,
     /// The script has announced a boot of the machine, which is on record.
     rebooting: bool,
+    notes: Notes,
     began: (Timestamp, Instant),
     exit: Option<(std::process::ExitStatus, Instant)>,
     outcome: Option<FinishedReport>,
@@ -131,6 +134,7 @@ impl Supervisor {
             none_left: false,
             boot_id: order.boot_id.clone(),
             rebooting: false,
+            notes: Notes::default(),
             began,
             exit: None,
             outcome: None,
@@ -200,7 +204,20 @@ impl Supervisor {
             Command::AnnounceReboot if self.outcome.is_none() => self.announce_reboot(),
             // Who asks has heard already that the stage is over.
             Command::AnnounceReboot => {}
+            Command::Keep { by, path, length } => {
+                self.note(by, |notes, folder| notes.keep(folder, by, path, length));
+            }
+            Command::Measure { by, metric } => self.note(by, |notes, folder| notes.measure(folder, metric)),
         }
+    }
+
+    /// Puts a word of the script's on record, unless the record is closed, and answers.
+    fn note(&mut self, by: u32, note: impl FnOnce(&mut Notes, &StageFolder) -> Result<(), String>) {
+        let noted = match &self.outcome {
+            None => note(&mut self.notes, &self.folder),
+            Some(_) => Err("the stage is over".to_owned()),
+        };
+        self.clients.tell(&News::Noted { by, refusal: noted.err() });
     }
 
     fn announce_reboot(&mut self) {
@@ -300,7 +317,9 @@ impl Supervisor {
 
     fn state(&mut self, ending: Ending, spooled: Spooled, leftovers: Vec<String>) {
         let end = self.exit.map_or_else(Instant::now, |(_, at)| at);
-        let outcome = ending.report(self.began.0, end - self.began.1, spooled, leftovers);
+        let mut outcome = ending.report(self.began.0, end - self.began.1, spooled, leftovers);
+        let Notes { artifacts, metrics } = std::mem::take(&mut self.notes);
+        (outcome.logs, outcome.metrics) = (artifacts, metrics);
         self.outcome = Some(outcome.clone());
         self.unwritten = Some(Instant::now());
         self.over_since = Some(Instant::now());

@@ -86,7 +86,7 @@ fn ask(mut stream: &UnixStream) -> Result<(), AnnounceError> {
             News::Running { rebooting: true, .. } => return Ok(()),
             News::RebootRefused { reason } => return Err(AnnounceError::Refused(reason)),
             News::Over { .. } => return Err(AnnounceError::Over),
-            News::Running { .. } | News::Unknown => {}
+            News::Running { .. } | News::Noted { .. } | News::Unknown => {}
         }
     }
     Err(AnnounceError::NoSupervisor)

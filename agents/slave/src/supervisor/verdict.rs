@@ -72,6 +72,7 @@ impl Ending {
             output_lost: spooled.lost,
             leftovers,
             logs: Vec::new(),
+            metrics: Vec::new(),
         }
     }
 }

@@ -269,6 +269,7 @@ pub(crate) fn order(lab: &Lab, number: u32, script: &str) -> StageOrder {
         output_limit: Limits::default().output_bytes,
         logs: Vec::new(),
         log_limit: Limits::default().log_bytes,
+        aliases: Vec::new(),
     }
 }
 

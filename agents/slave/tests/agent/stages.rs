@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::engine::{LONG, Lab, is_whole_output_of_long, let_go, make_fifo, order, ran, supervisor, within};
-use xrdtest_model::Outcome;
 use xrdtest_model::event::CollectedLog;
 use xrdtest_model::order::{EndCause, StageOrder, StageReport};
+use xrdtest_model::{AttemptId, FinishedReport, Metric, Outcome};
 use xrdtest_protocol::message::{EngineToSlave, SlaveToEngine};
 use xrdtest_protocol::stream::StreamHeader;
 
@@ -36,7 +36,10 @@ async fn a_stage_from_join_to_forget() {
     let report = contact.result(&attempt).await;
     assert_eq!((report.outcome, report.exit_code), (Outcome::Failed, Some(3)));
     let log_path = lab.path("log").to_str().unwrap().to_owned();
-    assert_eq!(report.logs[0], CollectedLog { path: log_path.clone(), length: 7, note: String::new() });
+    assert_eq!(
+        report.logs[0],
+        CollectedLog { path: log_path.clone(), length: 7, note: String::new(), artifact: false }
+    );
     assert_eq!(report.logs[2].note, "missing");
 
     let output = lab.output(&attempt, |output| output.len() as u64 == report.output_length).await;
@@ -44,9 +47,14 @@ async fn a_stage_from_join_to_forget() {
     let work = lab.path("state/runs/r1/work");
     assert!(output.contains("] ds1.xrd.test 8080 @unknown@\n"), "{output}");
     assert!(output.contains(&format!("{}\n", work.display())), "{output}");
-    let header = StreamHeader::Log { attempt: attempt.clone(), index: 0, path: log_path };
+    let header = StreamHeader::Log { attempt: attempt.clone(), index: 0, path: log_path, artifact: false };
     assert_eq!(lab.file(&header, |content| content.len() == 7).await, b"logged\n");
-    let own_log = StreamHeader::Log { attempt: attempt.clone(), index: 1, path: report.logs[1].path.clone() };
+    let own_log = StreamHeader::Log {
+        attempt: attempt.clone(),
+        index: 1,
+        path: report.logs[1].path.clone(),
+        artifact: false,
+    };
     let own_log = lab.file(&own_log, |content| content.len() as u64 == report.logs[1].length).await;
     assert!(String::from_utf8(own_log).unwrap().contains("a stage begins"));
 
@@ -246,4 +254,59 @@ async fn a_stopped_supervisor_is_made_to_answer() {
         }
     })
     .await;
+}
+
+/// Keeps a file, deletes it, states a number, and waits.
+const NOTES: &str = "#!/bin/bash\nsource @functions@\necho kept > file\nartifact file\nrm file\n\
+                     echo logged > @log@\nmetric rate 81.5 MB/s\necho begins\nread -r _ < @go@\n";
+
+fn notes(lab: &Lab) -> StageOrder {
+    make_fifo(lab);
+    let script = NOTES.replace("@functions@", lab.path("functions.sh").to_str().unwrap());
+    StageOrder { logs: vec!["@log@".to_owned()], ..order(lab, 1, &script) }
+}
+
+/// What the script has noted is reported, and its file reaches the engine.
+async fn notes_arrive(lab: &Lab, attempt: &AttemptId, report: &FinishedReport) {
+    let file = lab.path("state/runs/r1/work/file").to_str().unwrap().to_owned();
+    let told: Vec<_> = report.logs.iter().map(|log| (log.path.clone(), log.length, log.artifact)).collect();
+    assert_eq!(told, [(file.clone(), 5, true), (lab.path("log").to_str().unwrap().to_owned(), 7, false)]);
+    assert_eq!(report.metrics, [Metric::parse("rate", "81.5", "MB/s").unwrap()]);
+    let artifact = StreamHeader::Log { attempt: attempt.clone(), index: 0, path: file, artifact: true };
+    assert_eq!(lab.file(&artifact, |content| content.len() == 5).await, b"kept\n");
+    let path = report.logs[1].path.clone();
+    let log = StreamHeader::Log { attempt: attempt.clone(), index: 1, path, artifact: false };
+    assert_eq!(lab.file(&log, |content| content.len() == 7).await, b"logged\n");
+}
+
+#[tokio::test]
+async fn what_a_script_notes_reaches_the_engine() {
+    let lab = Lab::new();
+    let mut agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let order = notes(&lab);
+    contact.order(&order).await;
+    lab.output(&order.attempt, |output| output == b"begins\n").await;
+    // Another agent goes on with what this one has heard nothing of.
+    agent.kill();
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let_go(&lab).await;
+    let report = contact.finished(&order.attempt).await;
+    assert_eq!(report.outcome, Outcome::Passed);
+    notes_arrive(&lab, &order.attempt, &report).await;
+}
+
+#[tokio::test]
+async fn what_a_script_noted_outlives_its_supervisor() {
+    let lab = Lab::new();
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let order = notes(&lab);
+    contact.order(&order).await;
+    lab.output(&order.attempt, |output| output == b"begins\n").await;
+    crate::engine::cut_power(supervisor(&lab, &order.attempt));
+    let report = contact.finished(&order.attempt).await;
+    assert_eq!(report.outcome, Outcome::Lost);
+    notes_arrive(&lab, &order.attempt, &report).await;
 }

@@ -5,7 +5,7 @@ use super::{Case, case};
 pub(super) const CASES: &[Case] = &[
     case("reads_standard_input", "#!/bin/bash\nread -r line\necho \"code $? [$line]\"\ncat\n")
         .is(b"code 1 []\n"),
-    case("environment", "#!/bin/bash\ntr '\\0' '\\n' < /proc/$$/environ | sort | sed '/^XRDTEST/s/=.*//'\n")
+    case("environment", "#!/bin/bash\ntr '\\0' '\\n' < /proc/$$/environ | sort | sed '/^XRDTEST/s/=.*//;/^XRDTEST_FILES/d'\n")
         .is(b"HOME=/root\nLANG=C.UTF-8\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
           XRDTEST_AGENT\nXRDTEST_ATTEMPT\nXRDTEST_CASE\nXRDTEST_MACHINE\nXRDTEST_RECORD\nXRDTEST_RUN\nXRDTEST_STAGE\nXRDTEST_SUITE\n"),
     case("environment_of_xrdtest", "#!/bin/bash\necho \"$XRDTEST_STAGE $XRDTEST_ATTEMPT\"\n").is(b"run 1\n"),

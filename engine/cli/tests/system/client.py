@@ -17,6 +17,16 @@ if [ "$XRDTEST_SUITE$XRDTEST_STAGE" = waitsrun ]; then until [ -e /mnt/lab/go ];
 [ "$XRDTEST_SUITE$XRDTEST_STAGE$XRDTEST_MACHINE" != failsrunm2.xrd.test ]
 """
 
+NOTES = """#!/bin/bash
+source /etc/XrdTest/utils/functions.sh
+if [ "$XRDTEST_STAGE" = run ]; then
+    echo "kept on $XRDTEST_MACHINE" > kept.txt
+    artifact kept.txt
+    rm kept.txt
+    role m1 && metric copy.rate 81.5 MB/s
+fi
+"""
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -30,6 +40,7 @@ def main():
         huge.write_text(huge.read_text().replace("256M", "100000G"))
         for suite in ("passes", "fails", "waits"):
             write_suite(lab.definitions, suite, "two", ["a"], SCRIPT)
+        write_suite(lab.definitions, "notes", "two", ["a"], NOTES)
         (lab.definitions / "suites/broken.rhai").write_text('fn getTestSuite() { let ts = TestSuite("broken"); ts.x = 1; ts }')
         trial(lab)
 
@@ -70,6 +81,7 @@ def trial(lab):
     document = json.loads(ask("show", "passes/latest", "--format", "json").must(0).data)
     assert document["schema"] == "xrdtest.run/1" and document["runs"][0]["verdict"] == "passed", document
     ask("logs", "passes/latest", "--machine", "m1").must(0, "a/run on m1.xrd.test")
+    noted(lab, ask)
     ask("suites", "passes").must(0, "Test case run finished on a slave", "passed")
 
     run = ask("run", "waits", "--no-wait").must(0).data.split()[0]
@@ -102,6 +114,24 @@ def trial(lab):
     ask("logs", "passes/latest", "--machine", "m1").must(0, "a/run on m1.xrd.test")
     by_hand(lab, ask)
     kept(lab, ask)
+
+
+def noted(lab, ask):
+    """What scripts keep and state, when their machines are gone."""
+    ask("run", "notes").must(0, "notes passed after")
+    lab.settle()
+    ask("show", "notes/latest").must(0, "copy.rate 81.5 MB/s  m1, a / run", "kept.txt", "m2, a / run", "artifacts/")
+    stages = json.loads(ask("show", "notes/latest", "--format", "json").must(0).data)["runs"][0]["stages"]
+    metrics = [metric for stage in stages for metric in stage.get("metrics", [])]
+    assert metrics == [{"name": "copy.rate", "value": 81.5, "unit": "MB/s"}], metrics
+    assert len([file for stage in stages for file in stage.get("artifacts", [])]) == 2, stages
+    ask("logs", "notes/latest", "--artifact", "kept.txt").must(2, "several artifacts", "--machine m1 --stage 03-a-run")
+    kept = ask("logs", "notes/latest", "--artifact", "kept.txt", "--machine", "m2", "--stage", "a").must(0)
+    assert kept.data == "kept on m2.xrd.test\n", str(kept)
+    ask("logs", "notes/latest", "--artifact", "other.txt").must(2, "no such artifact `other.txt`", "kept.txt")
+    ask("logs", "passes/latest", "--artifact", "kept.txt").must(2, "the run has no artifacts")
+    ask("runs", "archive", "notes/latest").must(0, ".tar.zst")
+    ask("logs", "notes/latest", "--artifact", "kept.txt", "--machine", "m1").must(2, "was removed", ".tar.zst")
 
 
 def by_hand(lab, ask):

@@ -133,12 +133,9 @@ impl Resolver {
         let text = match file.strip_prefix(STANDARD) {
             Some(name) => xrdtest_stdlib::modules::find(name)
                 .map(|module| module.source.to_owned())
-                .ok_or_else(|| {
-                    let names = xrdtest_stdlib::modules::ALL.iter().map(|module| module.name);
-                    Refusal {
-                        problem: "there is no such module in the standard library".to_owned(),
-                        help: crate::suggest::did_you_mean(name, names, "its modules are"),
-                    }
+                .ok_or_else(|| Refusal {
+                    problem: "there is no such module in the standard library".to_owned(),
+                    help: Some(modules_that_are(name)),
                 })?,
             None => self
                 .files
@@ -171,6 +168,17 @@ impl Resolver {
         );
         loaded.modules.insert(file.to_owned(), Arc::clone(&module));
         Ok(module)
+    }
+}
+
+/// All modules of the standard library, and which of them was probably meant.
+fn modules_that_are(written: &str) -> String {
+    let names = xrdtest_stdlib::modules::ALL.iter().map(|module| module.name);
+    let all: Vec<String> = names.clone().map(|name| format!("`{STANDARD}{name}`")).collect();
+    let all = format!("its modules are {}", all.join(", "));
+    match crate::suggest::nearest(written, names) {
+        Some(near) => format!("did you mean `{STANDARD}{near}`? {all}"),
+        None => all,
     }
 }
 

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map};
 use xrdtest_model::Span;
 
-use super::class::{ELEMENT_BYTES, Field, Kind};
+use super::class::{ELEMENT_BYTES, Field, Kind, TEXT_BYTES};
 use super::object::{Handle, text_of};
 use crate::place::{Node, Parts};
 
@@ -107,7 +107,7 @@ fn admit_array(
     for (index, value) in array.into_iter().enumerate() {
         let value = value.flatten();
         let item = node.item(index).cloned();
-        if fits(&value) && !is_too_long(&value) {
+        if fits(&value) && !is_too_long(&value, ELEMENT_BYTES) {
             kept.push(value);
             nodes.extend(item);
             continue;
@@ -115,7 +115,7 @@ fn admit_array(
         let span = item.map_or(node.span, |item| item.span);
         let part = format!("[{index}]");
         misfits.push(if fits(&value) {
-            too_long(span, part, &value)
+            too_long(span, part, &value, ELEMENT_BYTES)
         } else {
             misfit(span, &part, expected, &value)
         });
@@ -137,8 +137,8 @@ fn admit_map(map: Map, node: &Node) -> (Admitted, Vec<Misfit>) {
         let part = format!(".{key}");
         if text_of(&value).is_none() {
             misfits.push(misfit(span, &part, "a string or an integer", &value));
-        } else if is_too_long(&value) {
-            misfits.push(too_long(span, part, &value));
+        } else if is_too_long(&value, TEXT_BYTES) {
+            misfits.push(too_long(span, part, &value, TEXT_BYTES));
         } else {
             kept.insert(key, value);
         }
@@ -146,16 +146,16 @@ fn admit_map(map: Map, node: &Node) -> (Admitted, Vec<Misfit>) {
     (Some((kept.into(), node.clone())), misfits)
 }
 
-fn is_too_long(value: &Dynamic) -> bool {
-    value.as_immutable_string_ref().is_ok_and(|text| text.len() > ELEMENT_BYTES)
+fn is_too_long(value: &Dynamic, most: usize) -> bool {
+    value.as_immutable_string_ref().is_ok_and(|text| text.len() > most)
 }
 
-fn too_long(span: Span, part: String, value: &Dynamic) -> Misfit {
+fn too_long(span: Span, part: String, value: &Dynamic, most: usize) -> Misfit {
     let length = value.as_immutable_string_ref().map_or(0, |text| text.len());
     Misfit {
         span,
         part,
-        expected: format!("at most {ELEMENT_BYTES} bytes"),
+        expected: format!("at most {most} bytes"),
         found: length.to_string(),
         too_large: true,
     }

@@ -57,6 +57,9 @@ pub(crate) struct Field {
 /// Most bytes of a string in an array or a map.
 pub(crate) const ELEMENT_BYTES: usize = 1024;
 
+/// Most bytes of a string in a map: a tag may stand for a whole configuration file.
+pub(crate) const TEXT_BYTES: usize = 16 << 10;
+
 /// A class of objects.
 #[derive(Debug)]
 pub(crate) struct Class {

@@ -135,6 +135,7 @@ fn result(run: &Run, attempt: &AttemptId, report: FinishedReport, now: Timestamp
         output_complete: false,
         leftovers: report.leftovers,
         logs: report.logs,
+        metrics: report.metrics,
     }
 }
 

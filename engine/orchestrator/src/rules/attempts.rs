@@ -105,5 +105,6 @@ pub(crate) fn blank(id: &AttemptId, started: Timestamp) -> StageResult {
         output_complete: false,
         leftovers: Vec::new(),
         logs: Vec::new(),
+        metrics: Vec::new(),
     }
 }

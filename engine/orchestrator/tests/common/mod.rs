@@ -127,5 +127,6 @@ pub(crate) fn report(outcome: Outcome, exit_code: Option<i32>, output_length: u6
         output_lost: 0,
         leftovers: Vec::new(),
         logs: Vec::new(),
+        metrics: Vec::new(),
     }
 }

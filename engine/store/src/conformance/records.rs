@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use xrdtest_model::api::{OutputEntry, RunSummary};
-use xrdtest_model::{Outcome, RunId, StageId, Timestamp, Verdict};
+use xrdtest_model::event::CollectedLog;
+use xrdtest_model::{EventBody, Outcome, RunId, StageId, Timestamp, Verdict};
 
 use super::story::{CASE_RUN, Scribe, Story};
 use crate::{RunFilter, Store, StoreError};
@@ -117,6 +118,7 @@ pub(super) async fn index_outputs(store: Arc<dyn Store>) -> Result<(), StoreErro
             attempt: 1,
             file,
             log: log.map(str::to_owned),
+            artifact: None,
             length: if log.is_none() { 1000 } else { 24 },
             complete: true,
         }
@@ -130,7 +132,31 @@ pub(super) async fn index_outputs(store: Arc<dyn Store>) -> Result<(), StoreErro
     }
     assert_eq!(store.outputs("r1".into()).await?, expected);
     assert_eq!(store.outputs("r2".into()).await?, []);
+    index_artifacts(&store, &mut scribe).await?;
     store.close().await;
+    Ok(())
+}
+
+/// A script may keep a file that is collected as a log as well.
+async fn index_artifacts(store: &Arc<dyn Store>, scribe: &mut Scribe) -> Result<(), StoreError> {
+    let story = Story::new("kept", "s", 1);
+    store.append(scribe.all(story.beginning())).await?;
+    let mut done = story.done(CASE_RUN, Outcome::Passed);
+    for body in &mut done {
+        if let EventBody::StageFinished { result, .. } = body {
+            let log = result.logs[0].clone();
+            result.logs.push(CollectedLog { artifact: true, ..log });
+        }
+    }
+    store.append(scribe.all(done)).await?;
+    let entries = store.outputs("kept".into()).await?;
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.log.as_deref(), entry.artifact.as_deref(), entry.file.split('/').next()))
+        .collect();
+    let path = Some("/var/log/xrootd.log");
+    let expected = [(None, None, "outputs"), (path, None, "logs"), (None, path, "artifacts")];
+    assert_eq!(told, expected.map(|(log, artifact, folder)| (log, artifact, Some(folder))));
     Ok(())
 }
 

@@ -257,7 +257,12 @@ fn host(index: u8) -> HostPlan {
 }
 
 fn result(stage: StageId, machine: MachineId, outcome: Outcome) -> StageResult {
-    let log = CollectedLog { path: "/var/log/xrootd.log".to_owned(), length: 24, note: String::new() };
+    let log = CollectedLog {
+        path: "/var/log/xrootd.log".to_owned(),
+        length: 24,
+        note: String::new(),
+        artifact: false,
+    };
     StageResult {
         stage,
         machine,
@@ -273,5 +278,6 @@ fn result(stage: StageId, machine: MachineId, outcome: Outcome) -> StageResult {
         output_complete: true,
         leftovers: Vec::new(),
         logs: vec![log],
+        metrics: Vec::new(),
     }
 }

@@ -181,9 +181,14 @@ impl Changes {
         if result.output_length > 0 || !result.output_complete {
             self.outputs.push(row("", plan.output_path(stage, host, result.attempt), result.output_length));
         }
-        let logs = result.logs.iter();
-        self.outputs
-            .extend(logs.map(|log| row(&log.path, plan.log_path(stage, host, &log.path), log.length)));
+        let collected = result.logs.iter().map(|file| match file.artifact {
+            true => {
+                let name = spelling::artifact(&file.path);
+                row(&name, plan.artifact_path(stage, host, &file.path), file.length)
+            }
+            false => row(&file.path, plan.log_path(stage, host, &file.path), file.length),
+        });
+        self.outputs.extend(collected);
         if let length @ 1.. = result.evidence_length() {
             self.run(run).evidence += length;
         }

@@ -168,13 +168,15 @@ fn summary(row: &SqliteRow) -> Result<RunSummary, sqlx::Error> {
 }
 
 fn output(row: &SqliteRow) -> Result<OutputEntry, sqlx::Error> {
-    let log: String = row.try_get("log")?;
+    let name: String = row.try_get("log")?;
+    let (log, artifact) = spelling::collected(name);
     Ok(OutputEntry {
         stage: row.try_get("stage")?,
         machine: row.try_get("machine")?,
         attempt: row.try_get("attempt")?,
         file: row.try_get("file")?,
-        log: Some(log).filter(|log| !log.is_empty()),
+        log,
+        artifact,
         length: uint(row.try_get("length")?),
         complete: row.try_get("complete")?,
     })

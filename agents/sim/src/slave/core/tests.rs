@@ -38,6 +38,7 @@ fn order(number: u32) -> Input {
         output_limit: 1 << 20,
         logs: Vec::new(),
         log_limit: 0,
+        aliases: Vec::new(),
     }))
 }
 

@@ -65,7 +65,7 @@ impl Choice {
 }
 
 /// `03-copy_to-run` is also `03`, `3`, `copy_to-run` and `copy_to`.
-fn is_stage(asked: &str, folder: &str) -> bool {
+pub(super) fn is_stage(asked: &str, folder: &str) -> bool {
     let Some((number, name)) = folder.split_once('-') else { return asked == folder };
     let same_number = asked.parse::<u32>().is_ok_and(|asked| number.parse() == Ok(asked));
     let subject = name.rsplit_once('-').map_or(name, |(subject, _)| subject);

@@ -1,5 +1,6 @@
 //! `xrdtest logs`
 
+mod artifact;
 mod choice;
 mod printer;
 
@@ -32,6 +33,9 @@ pub(crate) fn logs(args: &LogsArgs) -> anyhow::Result<Exit> {
         let run = resolve(&ask.client, &args.run).await?;
         if let Some(host) = &args.console {
             return console(&ask, &run, host).await;
+        }
+        if let Some(path) = &args.artifact {
+            return artifact::artifact(&ask, &run, args, path).await;
         }
         if args.remote.format == RunFormat::Json {
             let path = format!("/runs/{}/outputs", part(run.as_str()));
