@@ -111,13 +111,19 @@ fn rules_exist() {
 
 #[test]
 fn links_lead_somewhere() {
-    for (document, text) in documents() {
+    let of_root = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| {
+        let name = format!("../{name}");
+        let text = fs::read_to_string(folder().join(&name)).expect("text");
+        (name, text)
+    });
+    for (document, text) in documents().into_iter().chain(of_root) {
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if target.starts_with("http") {
                 continue;
             }
             let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
-            let path = folder().join(if path.is_empty() { &document } else { path });
+            let file = folder().join(&document);
+            let path = if path.is_empty() { file } else { file.with_file_name(path) };
             assert!(path.exists(), "{document} links to {target}");
             if !anchor.is_empty() {
                 let text = fs::read_to_string(path).expect("text");
