@@ -92,7 +92,7 @@ fn head(arg: &Arg) -> String {
     let mut values = String::new();
     if arg.get_action().takes_values() {
         let names = arg.get_value_names().unwrap_or_default();
-        values = names.iter().map(|name| name.to_string()).collect::<Vec<_>>().join(" ");
+        values = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         if arg.get_num_args().is_some_and(|range| range.max_values() > 1) {
             values.push('…');
         }
