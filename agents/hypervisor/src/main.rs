@@ -104,3 +104,17 @@ fn configuration(file: Option<PathBuf>, engine: Option<EngineAddress>) -> anyhow
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../../../engine/cli/src/args/reference.rs"]
+mod reference;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_reference_is_current() {
+        super::reference::check(super::Arguments::command());
+    }
+}

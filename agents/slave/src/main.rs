@@ -216,3 +216,17 @@ fn own_program() -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe().context("cannot find this program's own file")?;
     Ok(if path.exists() { path } else { PathBuf::from("/proc/self/exe") })
 }
+
+#[cfg(test)]
+#[path = "../../../engine/cli/src/args/reference.rs"]
+mod reference;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_reference_is_current() {
+        super::reference::check(super::Arguments::command());
+    }
+}

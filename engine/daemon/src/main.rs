@@ -160,3 +160,17 @@ fn tell(config: &Config, method: &str, path: &str, body: Option<serde_json::Valu
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
 }
+
+#[cfg(test)]
+#[path = "../../cli/src/args/reference.rs"]
+mod reference;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_reference_is_current() {
+        super::reference::check(super::Args::command());
+    }
+}

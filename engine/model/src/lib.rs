@@ -21,6 +21,7 @@ pub mod plan_document;
 pub mod room;
 pub mod size;
 pub mod stage;
+pub mod tag;
 pub mod time;
 
 pub use cause::with_causes;

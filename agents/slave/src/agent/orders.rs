@@ -10,6 +10,7 @@ use std::{fs, io};
 
 use tokio::time::Instant;
 use xrdtest_model::order::{StageOrder, StageReport};
+use xrdtest_model::tag;
 use xrdtest_model::{AttemptId, MachineId};
 use xrdtest_protocol::message::SlaveToEngine;
 
@@ -74,9 +75,9 @@ impl Desk {
         let mut of_machine = self.config.tags.clone();
         if self.machine.is_physical() {
             // Nobody has made disks for it.
-            of_machine.entry("diskmounts".to_owned()).or_default();
+            of_machine.entry(tag::DISKMOUNTS.to_owned()).or_default();
         }
-        of_machine.insert("slavename".to_owned(), self.machine.host.clone());
+        of_machine.insert(tag::SLAVENAME.to_owned(), self.machine.host.clone());
         let files = files(&of_machine);
         let tags = Tags::new(&order.tags, &of_machine);
         let mut script = (*order.script).clone();

@@ -2,6 +2,8 @@
 
 mod cluster;
 mod plan;
+#[cfg(test)]
+mod reference;
 mod remote;
 mod run;
 mod sim;
@@ -129,4 +131,14 @@ pub(crate) enum CheckFormat {
 pub(crate) struct RuleArgs {
     /// The rule's code or name; without it all rules are listed
     pub(crate) code: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_reference_is_current() {
+        super::reference::check(super::Args::command());
+    }
 }

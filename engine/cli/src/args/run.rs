@@ -84,7 +84,6 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t = LocalProvider::Sandbox, requires = "local")]
     pub(crate) provider: LocalProvider,
     /// With --provider libvirt: the storage pool of images [default: `xrdtest`, or where there is none `default`]
-    #[cfg(feature = "libvirt")]
     #[arg(long, value_name = "NAME", requires = "local")]
     pub(crate) pool: Option<String>,
     /// With --local: keep the machines' files below DIR while they run: a local file system such as ext4 or xfs
@@ -100,7 +99,6 @@ pub(crate) enum LocalProvider {
     /// As containers made from this machine's own files
     Sandbox,
     /// As virtual machines, by the libvirt that LIBVIRT_DEFAULT_URI names, else qemu:///system
-    #[cfg(feature = "libvirt")]
     Libvirt,
 }
 

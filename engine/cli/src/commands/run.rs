@@ -148,7 +148,6 @@ fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
         let provider = args.provider.to_possible_value();
         words.extend(provider.map(|provider| format!("--provider {}", provider.get_name())));
     }
-    #[cfg(feature = "libvirt")]
     words.extend(args.pool.as_deref().map(|pool| format!("--pool {}", quote(pool))));
     let path = |option: &str, path: &Path| format!("{option} {}", quote(&path.to_string_lossy()));
     words.extend(args.script_roots.iter().map(|folder| path("--script-root", folder)));

@@ -72,6 +72,11 @@ impl Local {
             LocalProvider::Sandbox => LocalMachines::Sandbox,
             #[cfg(feature = "libvirt")]
             LocalProvider::Libvirt => LocalMachines::libvirt(args, &slave)?,
+            #[cfg(not(feature = "libvirt"))]
+            LocalProvider::Libvirt => bail!(
+                "this xrdtest was built without virtual machines, so `--provider libvirt` can't be had; \
+                 build it with `cargo build --release --features xrdtest/libvirt`, or leave the option out"
+            ),
         };
         Ok(Self { runs, state: args.state.clone(), slave, machines })
     }

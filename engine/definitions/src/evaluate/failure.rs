@@ -116,7 +116,7 @@ fn function_not_found(signature: &str) -> (String, Option<String>) {
         let help = format!("the signature is `{}`", class.signature());
         return (format!("`{name}` does not take {count} arguments"), Some(help));
     }
-    let methods = CLASSES.iter().flat_map(|class| class.methods.iter().map(|(name, _)| *name));
+    let methods = CLASSES.iter().flat_map(|class| class.methods.iter().map(|method| method.name));
     let known = methods.chain(CLASSES.iter().map(|class| class.name));
     let message = match arguments.trim_end_matches(')') {
         "" => format!("there is no function `{name}` without arguments"),

@@ -1,5 +1,10 @@
-//! The language as data: classes, their fields and what a field may hold. Constructors, field access, "did you mean"
-//! and type checks all read these tables; to add a field, add a line here and one in `draft`.
+//! The language as data: classes, their fields, what a field may hold and what it means. Constructors, field access,
+//! "did you mean", type checks and the reference in `docs/` all read these tables; to add a field, add an entry in
+//! `suite`, `cluster` or `host` and a line in `draft`.
+
+pub(crate) use super::cluster::{CLUSTER, NETWORK};
+pub(crate) use super::host::{DISK, HOST};
+pub(crate) use super::suite::{TEST_CASE, TEST_SUITE};
 
 /// What a field may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +57,31 @@ pub(crate) struct Field {
     /// Most bytes of a string, elements of an array, entries of a map. Objects are shared, so a few lines can make a
     /// definition of any size out of them: what is worked on later is bounded by these.
     pub(crate) most: usize,
+    /// What a value looks like: its unit, its form, the words that there are. Empty where the kind says enough.
+    pub(crate) value: &'static str,
+    /// What holds where it is not set; [`MANDATORY`] where it has to be.
+    pub(crate) unset: &'static str,
+    /// The manual's chapter, or [`NEW`].
+    pub(crate) manual: &'static str,
+    /// Codes of the rules that watch it.
+    pub(crate) rules: &'static [&'static str],
+    /// Whole sentences in Markdown, as seen from `docs/`.
+    pub(crate) meaning: &'static str,
+}
+
+/// A field that has to be set.
+pub(crate) const MANDATORY: &str = "mandatory";
+/// What the manual does not know.
+pub(crate) const NEW: &str = "";
+
+/// A method of a class.
+#[derive(Debug)]
+pub(crate) struct Method {
+    pub(crate) name: &'static str,
+    /// The fields to which its argument (an object or an array of them) is appended.
+    pub(crate) targets: &'static [&'static str],
+    /// Whole sentences in Markdown.
+    pub(crate) meaning: &'static str,
 }
 
 /// Most bytes of a string in an array or a map.
@@ -64,11 +94,14 @@ pub(crate) const TEXT_BYTES: usize = 16 << 10;
 #[derive(Debug)]
 pub(crate) struct Class {
     pub(crate) name: &'static str,
+    /// Whole sentences in Markdown, as seen from `docs/`.
+    pub(crate) meaning: &'static str,
+    /// The manual's chapter.
+    pub(crate) manual: &'static str,
     /// The constructor's positional parameters, in the manual's order. Each is a field.
     pub(crate) parameters: &'static [&'static str],
     pub(crate) fields: &'static [Field],
-    /// Methods: name, and the field to which its argument (an object or an array of them) is appended.
-    pub(crate) methods: &'static [(&'static str, &'static [&'static str])],
+    pub(crate) methods: &'static [Method],
 }
 
 impl PartialEq for Class {
@@ -95,151 +128,14 @@ impl Class {
 }
 
 /// Most bytes of a string that is no script.
-const TEXT: usize = 1024;
+pub(crate) const TEXT: usize = 1024;
 /// Most bytes of a script that stands in a definition. Longer ones stand in files.
-const SCRIPT: usize = 32 << 10;
+pub(crate) const SCRIPT: usize = 32 << 10;
 /// Most hosts of a cluster.
-const HOSTS: usize = 1000;
-
-const fn field(name: &'static str, kind: Kind, most: usize) -> Field {
-    Field { name, kind, most }
-}
+pub(crate) const HOSTS: usize = 1000;
 
 /// All classes.
 pub(crate) static CLASSES: [&Class; 6] = [&TEST_SUITE, &TEST_CASE, &CLUSTER, &NETWORK, &HOST, &DISK];
-
-/// Manual 6.1.1, 9.1.11.
-pub(crate) static TEST_SUITE: Class = Class {
-    name: "TestSuite",
-    parameters: &["name"],
-    fields: &[
-        field("name", Kind::Text, TEXT),
-        field("descName", Kind::Text, TEXT),
-        field("clusters", Kind::Texts, 16),
-        field("machines", Kind::Texts, HOSTS),
-        field("schedule", Kind::TextMapOrText, TEXT),
-        field("tests", Kind::ObjectsOrNames(&TEST_CASE), 500),
-        field("initialize", Kind::Text, SCRIPT),
-        field("finalize", Kind::Text, SCRIPT),
-        field("logs", Kind::Texts, 100),
-        field("alert_emails", Kind::Texts, 100),
-        field("alert_success", Kind::Text, TEXT),
-        field("alert_failure", Kind::Text, TEXT),
-        field("timeout", Kind::Text, TEXT),
-        field("stage_timeout", Kind::Text, TEXT),
-        field("tags", Kind::TextMap, 200),
-        field("timezone", Kind::Text, TEXT),
-        field("missed", Kind::Text, TEXT),
-        field("overlap", Kind::Text, TEXT),
-        field("jitter", Kind::Text, TEXT),
-    ],
-    methods: &[],
-};
-
-/// Manual 9.1.11; with machines and scripts of its own as the first versions of the original had it.
-pub(crate) static TEST_CASE: Class = Class {
-    name: "TestCase",
-    parameters: &["name"],
-    fields: &[
-        field("name", Kind::Text, TEXT),
-        field("machines", Kind::Texts, HOSTS),
-        field("initialize", Kind::Text, SCRIPT),
-        field("run", Kind::Text, SCRIPT),
-        field("finalize", Kind::Text, SCRIPT),
-    ],
-    methods: &[],
-};
-
-/// Manual 9.1.3.
-pub(crate) static CLUSTER: Class = Class {
-    name: "Cluster",
-    parameters: &["name"],
-    fields: &[
-        field("name", Kind::Text, TEXT),
-        field("info", Kind::Text, TEXT),
-        field("external", Kind::Flag, 0),
-        field("hypervisor", Kind::Text, TEXT),
-        field("defaultHost", Kind::Object(&HOST), 0),
-        field("network", Kind::Object(&NETWORK), 0),
-        field("hosts", Kind::Objects(&HOST), HOSTS),
-    ],
-    methods: &[("addHost", &["hosts"]), ("addHosts", &["hosts"])],
-};
-
-/// Manual 9.1.3.
-pub(crate) static NETWORK: Class = Class {
-    name: "Network",
-    parameters: &["name"],
-    fields: &[
-        field("name", Kind::Text, TEXT),
-        field("bridgeName", Kind::Text, TEXT),
-        field("ip", Kind::Text, TEXT),
-        field("netmask", Kind::Text, TEXT),
-        field("DHCPRange", Kind::TextPair, 2),
-        field("DHCPHosts", Kind::Objects(&HOST), HOSTS),
-        field("DnsHosts", Kind::Objects(&HOST), HOSTS),
-        field("lbAlias", Kind::Text, TEXT),
-        field("lbHosts", Kind::ObjectsOrNames(&HOST), HOSTS),
-        field("forward", Kind::Text, TEXT),
-    ],
-    methods: &[
-        ("addHost", &["DHCPHosts", "DnsHosts"]),
-        ("addHosts", &["DHCPHosts", "DnsHosts"]),
-        ("addDhcpHost", &["DHCPHosts"]),
-        ("addDnsHost", &["DnsHosts"]),
-    ],
-};
-
-/// Manual 9.1.3.
-pub(crate) static HOST: Class = Class {
-    name: "Host",
-    parameters: &[
-        "name",
-        "ip",
-        "net",
-        "ramSize",
-        "arch",
-        "bootImage",
-        "cacheBootImage",
-        "emulatorPath",
-        "uuid",
-        "aliases",
-        "mac",
-    ],
-    fields: &[
-        field("name", Kind::Text, TEXT),
-        field("ip", Kind::Text, TEXT),
-        field("net", Kind::Text, TEXT),
-        field("ramSize", Kind::TextOrNumber, TEXT),
-        field("arch", Kind::Text, TEXT),
-        field("bootImage", Kind::Text, TEXT),
-        field("cacheBootImage", Kind::Flag, 0),
-        field("emulatorPath", Kind::Text, TEXT),
-        field("uuid", Kind::Text, TEXT),
-        field("aliases", Kind::Texts, 64),
-        field("mac", Kind::Text, TEXT),
-        field("disks", Kind::Objects(&DISK), 32),
-        field("vcpus", Kind::TextOrNumber, TEXT),
-        field("kernel", Kind::Text, TEXT),
-        field("initrd", Kind::Text, TEXT),
-        field("cmdline", Kind::Text, TEXT),
-    ],
-    methods: &[],
-};
-
-/// Manual 9.1.3.
-pub(crate) static DISK: Class = Class {
-    name: "Disk",
-    parameters: &["name", "size", "device", "mountPoint", "cache"],
-    fields: &[
-        field("name", Kind::Text, TEXT),
-        field("size", Kind::TextOrNumber, TEXT),
-        field("device", Kind::Text, TEXT),
-        field("mountPoint", Kind::Text, TEXT),
-        field("cache", Kind::Flag, 0),
-    ],
-    methods: &[],
-};
 
 #[cfg(test)]
 mod tests {
@@ -251,9 +147,26 @@ mod tests {
             for name in class.parameters {
                 assert!(class.field(name).is_some(), "{}.{name}", class.name);
             }
-            for (method, targets) in class.methods {
-                for target in *targets {
-                    assert!(class.field(target).is_some(), "{}.{method}", class.name);
+            for method in class.methods {
+                for target in method.targets {
+                    assert!(class.field(target).is_some(), "{}.{}", class.name, method.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn everything_has_words() {
+        let sentence = |text: &str| text.ends_with('.') && !text.starts_with(char::is_lowercase);
+        for class in CLASSES {
+            assert!(sentence(class.meaning), "{}", class.name);
+            assert!(class.methods.iter().all(|method| sentence(method.meaning)), "{}", class.name);
+            for field in class.fields {
+                let name = format!("{}.{}", class.name, field.name);
+                assert!(sentence(field.meaning), "{name}: {}", field.meaning);
+                assert!(!field.unset.is_empty(), "{name} has no word on what holds where it is not set");
+                for code in field.rules {
+                    assert!(crate::rules::find(code).is_some(), "{name} speaks of {code}");
                 }
             }
         }

@@ -4,7 +4,7 @@
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
 use super::admit::{admit, admit_field, describe};
-use super::class::{CLUSTER, Class, Field, HOST, Kind, TEST_SUITE};
+use super::class::{CLUSTER, Class, Field, HOST, Kind, Method, TEST_SUITE};
 use super::object::{Handle, Object, Slot};
 use super::session::{Session, Site};
 use crate::place::{Node, Origin, Parts, Place};
@@ -182,7 +182,7 @@ pub(crate) fn add_hosts(
     site: Option<&Site>,
 ) {
     let class = handle.class();
-    let Some((_, targets)) = class.methods.iter().find(|(name, _)| *name == method) else {
+    let Some(Method { targets, .. }) = class.methods.iter().find(|known| known.name == method) else {
         let place = session.token(site);
         return wrong_arguments::no_such_method(session, class, method, &place);
     };

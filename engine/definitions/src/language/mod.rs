@@ -3,7 +3,10 @@
 
 pub(crate) mod admit;
 pub(crate) mod class;
+mod cluster;
 pub(crate) mod construct;
+mod host;
 pub(crate) mod object;
 pub(crate) mod register;
 pub(crate) mod session;
+mod suite;

@@ -24,8 +24,8 @@ pub(crate) fn register(engine: &mut Engine, session: &SharedSession) {
     engine.register_fn("!=", |left: Handle, right: Handle| !left.is(&right));
     for class in CLASSES {
         register_constructor(engine, session, class);
-        for (method, _) in class.methods {
-            register_method(engine, session, method);
+        for method in class.methods {
+            register_method(engine, session, method.name);
         }
     }
     register_fields(engine, session);

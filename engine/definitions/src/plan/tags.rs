@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use xrdtest_model::definition::short_name;
 use xrdtest_model::plan::HostPlan;
 use xrdtest_model::plan_document::{PlannedTag, TagSource};
+use xrdtest_model::tag::{DISKMOUNTS, SLAVENAME, system_tag};
 
-/// Tags that a machine gets from whoever makes it. They win over the suite's own.
-const OF_HYPERVISOR: [&str; 3] = ["port", "proto", "diskmounts"];
-/// The machine's own name.
-const SLAVENAME: &str = "slavename";
 /// More unknown ones than this are not told: some texts are full of at signs.
 const MOST_UNKNOWN: usize = 20;
 
@@ -50,9 +47,7 @@ fn is_name(c: char) -> bool {
 impl Surroundings<'_> {
     /// The tags in a script that runs on some machines.
     pub(super) fn tags(&self, text: &str, machines: &[String]) -> Vec<PlannedTag> {
-        let known = |name: &str| {
-            name == SLAVENAME || OF_HYPERVISOR.contains(&name) || self.of_suite.contains_key(name)
-        };
+        let known = |name: &str| system_tag(name).is_some() || self.of_suite.contains_key(name);
         let tags = names(text, known).into_iter().map(|name| self.tag(name, machines));
         let mut unknown = 0;
         let wanted = |tag: &PlannedTag| {
@@ -76,10 +71,10 @@ impl Surroundings<'_> {
                 [only] => tag.value = Some(only.clone()),
                 all => tag.values = all.iter().map(|host| (host.clone(), host.clone())).collect(),
             }
-        } else if name == "diskmounts" {
+        } else if name == DISKMOUNTS {
             tag.from = TagSource::Hypervisor;
             tag.note = self.mounts(machines);
-        } else if OF_HYPERVISOR.contains(&name) {
+        } else if system_tag(name).is_some() {
             tag.from = TagSource::Hypervisor;
             tag.note = "given by its hypervisor when the machine starts".to_owned();
         } else if let Some(value) = self.of_suite.get(name) {

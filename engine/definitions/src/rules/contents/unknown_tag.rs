@@ -13,12 +13,13 @@
 //! Correct the name, or define the tag: `ts.tags = #{ name: "value" };`. Every script has `@slavename@`, `@proto@`,
 //! `@port@` and `@diskmounts@`.
 
+use xrdtest_model::tag::{SYSTEM_TAGS, system_tag};
 use xrdtest_model::{Severity, Span};
 
 use crate::findings::Findings;
 use crate::place::Place;
 use crate::rules::Rule;
-use crate::rules::suite::bad_tag::{RESERVED, is_tag};
+use crate::rules::suite::bad_tag::is_tag;
 use crate::suggest::Suggestions;
 
 pub(crate) const RULE: Rule =
@@ -66,10 +67,10 @@ pub(crate) fn check(
     tags: &[&str],
     suggestions: &mut Suggestions,
 ) {
-    if RESERVED.contains(&name) || tags.contains(&name) {
+    if system_tag(name).is_some() || tags.contains(&name) {
         return;
     }
-    let known = tags.iter().copied().chain(RESERVED);
+    let known = tags.iter().copied().chain(SYSTEM_TAGS.iter().map(|tag| tag.name));
     let near = suggestions.nearest(name, known);
     let help = match near {
         Some(near) => format!("did you mean `@{near}@`?"),

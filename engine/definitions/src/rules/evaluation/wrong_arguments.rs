@@ -51,7 +51,7 @@ pub(crate) fn no_host(session: &mut Session, method: &str, place: &Place, found:
 }
 
 pub(crate) fn no_such_method(session: &mut Session, class: &Class, method: &str, place: &Place) {
-    let methods: Vec<_> = class.methods.iter().map(|(name, _)| *name).collect();
+    let methods: Vec<_> = class.methods.iter().map(|method| method.name).collect();
     let help =
         (!methods.is_empty()).then(|| format!("a {} has {}", class.name, crate::suggest::list(&methods)));
     let message = format!("a {} has no method `{method}`", class.name);

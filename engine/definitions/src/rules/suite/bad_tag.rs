@@ -14,6 +14,7 @@
 //! Choose another name: `xrootd_port`.
 
 use xrdtest_model::Severity;
+use xrdtest_model::tag::system_tag;
 
 use crate::draft::suite::Suite;
 use crate::findings::Findings;
@@ -21,13 +22,10 @@ use crate::rules::Rule;
 
 pub(crate) const RULE: Rule = Rule::new("XT1007", "bad-tag", Severity::Error, include_str!("bad_tag.rs"));
 
-/// Tags that every script has.
-pub(crate) const RESERVED: [&str; 4] = ["slavename", "port", "proto", "diskmounts"];
-
 pub(crate) fn check(suite: &Suite, findings: &mut Findings) {
     for (name, _) in &suite.tags {
         let text = name.value.as_str();
-        let (message, help) = if RESERVED.contains(&text) {
+        let (message, help) = if system_tag(text).is_some() {
             (format!("the tag `@{text}@` has a meaning already"), "choose another name for it".to_owned())
         } else if is_tag(text) {
             continue;
