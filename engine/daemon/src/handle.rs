@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::command::{CancelHow, Command};
 use crate::controls::Controls;
 use crate::definitions::Definitions;
+use crate::repositories::Repositories;
 use crate::tokens::Tokens;
 
 /// A piece of a stage's output as it arrives. For people who watch: whoever is too slow misses pieces; all of it is
@@ -74,6 +75,7 @@ pub struct EngineHandle {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     pub(crate) definitions: Arc<Definitions>,
+    pub(crate) repositories: Arc<Repositories>,
     pub(crate) runs: PathBuf,
     pub(crate) archive: PathBuf,
     pub(crate) state: PathBuf,
@@ -128,6 +130,11 @@ impl EngineHandle {
         self.status.clone()
     }
 
+    /// The generation of the catalogue; another one wakes the receiver.
+    pub fn generation(&self) -> watch::Receiver<u64> {
+        self.repositories.generation()
+    }
+
     /// Whether the engine's own task answers.
     pub(crate) async fn is_alive(&self) -> bool {
         let (reply, answer) = oneshot::channel();
@@ -143,6 +150,7 @@ impl EngineHandle {
     /// Ends the engine: connections are closed in an orderly way, nothing is decided any more. Machines and scripts go
     /// on.
     pub async fn stop(&self) {
+        self.repositories.close();
         let (reply, stopped) = oneshot::channel();
         if self.commands.send(Command::Stop(reply)).await.is_ok() {
             let _ = stopped.await;

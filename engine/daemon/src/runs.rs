@@ -1,6 +1,6 @@
 //! What the data plane must know about runs: filled from the journal's events, read by uploads and requests.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use xrdtest_model::event::InstanceState;
@@ -65,6 +65,13 @@ impl Runs {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let of_run = || Some(inner.plans.get(inner.instances.get(instance)?)?.repository.clone());
         inner.by_hand.get(instance).cloned().or_else(of_run)
+    }
+
+    /// The roots that machines may still ask for files of.
+    pub(crate) fn repositories(&self) -> BTreeSet<String> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let of_runs = inner.plans.values().map(|plan| &plan.repository);
+        of_runs.chain(inner.by_hand.values()).cloned().collect()
     }
 
     /// The run that owns an instance, with its plan.

@@ -33,5 +33,6 @@ pub use check::{Checked, check};
 pub use evaluate::bounds::Bounds;
 pub use load::{LoadOptions, load};
 pub use root::{RootError, find_root};
+pub use rules::layout::in_two_repositories::in_two_repositories;
 pub use script::ScriptPolicy;
 pub use snapshot::{Selection, SnapshotError, SnapshotOptions, snapshot, snapshot_cluster};

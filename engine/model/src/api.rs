@@ -2,6 +2,7 @@
 //! version. Runs themselves are told by [`crate::document`], what happens by [`crate::event`].
 
 mod instances;
+mod repositories;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::room::{Load, Room};
 use crate::time::Timestamp;
 
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
+pub use repositories::{CommitInfo, RepositoryInfo, RepositoryState};
 
 /// `GET /status`: the engine itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

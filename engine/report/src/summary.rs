@@ -99,6 +99,9 @@ pub fn summary(run: &RunRecord, width: usize, repeat: &str) -> String {
     endings(&mut text, run, width);
     consoles(&mut text, run, width);
     notes(&mut text, run);
+    if let Some(origin) = &run.origin {
+        let _ = writeln!(text, "{DIM}made from{DIM:#}        {}", readable(&origin.to_string()));
+    }
     if let Some(directory) = &run.directory {
         let _ = writeln!(text, "{DIM}output and logs{DIM:#}  {directory}");
     }

@@ -11,6 +11,7 @@ pub(crate) mod logs;
 mod output;
 pub(crate) mod queue;
 mod remote_run;
+pub(crate) mod repositories;
 pub(crate) mod rule;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -1,7 +1,7 @@
 //! `engine.toml`: what the daemon must be told. Every key is documented in the shipped example, `engine.toml`.
 
 mod bounds;
-mod units;
+pub(crate) mod units;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use xrdtest_store::retention::RetentionPolicy;
 
 pub use self::bounds::DefinitionsSection;
 use crate::definitions::DefinitionsConfig;
+use crate::repositories::{self, RepositoryConfig};
 use crate::start::EngineConfig;
 
 /// Where the file lies when nobody says otherwise.
@@ -46,7 +47,7 @@ pub struct Config {
     /// File with the process id while the engine runs.
     pub pid_file: Option<PathBuf>,
     /// Repositories with definitions.
-    pub repository: Vec<Repository>,
+    pub repository: Vec<RepositoryConfig>,
     /// Scripts from outside of the repositories.
     pub scripts: Scripts,
     /// What the evaluation of one definition may take.
@@ -68,14 +69,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// A repository with definitions.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Repository {
-    /// Its root: the folder with `suites/` and `clusters/`.
-    pub path: PathBuf,
 }
 
 /// Scripts from outside of the repositories.
@@ -217,7 +210,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// What does not fit.
-        why: &'static str,
+        why: String,
     },
 }
 
@@ -237,15 +230,15 @@ impl Config {
         }
     }
 
-    fn contradiction(&self) -> Option<&'static str> {
+    fn contradiction(&self) -> Option<String> {
         let Contact { late, lost, .. } = self.contact;
         if late >= lost {
-            return Some("contact.late must be shorter than contact.lost");
+            return Some("contact.late must be shorter than contact.lost".to_owned());
         }
         if self.limits.agents == 0 {
-            return Some("limits.agents is 0: no agent could connect");
+            return Some("limits.agents is 0: no agent could connect".to_owned());
         }
-        None
+        repositories::contradiction(&self.repository)
     }
 
     /// What the engine is told.
@@ -276,7 +269,7 @@ impl Config {
         let LimitsSection { stage, run, cluster_start, queue_wait, output, log, fetched_file, .. } =
             self.limits;
         DefinitionsConfig {
-            repositories: self.repository.iter().map(|repository| repository.path.clone()).collect(),
+            repositories: self.repository.clone(),
             scripts: ScriptPolicy { roots: self.scripts.roots.clone(), hosts: self.scripts.hosts.clone() },
             bounds: Bounds::from(&self.definitions),
             fetched_file,
@@ -294,6 +287,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use crate::repositories::Place;
+
     use super::*;
 
     #[test]
@@ -307,7 +302,10 @@ mod tests {
             _ => line,
         });
         let all: Config = toml::from_str(&spelled_out.collect::<Vec<_>>().join("\n")).unwrap();
-        assert_eq!(all.repository, [Repository { path: "/srv/xrdtest".into() }]);
+        let [folder, remote] = &all.repository[..] else { panic!("{:?}", all.repository) };
+        assert_eq!(*folder, RepositoryConfig::folder("/srv/xrdtest"));
+        let Place::Remote(remote) = &remote.place else { panic!("{remote:?}") };
+        assert_eq!((remote.size, remote.timeout), (1 << 30, Duration::from_secs(120)));
         assert_eq!(all.socket_group.as_deref(), Some("xrdtest"));
         let defaults = Config::default();
         let optional = Config {
@@ -326,7 +324,9 @@ mod tests {
     #[test]
     fn the_shipped_example_has_every_key() {
         let shipped = include_str!("../../engine.toml");
-        for section in ["", "[scripts]", "[definitions]", "[limits]", "[contact]", "[retention]"] {
+        for section in
+            ["", "[scripts]", "[definitions]", "[limits]", "[contact]", "[retention]", "[[repository]]"]
+        {
             let error = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
             // It names all that there are.
             let keys = error.message().split('`').skip(3).step_by(2).collect::<Vec<_>>();
@@ -348,7 +348,8 @@ mod tests {
             ("state = '/x'\nlisten_ = 1\n", "line 2, column 1"),
             ("[limits]\nstage = '15 parsecs'\n", "line 2, column 9"),
             ("[limits]\noutput = '1X'\n", "line 2, column 10"),
-            ("[[repository]]\n", "missing field `path`"),
+            ("[[repository]]\n", "a repository has either `path`, a folder, or `url`, a git remote"),
+            ("[[repository]]\npath = 1\n", "line 2, column 8"),
             ("[contact]\nlate = 5\n", "line 2, column 8"),
             ("[definitions]\ndepth = 5\n", "line 2, column 1"),
             ("[definitions]\ntime = '11s'\n", "line 2, column 8"),

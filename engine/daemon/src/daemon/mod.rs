@@ -153,7 +153,7 @@ impl Daemon {
                  taken over while the engine runs; other changes of the configuration wait for its next start"
             );
         }
-        self.engine.definitions.reload(new.definitions()).await;
+        self.engine.repositories.reload(new.definitions()).await;
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
