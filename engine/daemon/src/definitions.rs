@@ -177,10 +177,12 @@ async fn load_all(config: DefinitionsConfig, roots: Vec<Root>, before: Option<Ar
     let options = config.load_options();
     let load = move || {
         let known = |root: &Root| {
-            let (_, catalogue) = before.as_ref()?.repositories.iter().find(|(old, _)| old == root)?;
+            let same = |old: &Root| (&old.name, &old.path) == (&root.name, &root.path);
+            let (_, catalogue) = before.as_ref()?.repositories.iter().find(|(old, _)| same(old))?;
             (!root.path.is_dir()).then(|| catalogue.clone())
         };
         let load = |root: Root| {
+            let options = LoadOptions { reuse: Some(root.reuse.clone()), ..options.clone() };
             let catalogue = known(&root).unwrap_or_else(|| Arc::new(load(&root.path, &options)));
             (root, catalogue)
         };

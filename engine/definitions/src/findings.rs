@@ -67,6 +67,11 @@ impl Findings {
         self.found.iter()
     }
 
+    /// Whether nothing was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// Errors so far; when it grows while a definition is looked at, that definition is broken.
     pub(crate) fn errors(&self) -> usize {
         self.errors

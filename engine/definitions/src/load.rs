@@ -17,6 +17,7 @@ use crate::evaluate::{Evaluator, Subject};
 use crate::findings::Findings;
 use crate::layout::{self, Layout};
 use crate::place::Place;
+use crate::reuse::Reuse;
 use crate::rules::evaluation::internal_error;
 use crate::rules::layout::unreadable_folder;
 use crate::rules::{self, Context};
@@ -31,6 +32,8 @@ pub struct LoadOptions {
     pub scripts: ScriptPolicy,
     /// What the evaluation of each definition may take.
     pub bounds: Bounds,
+    /// What was loaded before of the same repository: only what has changed since is evaluated.
+    pub reuse: Option<Reuse>,
 }
 
 /// Loads all definitions of the repository at `root`. It never fails: what can't be read or is wrong is among the
@@ -67,7 +70,11 @@ fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
     });
     let repository = root.to_string_lossy().into_owned();
     let files = Files::new(root);
-    let mut loading = Loading { evaluator: Evaluator::new(&files, options.bounds), files, findings };
+    if let Some(reuse) = &options.reuse {
+        reuse.begin(options.bounds);
+    }
+    let evaluator = Evaluator::new(&files, options.bounds);
+    let mut loading = Loading { evaluator, files, reuse: options.reuse.clone(), findings };
     let layout = layout::discover(&loading.files, &mut loading.findings);
     let clusters = loading.clusters(&layout);
     let suites = loading.suites(&layout);
@@ -81,7 +88,7 @@ fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
 struct Draft<T> {
     file: DefinitionFile,
     /// `None` where it could not be evaluated.
-    value: Option<T>,
+    value: Option<Arc<T>>,
     imports: Imports,
     /// Whether an error was found in it or in what it imports.
     broken: bool,
@@ -99,6 +106,7 @@ impl<T> Draft<T> {
 struct Loading {
     evaluator: Evaluator,
     files: Files,
+    reuse: Option<Reuse>,
     findings: Findings,
 }
 
@@ -111,15 +119,25 @@ impl Loading {
         layout.suites.iter().map(|file| self.evaluate(file, Subject::Suite, Suite::new)).collect()
     }
 
-    fn evaluate<T>(
+    fn evaluate<T: Send + Sync + 'static>(
         &mut self,
         file: &DefinitionFile,
         subject: Subject,
         draft: impl FnOnce(DefinitionFile, crate::evaluate::Evaluated) -> T,
     ) -> Draft<T> {
+        if let Some((value, imports)) =
+            self.reuse.as_ref().and_then(|reuse| reuse.find(&file.file, &self.files))
+        {
+            return Draft { file: file.clone(), value: Some(value), imports, broken: false };
+        }
         let mut own = Findings::default();
         let (evaluated, imports) = self.evaluator.evaluate(&file.file, subject, &mut own);
-        let value = evaluated.map(|evaluated| draft(file.clone(), evaluated));
+        let value = evaluated.map(|evaluated| Arc::new(draft(file.clone(), evaluated)));
+        if let (Some(reuse), Some(value), true) = (&self.reuse, &value, own.is_empty())
+            && let Some(texts) = self.evaluator.texts(&file.file, &imports)
+        {
+            reuse.keep(&file.file, texts, value, &imports);
+        }
         let mut draft = Draft { file: file.clone(), value, imports, broken: false };
         draft.absorb(own, &mut self.findings);
         draft
@@ -141,7 +159,7 @@ impl Loading {
             }
         }
         let known: BTreeMap<&str, Option<&Cluster>> =
-            clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_ref())).collect();
+            clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_deref())).collect();
         let context = Context { files: &self.files, clusters: &known, scripts: &options.scripts };
         for draft in &mut suites {
             if let Some(suite) = &draft.value {

@@ -115,7 +115,7 @@ impl Folder {
             return Some(Ok(()));
         }
         let loading = self.shared.loading.lock().await;
-        let catalogue = self.shared.load(&self.path).await?;
+        let catalogue = self.shared.load(&self.member, &self.path).await?;
         let stayed = Fingerprint::of(&self.path).is_ok_and(|after| after == fingerprint);
         self.reads += 1;
         if !stayed && self.reads < READS {
@@ -124,7 +124,8 @@ impl Folder {
         }
         self.reads = 0;
         self.seen = stayed.then_some(fingerprint);
-        let root = Root { name: self.member.config.name.clone(), path: self.path.clone(), fixed: None };
+        let (name, reuse) = (self.member.config.name.clone(), self.member.reuse.clone());
+        let root = Root { name, path: self.path.clone(), fixed: None, reuse };
         self.shared.replace(root, catalogue);
         drop(loading);
         lock(&self.member.condition).loaded(now, revision);

@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use xrdtest_definitions::{LoadOptions, Reuse};
 use xrdtest_model::Origin;
 use xrdtest_model::api::RepositoryInfo;
 use xrdtest_model::definition::Catalogue;
@@ -39,7 +40,7 @@ use crate::definitions::{Definitions, DefinitionsConfig};
 use crate::runs::Runs;
 
 /// The content of a repository that is in use: a folder, and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Root {
     /// The repository's name.
     pub(crate) name: String,
@@ -47,6 +48,8 @@ pub(crate) struct Root {
     pub(crate) path: PathBuf,
     /// Where it came from; `None`: a folder that people change, so git is asked each time.
     fixed: Option<Origin>,
+    /// What its loads leave for the next one.
+    pub(crate) reuse: Reuse,
 }
 
 impl Root {
@@ -93,6 +96,7 @@ struct Member {
     config: RepositoryConfig,
     condition: Mutex<Condition>,
     root: Mutex<Option<Root>>,
+    reuse: Reuse,
     requests: mpsc::UnboundedSender<Request>,
     end: CancellationToken,
 }
@@ -219,6 +223,7 @@ impl Shared {
 
     fn open_one(&self, config: RepositoryConfig) -> Opened {
         let mut condition = Condition::default();
+        let reuse = Reuse::default();
         let (begin, root) = match &config.place {
             Place::Folder(path) => {
                 let seen = Fingerprint::of(path).ok();
@@ -227,13 +232,15 @@ impl Shared {
                     condition.looked(self.clock.now(), &config, Ok(Vec::new()));
                 }
                 // A folder that is not there has a catalogue that says so.
-                let root = Root { name: config.name.clone(), path: path.clone(), fixed: None };
+                let root =
+                    Root { name: config.name.clone(), path: path.clone(), fixed: None, reuse: reuse.clone() };
                 (Begin::Folder(seen), Some(root))
             }
             Place::Remote(remote) => {
                 let mut mirror = Mirror::new(&self.folder, &config.name, remote.clone());
                 let found = mirror.open(&self.runs.repositories());
-                let root = found.map(|(path, revision)| self.take(&config, &mut condition, path, revision));
+                let root =
+                    found.map(|(path, revision)| self.take(&config, &mut condition, path, revision, &reuse));
                 (Begin::Remote(Box::new(mirror)), root)
             }
         };
@@ -242,6 +249,7 @@ impl Shared {
             config,
             condition: Mutex::new(condition),
             root: Mutex::new(root),
+            reuse,
             requests: sender,
             end: CancellationToken::new(),
         });
@@ -255,10 +263,11 @@ impl Shared {
         condition: &mut Condition,
         path: PathBuf,
         revision: Revision,
+        reuse: &Reuse,
     ) -> Root {
         let fixed = Some(origin(&config.name, &revision));
         condition.loaded(self.clock.now(), revision);
-        Root { name: config.name.clone(), path, fixed }
+        Root { name: config.name.clone(), path, fixed, reuse: reuse.clone() }
     }
 
     fn info(&self, member: &Member) -> RepositoryInfo {
@@ -274,8 +283,8 @@ impl Shared {
     }
 
     /// Loads a folder; nothing is taken over yet.
-    async fn load(&self, path: &Path) -> Option<Catalogue> {
-        let options = self.definitions.get()?.options();
+    async fn load(&self, member: &Member, path: &Path) -> Option<Catalogue> {
+        let options = LoadOptions { reuse: Some(member.reuse.clone()), ..self.definitions.get()?.options() };
         let path = path.to_owned();
         tokio::task::spawn_blocking(move || xrdtest_definitions::load(&path, &options)).await.ok()
     }

@@ -67,12 +67,12 @@ async fn look(shared: &Shared, member: &Member, mirror: &Arc<Mutex<Mirror>>) -> 
     transport.fetch(&git, &branch).await?;
     let Some(new) = blocking(mirror, move |mirror| mirror.check_out(&branch)).await? else { return Ok(()) };
     let loading = shared.loading.lock().await;
-    let Some(catalogue) = shared.load(&new.path).await else {
+    let Some(catalogue) = shared.load(member, &new.path).await else {
         return Err(Fault::new("the definitions could not be loaded", ""));
     };
     let root = {
         let mut condition = lock(&member.condition);
-        shared.take(&member.config, &mut condition, new.path.clone(), new.revision.clone())
+        shared.take(&member.config, &mut condition, new.path.clone(), new.revision.clone(), &member.reuse)
     };
     *lock(&member.root) = Some(root.clone());
     shared.replace(root, catalogue);
