@@ -2,6 +2,7 @@
 
 use xrdtest_model::Timestamp;
 use xrdtest_model::api::{CommitInfo, RepositoryInfo, RepositoryState};
+use xrdtest_report::findings::plural;
 
 use super::table::{Cell, table};
 use super::time::{ago, ahead};
@@ -46,7 +47,8 @@ pub(crate) fn repository(now: Timestamp, one: &RepositoryInfo) -> String {
     let commit = |commit: &CommitInfo| {
         format!("{} {} by {}, {}", short(commit), commit.summary, commit.author, ago(now, commit.at))
     };
-    let content = format!("{} suites, {} clusters, {} errors", one.suites, one.clusters, one.errors);
+    let counted = [(one.suites, "suite"), (one.clusters, "cluster"), (one.errors, "error")];
+    let content = counted.map(|(number, word)| plural(number as usize, word)).join(", ");
     let dirty = one.dirty.map(|dirty| if dirty { "not all is committed" } else { "as committed" });
     let failures = if one.failures > 0 { format!("{} in a row", one.failures) } else { String::new() };
     let mut lines = vec![
