@@ -160,7 +160,12 @@ impl Loading {
         }
         let known: BTreeMap<&str, Option<&Cluster>> =
             clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_deref())).collect();
-        let context = Context { files: &self.files, clusters: &known, scripts: &options.scripts };
+        let context = Context {
+            files: &self.files,
+            clusters: &known,
+            scripts: &options.scripts,
+            reuse: self.reuse.as_ref(),
+        };
         for draft in &mut suites {
             if let Some(suite) = &draft.value {
                 let own = judge(&suite.place, |own| rules::check_suite(suite, &context, own));

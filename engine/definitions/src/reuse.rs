@@ -3,7 +3,9 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::evaluate::bounds::Bounds;
 use crate::evaluate::files::Files;
@@ -24,15 +26,66 @@ struct Inner {
     before: HashMap<Arc<str>, Kept>,
     /// What this load leaves.
     now: HashMap<Arc<str>, Kept>,
+    /// First lines of scripts, in the same way.
+    heads_before: HashMap<String, (Stamp, String)>,
+    heads: HashMap<String, (Stamp, String)>,
+}
+
+/// A regular file as it looks from outside: another content has another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    file: (u64, u64),
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// A file that has changed in this time may change again without looking differently.
+const SETTLED: Duration = Duration::from_secs(1);
+
+impl Stamp {
+    /// To be taken before the file is read. `None` where it may change without being noticed.
+    pub(crate) fn of(files: &Files, file: &str) -> Option<Self> {
+        let found = std::fs::symlink_metadata(files.root().join(file)).ok()?;
+        let changed = Duration::from_secs(u64::try_from(found.ctime()).ok()?);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        (found.is_file() && now.checked_sub(changed)? > SETTLED).then(|| Self {
+            file: (found.dev(), found.ino()),
+            length: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
 }
 
 /// An evaluated definition.
 #[derive(Clone, Debug)]
 struct Kept {
     /// The texts that it was made from.
-    texts: Arc<[(Arc<str>, Arc<Source>)]>,
+    texts: Vec<Text>,
     value: Arc<dyn Any + Send + Sync>,
     imports: Imports,
+}
+
+/// A text that a definition was made from.
+#[derive(Clone, Debug)]
+struct Text {
+    file: Arc<str>,
+    source: Arc<Source>,
+    /// What the file looked like when it was found to have this text.
+    stamp: Option<Stamp>,
+}
+
+impl Text {
+    /// Whether the file has it still.
+    fn is_same(&mut self, files: &Files, most: u64) -> bool {
+        let stamp = Stamp::of(files, &self.file);
+        if stamp.is_some() && stamp == self.stamp {
+            return true;
+        }
+        self.stamp = stamp;
+        files.read(&self.file, most).is_ok_and(|now| without_mark(&now) == self.source.text())
+    }
 }
 
 impl Reuse {
@@ -46,6 +99,23 @@ impl Reuse {
         let now = std::mem::take(&mut inner.now);
         inner.before = if inner.bounds == bounds { now } else { HashMap::new() };
         inner.bounds = bounds;
+        inner.heads_before = std::mem::take(&mut inner.heads);
+    }
+
+    /// The first line of a script that looks as it did when it was read.
+    pub(crate) fn head(&self, file: &str, stamp: Stamp) -> Option<String> {
+        let mut inner = self.inner();
+        let (before, head) = inner.heads_before.get(file).or_else(|| inner.heads.get(file))?.clone();
+        if before != stamp {
+            return None;
+        }
+        inner.heads.insert(file.to_owned(), (before, head.clone()));
+        Some(head)
+    }
+
+    /// Keeps the first line of a script.
+    pub(crate) fn keep_head(&self, file: &str, stamp: Stamp, head: &str) {
+        self.inner().heads.insert(file.to_owned(), (stamp, head.to_owned()));
     }
 
     /// What a file was evaluated to, where everything that it was made from is the same.
@@ -54,13 +124,10 @@ impl Reuse {
         file: &str,
         files: &Files,
     ) -> Option<(Arc<T>, Imports)> {
-        let kept = self.inner().before.get(file)?.clone();
+        let mut kept = self.inner().before.remove(file)?;
         let value = kept.value.clone().downcast::<T>().ok()?;
         let most = self.inner().bounds.file;
-        let same = |(file, source): &(Arc<str>, Arc<Source>)| {
-            files.read(file, most).is_ok_and(|now| without_mark(&now) == source.text())
-        };
-        if !kept.texts.iter().all(same) {
+        if !kept.texts.iter_mut().all(|text| text.is_same(files, most)) {
             return None;
         }
         let imports = kept.imports.clone();
@@ -76,7 +143,9 @@ impl Reuse {
         value: &Arc<T>,
         imports: &Imports,
     ) {
-        let kept = Kept { texts: texts.into(), value: value.clone(), imports: imports.clone() };
+        // What it looked like before it was read is not known: the next load reads it once more.
+        let texts = texts.into_iter().map(|(file, source)| Text { file, source, stamp: None }).collect();
+        let kept = Kept { texts, value: value.clone(), imports: imports.clone() };
         self.inner().now.insert(Arc::clone(file), kept);
     }
 }

@@ -10,6 +10,7 @@ use crate::draft::cluster::Cluster;
 use crate::draft::suite::Suite;
 use crate::evaluate::files::Files;
 use crate::findings::Findings;
+use crate::reuse::Reuse;
 use crate::script::ScriptPolicy;
 
 pub(crate) mod cluster;
@@ -28,6 +29,8 @@ pub(crate) struct Context<'a> {
     /// All clusters of the repository by file name; `None` for those that could not be evaluated.
     pub(crate) clusters: &'a BTreeMap<&'a str, Option<&'a Cluster>>,
     pub(crate) scripts: &'a ScriptPolicy,
+    /// What an earlier load has left.
+    pub(crate) reuse: Option<&'a Reuse>,
 }
 
 /// Applies all rules for suites. For clusters there is [`cluster::check`].

@@ -18,6 +18,7 @@ use crate::draft::suite::{Case, Suite};
 use crate::evaluate::files::FileProblem;
 use crate::findings::Findings;
 use crate::place::{Located, Place};
+use crate::reuse::Stamp;
 use crate::rules::Context;
 use crate::rules::layout::malformed_name::is_name;
 use crate::script::{SCRIPT_BYTES, ScriptPolicy, ScriptProblem};
@@ -92,11 +93,21 @@ impl Check<'_> {
         if let Some(head) = self.heads.get(path) {
             return Rc::clone(head);
         }
-        let script = ScriptRef::File(path.to_owned());
-        let text = ScriptPolicy::default().read(&script, self.context.files, SCRIPT_BYTES);
-        let head = Rc::new(text.map(|text| text.split('\n').next().unwrap_or_default().to_owned()));
+        let reuse = self.context.reuse.and_then(|reuse| Some((reuse, Stamp::of(self.context.files, path)?)));
+        let known = reuse.and_then(|(reuse, stamp)| reuse.head(path, stamp));
+        let head = known.map_or_else(|| self.read_head(path), Ok);
+        if let (Some((reuse, stamp)), Ok(head)) = (reuse, &head) {
+            reuse.keep_head(path, stamp, head);
+        }
+        let head = Rc::new(head);
         self.heads.insert(path.to_owned(), Rc::clone(&head));
         head
+    }
+
+    fn read_head(&self, path: &str) -> Result<String, ScriptProblem> {
+        let script = ScriptRef::File(path.to_owned());
+        let text = ScriptPolicy::default().read(&script, self.context.files, SCRIPT_BYTES)?;
+        Ok(text.split('\n').next().unwrap_or_default().to_owned())
     }
 
     /// A suggestion for a file that does not exist.
