@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 RELEASE := target/release
 
-.PHONY: help demo demo-vm up image guests kill9 build test check bench fmt packages test-packages clean
+.PHONY: help demo demo-vm up image guests kill9 oracle build test check bench fmt packages test-packages clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,12 @@ N ?= 200
 SEED ?= $(shell date +%s)
 kill9: packages build ## kill -9 the engine N times during runs, and judge by the machines' own journals (root)
 	scripts/kill9 $(N) $(SEED)
+
+# Tests have its answers in starts.tsv: this shows that they are its answers.
+oracle: ## ask APScheduler 3, from PyPI, again for the starts that the tests of schedules are held against
+	python3 -m venv target/oracle
+	target/oracle/bin/pip install --quiet 'apscheduler<4' tzdata
+	PYTHON='$(CURDIR)/target/oracle/bin/python' cargo test --locked -p xrdtest-schedule --test oracle -- --ignored
 
 bench: test-packages guests ## figures of the release build beside references taken in the same minute (root)
 	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RepositoryInfo, RunRequest, TokenCreated, TokenRequest,
+    RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::{InstanceId, MachineId, RunId};
@@ -84,6 +84,15 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Stops an instance that belongs to no run; a conflict where it does.
     fn stop_cluster(&self, instance: InstanceId, by: String) -> Answer<'_, ()>;
+
+    /// Suites that start by themselves, with so many starts to come of each.
+    fn schedules(&self, starts: usize) -> SchedulesInfo;
+
+    /// One of them; `None`: there is no such suite, or it has no schedule.
+    fn schedule(&self, suite: &str, starts: usize) -> Option<ScheduledSuite>;
+
+    /// Pauses the schedule of a suite, or lets it go on; with an empty name all of them. `by`: who asks.
+    fn pause(&self, suite: String, paused: bool, by: String) -> Answer<'_, ()>;
 
     /// Makes a join token.
     fn new_token(&self, request: TokenRequest, by: String) -> Answer<'_, TokenCreated>;

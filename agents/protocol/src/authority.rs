@@ -22,6 +22,8 @@ pub const MACHINE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long the CA lives, and the certificates of all that stand for years: engine, hypervisor agents, physical
 /// machines. None of them shall drop out some night.
 pub const STANDING_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// How long the certificate of a server for browsers lives: some take none that lives longer than 825 days.
+pub const SERVER_LIFETIME: Duration = Duration::from_secs(820 * 24 * 3600);
 /// A certificate authority with its key.
 pub struct Authority {
     certificate: String,
@@ -122,6 +124,31 @@ impl Authority {
         let key = KeyPair::generate().map_err(failed("key"))?;
         let certificate =
             params_for(identity)?.signed_by(&key, &self.issuer).map_err(failed("certificate"))?;
+        Ok(Credentials {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            ca: self.certificate.clone(),
+        })
+    }
+
+    /// Key and certificate of a server with these names (host names and addresses), for programs that trust this
+    /// authority: browsers. Nobody is an agent or the engine by it.
+    ///
+    /// # Errors
+    /// Where a name is none, or the libraries refuse.
+    pub fn issue_server(&self, names: &[String]) -> Result<Credentials, ProtocolError> {
+        const WHAT: &str = "server's certificate";
+        let key = KeyPair::generate().map_err(failed("key"))?;
+        let mut params = CertificateParams::new(names).map_err(failed(WHAT))?;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, names.first().map_or("xrdtest", String::as_str));
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        // Not the lifetime of agents' certificates: browsers look at its length.
+        params.not_before = OffsetDateTime::now_utc() - Duration::from_secs(24 * 3600);
+        params.not_after = params.not_before + SERVER_LIFETIME;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(failed(WHAT))?;
         Ok(Credentials {
             certificate: certificate.pem(),
             key: key.serialize_pem(),

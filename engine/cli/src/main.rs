@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         Command::Check(args) => commands::check::check(&args),
         Command::Rule(args) => commands::rule::rule(&args),
+        Command::Plan(args) => commands::plan::plan(&args),
         Command::Run(args) => commands::run::run(&args),
         Command::Runs(args) => commands::runs::runs(&args),
         Command::Show(args) => commands::show::show(&args),

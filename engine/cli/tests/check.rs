@@ -108,3 +108,23 @@ fn what_can_not_be_done_is_no_bad_news() {
         assert!(talk.contains(says), "{arguments:?}: {talk}");
     }
 }
+
+#[test]
+fn comments_suppress_what_they_name_and_shellcheck_is_named_where_it_is_missing() {
+    let folder = repository();
+    let (root, concise) = (folder.path(), ["--format", "concise"]);
+    let more = "    ts.alert_emial = []; // xrdtest: ignore XT0010 -- of a newer version\n";
+    suite(root, more, "#!/bin/bash\necho $1 @nothing@ # xrdtest: ignore XT5001\n");
+    assert_eq!(said(root, &concise), (Some(0), String::new()));
+    let (code, text) = said(root, &[&concise[..], &["--shellcheck", "--deny", "warnings"]].concat());
+    assert_eq!(code, Some(1));
+    assert!(text.starts_with("suites/s/tc/one/run.sh:2:6: error[XT5006]: SC2086: "), "{text}");
+
+    let program = env!("CARGO_BIN_EXE_xrdtest");
+    let mut without = Command::new(program);
+    let output =
+        without.args(["check", "--shellcheck"]).current_dir(root).env("PATH", root).output().unwrap();
+    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{talk}");
+    assert!(talk.contains("install the package `shellcheck`"), "{talk}");
+}

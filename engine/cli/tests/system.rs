@@ -57,3 +57,8 @@ fn a_remote_is_pushed_to_again_and_again() {
 fn hundreds_of_fakes_behave_and_misbehave() {
     trial("fleet.py", &[]);
 }
+
+#[test]
+fn suites_start_by_themselves() {
+    trial("schedule.py", &[]);
+}

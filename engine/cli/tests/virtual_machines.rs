@@ -46,6 +46,7 @@ trials! {
     agent_is_killed_while_it_creates
     agent_is_killed_while_it_runs
     agent_is_killed_while_it_stops
+    left_overs_are_collected
     libvirt_starts_again
     guest_panics_after_libvirt_started_again
     run_is_cancelled_while_it_is_made

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Say that you are there.
     Answer(oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
+    /// Stop, as something can't be recorded any more.
+    Fail(String),
     SlaveConnected {
         machine: MachineId,
         connected: Connected<EngineToSlave>,

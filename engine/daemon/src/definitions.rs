@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
 use tracing::{info, warn};
 use xrdtest_definitions::{
     Bounds, LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, in_two_repositories, load,
@@ -28,6 +29,8 @@ pub struct DefinitionsConfig {
     pub bounds: Bounds,
     /// Bytes of the largest file that machines fetch from a repository, or the engine by http(s).
     pub fetched_file: u64,
+    /// Whether suites start by themselves.
+    pub schedules: Schedules,
 }
 
 impl Default for DefinitionsConfig {
@@ -38,14 +41,26 @@ impl Default for DefinitionsConfig {
             limits: Limits::default(),
             bounds: Bounds::default(),
             fetched_file: MAX_FETCHED,
+            schedules: Schedules::default(),
         }
     }
+}
+
+/// Whether suites start by themselves, and by which clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedules {
+    /// They do.
+    pub enabled: bool,
+    /// The time zone of schedules that name none; `None`: UTC.
+    pub timezone: Option<String>,
 }
 
 /// The definitions as last loaded, and how they are loaded again.
 #[derive(Debug)]
 pub(crate) struct Definitions {
     inner: RwLock<Arc<Loaded>>,
+    /// Of the catalogue; told after it was replaced.
+    generation: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -59,7 +74,9 @@ struct Loaded {
 
 impl Definitions {
     pub(crate) async fn load(config: DefinitionsConfig, roots: Vec<Root>) -> Self {
-        Self { inner: RwLock::new(Arc::new(load_all(config, roots, None).await)) }
+        let loaded = load_all(config, roots, None).await;
+        let generation = watch::Sender::new(loaded.all.generation);
+        Self { inner: RwLock::new(Arc::new(loaded)), generation }
     }
 
     /// Loads everything again. Runs keep what they were made from. Only for [`crate::repositories`], one at a time.
@@ -80,8 +97,20 @@ impl Definitions {
         self.put(Loaded::new(loaded.config.clone(), repositories, loaded.all.generation + 1));
     }
 
+    /// Whatever brings another catalogue ends here.
     fn put(&self, loaded: Loaded) {
+        let generation = loaded.all.generation;
         *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        self.generation.send_replace(generation);
+    }
+
+    /// The catalogue's generation; another one wakes the receiver.
+    pub(crate) fn generation(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    pub(crate) fn schedules(&self) -> Schedules {
+        self.loaded().config.schedules.clone()
     }
 
     /// How a repository is loaded.

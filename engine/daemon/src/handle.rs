@@ -19,6 +19,7 @@ use crate::command::{CancelHow, Command};
 use crate::controls::Controls;
 use crate::definitions::Definitions;
 use crate::repositories::Repositories;
+use crate::scheduler::SchedulerHandle;
 use crate::tokens::Tokens;
 
 /// A piece of a stage's output as it arrives. For people who watch: whoever is too slow misses pieces; all of it is
@@ -82,6 +83,7 @@ pub struct EngineHandle {
     pub(crate) queue: usize,
     pub(crate) started: Timestamp,
     pub(crate) controls: Arc<OnceLock<Controls>>,
+    pub(crate) scheduler: SchedulerHandle,
 }
 
 impl EngineHandle {
@@ -132,13 +134,18 @@ impl EngineHandle {
 
     /// The generation of the catalogue; another one wakes the receiver.
     pub fn generation(&self) -> watch::Receiver<u64> {
-        self.repositories.generation()
+        self.definitions.generation()
     }
 
     /// Whether the engine's own task answers.
     pub(crate) async fn is_alive(&self) -> bool {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Answer(reply)).await.is_ok() && answer.await.is_ok()
+    }
+
+    /// Ends the engine, which can't record any more what happens.
+    pub(crate) async fn fail(&self, why: String) {
+        let _ = self.commands.send(Command::Fail(why)).await;
     }
 
     /// Waits until the engine has stopped; answers why, where it did so by itself.

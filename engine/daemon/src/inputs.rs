@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tracing::warn;
+use tracing::{error, warn};
 use xrdtest_model::event::InstanceOwner;
 use xrdtest_model::{AttemptId, HypervisorName, InstanceId, MachineId, StageReport};
 use xrdtest_orchestrator::{Ability, Input, InstanceReport, RunPhase};
@@ -72,6 +72,10 @@ impl Engine {
                     self.notes.entry(name.clone()).and_modify(|note| note.load = None);
                     inputs.push(Input::HypervisorDisconnected { name, orderly });
                 }
+            }
+            Command::Fail(why) => {
+                error!(why, "the engine stops");
+                self.failure = Some(why);
             }
             Command::Stop(_) => {}
         }

@@ -3,7 +3,8 @@
 //! One task owns the [`xrdtest_orchestrator::Orchestrator`] and writes the journal ([`engine`], [`inputs`],
 //! [`effects`]); agents' connections turn messages into its inputs and its effects into messages ([`listener`],
 //! [`registry`]); output and log files go past it straight to disk ([`uploads`], [`run_files`]). Whoever wants to know
-//! what happens subscribes through [`EngineHandle`], or asks over HTTP ([`service`], [`socket`]).
+//! what happens subscribes through [`EngineHandle`], or asks over HTTP ([`service`], [`socket`]). Suites are started by
+//! their schedules in [`scheduler`].
 //!
 //! The rest is the daemon `xrdtest-engine`: configuration, log, lock, signals ([`daemon`]).
 
@@ -14,6 +15,7 @@ mod command;
 pub mod config;
 mod controls;
 pub mod daemon;
+mod dashboard;
 mod definitions;
 mod effects;
 mod engine;
@@ -29,6 +31,7 @@ mod registry;
 pub mod repositories;
 mod run_files;
 mod runs;
+mod scheduler;
 mod secret;
 mod service;
 mod socket;
@@ -36,6 +39,7 @@ mod start;
 mod tokens;
 mod told;
 mod uploads;
+mod wall;
 
 pub use controls::{Controls, SetLogLevel};
 pub use definitions::DefinitionsConfig;

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::size::human_bytes;
-use xrdtest_model::{HypervisorName, MachineId, RunPlan};
+use xrdtest_model::{HypervisorName, MachineId};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::client::{Receiver, Sender};
 use xrdtest_protocol::message::{
@@ -311,9 +311,9 @@ async fn hypervisor(
         message => Heard::Command(Command::HypervisorReport { name: name.clone(), serial, message }),
     };
     let stream = |stream: PendingStream, tasks: &mut JoinSet<()>| {
-        let context = context.clone();
+        let (context, name) = (context.clone(), name.clone());
         tasks.spawn(async move {
-            if let Err(error) = hypervisor_stream(&context, stream).await {
+            if let Err(error) = hypervisor_stream(&context, &name, stream).await {
                 debug!(%error, "a stream of a hypervisor agent was interrupted");
             }
         });
@@ -323,25 +323,28 @@ async fn hypervisor(
     let _ = context.commands.send(Command::HypervisorDisconnected { name, serial, orderly }).await;
 }
 
-async fn hypervisor_stream(context: &Context, stream: PendingStream) -> Result<(), UploadError> {
+async fn hypervisor_stream(
+    context: &Context,
+    name: &HypervisorName,
+    stream: PendingStream,
+) -> Result<(), UploadError> {
     let stream = stream.header().await?;
     match stream.header.clone() {
         StreamHeader::Fetch { instance, host, path } => {
-            let (reply, content) = match context.runs.repository_of(&instance) {
+            let (reply, content) = match context.runs.repository_of(name, &instance) {
                 Some(repository) => {
                     debug!(%instance, %host, %path, "a machine asks for a file");
                     fetch::read(repository.into(), path, context.definitions.fetched_file()).await
                 }
-                None => (FetchReply::Refused { reason: "the run is over".to_owned() }, bytes::Bytes::new()),
+                None => {
+                    let reason = "the run is over, or the cluster is another agent's".to_owned();
+                    (FetchReply::Refused { reason }, bytes::Bytes::new())
+                }
             };
             Ok(stream.answer(&reply, content).await?)
         }
         StreamHeader::Console { instance, host } => {
-            let of_run = context.runs.of_instance(&instance);
-            let has = |plan: &RunPlan| {
-                plan.clusters.iter().flat_map(|cluster| &cluster.hosts).any(|known| known.name == host)
-            };
-            let Some((run, _)) = of_run.filter(|(_, plan)| has(plan)) else {
+            let Some(run) = context.runs.run_of_host(name, &instance, &host) else {
                 debug!(%instance, %host, "a console that nobody waits for was refused");
                 return Ok(());
             };

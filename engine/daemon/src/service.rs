@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 use xrdtest_definitions::SnapshotError;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RepositoryInfo, RunRequest, TokenCreated, TokenRequest,
+    RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
@@ -58,13 +58,24 @@ impl EngineHandle {
                 "cancel some (`xrdtest queue`), or wait",
             )));
         }
-        let mut plan = self.definitions.plan(request.suite.clone(), request.cases).await.map_err(refuse)?;
-        plan.keep_on_failure = request.keep_on_failure;
-        let run = new_run_id(&plan.suite);
         let trigger = match request.reason.as_str() {
             "" => by,
             reason => format!("{by}: {reason}"),
         };
+        let run = new_run_id(&request.suite);
+        self.queue_run_as(run, request, trigger).await
+    }
+
+    /// Asks for a run with an id that was chosen before, also where the queue is full: schedules have one run of a suite
+    /// in it at most.
+    pub(crate) async fn queue_run_as(
+        &self,
+        run: RunId,
+        request: RunRequest,
+        trigger: String,
+    ) -> Result<RunId, Refusal> {
+        let mut plan = self.definitions.plan(request.suite.clone(), request.cases).await.map_err(refuse)?;
+        plan.keep_on_failure = request.keep_on_failure;
         let (queued, answer) = oneshot::channel();
         let command =
             Command::Submit { run: run.clone(), plan: Box::new(plan), trigger, queued: Some(queued) };
@@ -158,7 +169,7 @@ impl Engine for EngineHandle {
 
     fn fetch(&self, repository: String) -> Answer<'_, RepositoryInfo> {
         async move {
-            let fetched = self.repositories.fetch(&repository).await;
+            let fetched = self.fetch_definitions(&repository).await;
             let names = || {
                 let names = self.repositories.infos().into_iter().map(|info| format!("`{}`", info.name));
                 names.collect::<Vec<_>>().join(", ")
@@ -245,6 +256,18 @@ impl Engine for EngineHandle {
 
     fn stop_cluster(&self, instance: InstanceId, by: String) -> Answer<'_, ()> {
         self.release_cluster(instance, by).boxed()
+    }
+
+    fn schedules(&self, starts: usize) -> SchedulesInfo {
+        self.schedules_info(None, starts)
+    }
+
+    fn schedule(&self, suite: &str, starts: usize) -> Option<ScheduledSuite> {
+        self.schedules_info(Some(suite), starts).suites.pop()
+    }
+
+    fn pause(&self, suite: String, paused: bool, by: String) -> Answer<'_, ()> {
+        self.pause_schedule(suite, paused.then_some(by)).boxed()
     }
 
     fn new_token(&self, request: TokenRequest, by: String) -> Answer<'_, TokenCreated> {

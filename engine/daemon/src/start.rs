@@ -28,6 +28,7 @@ use crate::listener::{Context, serve};
 use crate::registry::Registry;
 use crate::repositories::Repositories;
 use crate::runs::Runs;
+use crate::scheduler::{self, Scheduler};
 use crate::secret;
 use crate::tokens::Tokens;
 use crate::uploads::{Arrivals, Uploads};
@@ -78,6 +79,9 @@ pub enum EngineError {
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nobody would be told that the clock is set.
+    #[error("the clock can't be watched: {0}")]
+    Clock(io::Error),
     /// The CA can't be used, or the address is taken.
     #[error("{what}: {source}")]
     Protocol {
@@ -142,6 +146,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         definitions: definitions.clone(),
         console: config.console,
     };
+    let (scheduler, orders) = scheduler::channels();
     let (last_event, _) = watch::channel(events.last().map_or(0, |event| event.number));
     let (status, _) = watch::channel(Arc::new(EngineStatus { idle: true, ..EngineStatus::default() }));
     let handle = EngineHandle {
@@ -163,6 +168,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         queue: config.queue,
         started: clock.now(),
         controls: Arc::default(),
+        scheduler,
     };
     let engine = Engine {
         core: Orchestrator::new(config.orchestrator),
@@ -190,6 +196,8 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     let (engine, first) = restore(engine, config.orchestrator, events);
     tokio::spawn(serve(listener, Arc::new(context)));
     tokio::spawn(engine.run(first, inbox));
+    let scheduler = Scheduler::new(handle.clone(), orders).await?;
+    tokio::spawn(scheduler.run());
     Ok(handle)
 }
 

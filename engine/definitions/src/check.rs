@@ -6,8 +6,30 @@ use std::path::{Path, PathBuf};
 use xrdtest_model::Diagnostic;
 
 use crate::known;
-use crate::load::{LoadOptions, load};
+use crate::load::{LoadOptions, load_all};
 use crate::root::{RootError, find_root};
+use crate::rules::contents::shellcheck::{ShellcheckError, shellcheck};
+use crate::suppress::Keep;
+
+/// How to check.
+#[derive(Clone, Debug, Default)]
+pub struct CheckOptions {
+    /// How to load the repository.
+    pub load: LoadOptions,
+    /// Whether to run the program `shellcheck` over the scripts as well.
+    pub shellcheck: bool,
+}
+
+/// Why something could not be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// A path.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// Shellcheck was asked for, and did not work.
+    #[error(transparent)]
+    Shellcheck(#[from] ShellcheckError),
+}
 
 /// The findings in one repository.
 #[derive(Clone, Debug)]
@@ -22,11 +44,13 @@ pub struct Checked {
 
 /// Loads the repositories of the given paths and keeps the findings that are about these paths: about a file itself,
 /// or about files below a folder. A repository is loaded once, however many paths it has, and always as a whole, as
-/// definitions refer to each other.
+/// definitions refer to each other. What is suppressed by comments is left out, errors too: whoever wrote the comment
+/// knows that a run is refused all the same.
 ///
 /// # Errors
-/// [`RootError`] for the first path that does not exist or belongs to no repository.
-pub fn check(paths: &[PathBuf], options: &LoadOptions) -> Result<Vec<Checked>, RootError> {
+/// [`CheckError`] for the first path that does not exist or belongs to no repository, or where shellcheck was asked for
+/// and can't be run.
+pub fn check(paths: &[PathBuf], options: &CheckOptions) -> Result<Vec<Checked>, CheckError> {
     let mut wanted: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
     for path in paths {
         let root = find_root(path)?;
@@ -35,18 +59,23 @@ pub fn check(paths: &[PathBuf], options: &LoadOptions) -> Result<Vec<Checked>, R
         let relative = absolute.strip_prefix(&root).unwrap_or(Path::new(""));
         wanted.entry(root).or_default().push(relative.to_string_lossy().into_owned());
     }
-    Ok(wanted.into_iter().map(|(root, paths)| check_root(root, &paths, options)).collect())
+    wanted.into_iter().map(|(root, paths)| check_root(root, &paths, options)).collect()
 }
 
-fn check_root(root: PathBuf, paths: &[String], options: &LoadOptions) -> Checked {
-    let catalogue = load(&root, options);
+fn check_root(root: PathBuf, paths: &[String], options: &CheckOptions) -> Result<Checked, CheckError> {
+    let loaded = load_all(&root, &options.load, false);
+    let catalogue = loaded.catalogue;
     let is_wanted = |file: &str| paths.iter().any(|path| is_at_or_below(file, path));
     let (suites, clusters) = (known::suites(&catalogue), known::clusters(&catalogue));
-    Checked {
-        definitions: suites.values().chain(clusters.values()).filter(|file| is_wanted(file)).count(),
-        diagnostics: catalogue.diagnostics.into_iter().filter(|finding| is_wanted(&finding.file)).collect(),
-        root,
+    let definitions = suites.values().chain(clusters.values()).filter(|file| is_wanted(file)).count();
+    let mut diagnostics = catalogue.diagnostics;
+    if options.shellcheck {
+        let scripts: Vec<_> = loaded.shell_scripts.into_iter().filter(|script| is_wanted(script)).collect();
+        diagnostics.extend(shellcheck(&root, &scripts)?);
     }
+    let mut diagnostics = loaded.suppressions.apply(diagnostics, Keep::Nothing, options.shellcheck);
+    diagnostics.retain(|finding| is_wanted(&finding.file));
+    Ok(Checked { root, diagnostics, definitions })
 }
 
 fn is_at_or_below(file: &str, path: &str) -> bool {

@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::rules::Rule;
 
 /// Findings, in order of discovery, each once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     found: Vec<Diagnostic>,
     seen: BTreeSet<Diagnostic>,
@@ -52,6 +52,18 @@ impl Findings {
     pub(crate) fn absorb(&mut self, other: Self) {
         self.errors += other.errors;
         for diagnostic in other.found {
+            self.insert(diagnostic);
+        }
+    }
+
+    /// Adds the findings of another collection that are at places where nothing was found so far.
+    pub(crate) fn absorb_elsewhere(&mut self, other: Self) {
+        if other.found.is_empty() {
+            return;
+        }
+        let begin = |finding: &Diagnostic| (finding.file.clone(), finding.span.line, finding.span.column);
+        let taken: BTreeSet<_> = self.found.iter().map(begin).collect();
+        for diagnostic in other.found.into_iter().filter(|finding| !taken.contains(&begin(finding))) {
             self.insert(diagnostic);
         }
     }

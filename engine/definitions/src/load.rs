@@ -1,27 +1,34 @@
 //! Loading a repository: find its files, evaluate them, check them alone and against each other.
 
-use std::collections::BTreeMap;
+mod piece;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use xrdtest_model::definition::Catalogue;
+use xrdtest_model::definition::{Catalogue, SuiteDefinition};
+use xrdtest_model::plan_document::Written;
 
-use crate::draft::DefinitionFile;
+use self::piece::{Draft, Evaluated, Evaluation, Piece};
 use crate::draft::cluster::Cluster;
 use crate::draft::suite::Suite;
-use crate::evaluate::bounds::Bounds;
+use crate::evaluate::bounds::{Bounds, STACK_BYTES};
 use crate::evaluate::files::Files;
-use crate::evaluate::imports::Imports;
-use crate::evaluate::{Evaluator, Subject};
+use crate::evaluate::{Evaluator, Turns};
 use crate::findings::Findings;
 use crate::layout::{self, Layout};
+use crate::parallel;
 use crate::place::Place;
+use crate::plan::written;
 use crate::reuse::Reuse;
+use crate::rules::contents::Library;
 use crate::rules::evaluation::internal_error;
 use crate::rules::layout::unreadable_folder;
 use crate::rules::{self, Context};
 use crate::script::ScriptPolicy;
+use crate::source::Source;
+use crate::suppress::{Comments, Keep, Suppressions};
 
 /// How to load.
 #[derive(Clone, Debug, Default)]
@@ -40,29 +47,63 @@ pub struct LoadOptions {
 /// diagnostics, which are sorted by file and place, and everything else is loaded. Definitions are known by the names
 /// of their files.
 ///
-/// Takes no more processor time for any one definition than its bounds allow, by default half a second, on a thread of
-/// its own.
+/// Takes no more processor time for any one definition than its bounds allow, by default half a second, on threads of
+/// its own: up to eight, as many as there are processors.
 pub fn load(root: &Path, options: &LoadOptions) -> Catalogue {
+    load_all(root, options, false).suppressed().catalogue
+}
+
+/// As [`load()`], for those who want to show what is written.
+pub fn load_as_written(root: &Path, options: &LoadOptions) -> Loaded {
+    load_all(root, options, true).suppressed()
+}
+
+/// A repository's catalogue, and what there is to know beside it.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// As [`load()`] answers it.
+    pub catalogue: Catalogue,
+    /// What is to be left out of the catalogue's diagnostics yet.
+    pub(crate) suppressions: Suppressions,
+    /// Scripts that a shell runs.
+    pub(crate) shell_scripts: Vec<Arc<str>>,
+    /// What suites say as written, by name, where that was asked for; of those that could not be evaluated to the end,
+    /// what had been said until then.
+    pub(crate) suites: BTreeMap<String, Written>,
+    /// Clusters, the same.
+    pub(crate) clusters: BTreeMap<String, Written>,
+}
+
+impl Loaded {
+    /// Without the diagnostics that are suppressed, but with all errors.
+    fn suppressed(mut self) -> Self {
+        let diagnostics = std::mem::take(&mut self.catalogue.diagnostics);
+        let suppressions = std::mem::take(&mut self.suppressions);
+        self.catalogue.diagnostics = suppressions.apply(diagnostics, Keep::Errors, false);
+        self
+    }
+}
+
+/// Loads a repository; nothing is suppressed. `as_written`: what its definitions say is wanted, too.
+pub(crate) fn load_all(root: &Path, options: &LoadOptions, as_written: bool) -> Loaded {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("definitions".to_owned())
             .stack_size(options.bounds.stack_bytes())
-            .spawn_scoped(scope, || load_here(root, options))
+            .spawn_scoped(scope, || load_here(root, options, as_written))
             .ok()
             .and_then(|thread| thread.join().ok())
     })
     .unwrap_or_else(|| {
         let mut findings = Findings::default();
         internal_error::report(&mut findings, &Place::start_of(&Arc::from("suites")));
-        Catalogue {
-            generation: options.generation,
-            diagnostics: findings.into_sorted(),
-            ..Catalogue::default()
-        }
+        let diagnostics = findings.into_sorted();
+        let catalogue = Catalogue { generation: options.generation, diagnostics, ..Catalogue::default() };
+        Loaded { catalogue, ..Loaded::default() }
     })
 }
 
-fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
+fn load_here(root: &Path, options: &LoadOptions, as_written: bool) -> Loaded {
     let mut findings = Findings::default();
     let root: PathBuf = root.canonicalize().unwrap_or_else(|problem| {
         unreadable_folder::report(&mut findings, "suites", &problem.to_string());
@@ -73,83 +114,84 @@ fn load_here(root: &Path, options: &LoadOptions) -> Catalogue {
     if let Some(reuse) = &options.reuse {
         reuse.begin(options.bounds);
     }
-    let evaluator = Evaluator::new(&files, options.bounds);
-    let mut loading = Loading { evaluator, files, reuse: options.reuse.clone(), findings };
-    let layout = layout::discover(&loading.files, &mut loading.findings);
-    let clusters = loading.clusters(&layout);
-    let suites = loading.suites(&layout);
-    for helper in &layout.helpers {
-        loading.evaluator.compile_helper(helper, &mut loading.findings);
-    }
-    loading.catalogue(&repository, options, clusters, suites)
+    let layout = layout::discover(&files, &mut findings);
+    let (unreached, suppressions) = (Findings::default(), Suppressions::default());
+    let mut loading = Loading { files, findings, unreached, options, suppressions, as_written };
+    let (clusters, suites) = loading.evaluate(&layout);
+    loading.catalogue(&repository, clusters, suites)
 }
 
-/// A definition on its way into the catalogue.
-struct Draft<T> {
-    file: DefinitionFile,
-    /// `None` where it could not be evaluated.
-    value: Option<Arc<T>>,
-    imports: Imports,
-    /// Whether an error was found in it or in what it imports.
-    broken: bool,
-}
-
-impl<T> Draft<T> {
-    /// Takes over what was found about this definition. Errors in other files are reported at their imports as well.
-    fn absorb(&mut self, own: Findings, findings: &mut Findings) {
-        self.broken |= own.errors() > 0;
-        findings.absorb(self.imports.report(&self.file.file, own.iter()));
-        findings.absorb(own);
-    }
-}
-
-struct Loading {
-    evaluator: Evaluator,
+struct Loading<'a> {
     files: Files,
-    reuse: Option<Reuse>,
     findings: Findings,
+    /// Mistakes in code that may never be reached.
+    unreached: Findings,
+    suppressions: Suppressions,
+    options: &'a LoadOptions,
+    /// What is written is wanted, too.
+    as_written: bool,
 }
 
-impl Loading {
-    fn clusters(&mut self, layout: &Layout) -> Vec<Draft<Cluster>> {
-        layout.clusters.iter().map(|file| self.evaluate(file, Subject::Cluster, Cluster::new)).collect()
-    }
-
-    fn suites(&mut self, layout: &Layout) -> Vec<Draft<Suite>> {
-        layout.suites.iter().map(|file| self.evaluate(file, Subject::Suite, Suite::new)).collect()
-    }
-
-    fn evaluate<T: Send + Sync + 'static>(
-        &mut self,
-        file: &DefinitionFile,
-        subject: Subject,
-        draft: impl FnOnce(DefinitionFile, crate::evaluate::Evaluated) -> T,
-    ) -> Draft<T> {
-        if let Some((value, imports)) =
-            self.reuse.as_ref().and_then(|reuse| reuse.find(&file.file, &self.files))
-        {
-            return Draft { file: file.clone(), value: Some(value), imports, broken: false };
+impl Loading<'_> {
+    /// Evaluates all files that are not as they were before, on all processors.
+    fn evaluate(&mut self, layout: &Layout) -> (Vec<Draft<Cluster>>, Vec<Draft<Suite>>) {
+        let definitions =
+            layout.clusters.iter().map(Piece::Cluster).chain(layout.suites.iter().map(Piece::Suite));
+        let pieces: Vec<_> = definitions.chain(layout.helpers.iter().map(Piece::Helper)).collect();
+        let reuse = self.options.reuse.as_ref();
+        let mut sources: BTreeMap<Arc<str>, Arc<Source>> = BTreeMap::new();
+        let kept: Vec<Option<Evaluated>> = pieces
+            .iter()
+            .map(|piece| {
+                let (evaluated, texts) = piece.find(reuse?, &self.files)?;
+                sources.extend(texts);
+                Some(evaluated)
+            })
+            .collect();
+        let open: Vec<_> = pieces.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).collect();
+        let (bounds, turns) = (self.options.bounds, Turns::default());
+        let begin = || Evaluator::new(&self.files, bounds, &turns);
+        let done = parallel::each(&open, bounds.stack_bytes(), begin, |evaluator, (piece, _)| {
+            let evaluation = piece.evaluate(evaluator, self.as_written);
+            if let Some(reuse) = reuse {
+                piece.keep(&evaluation, evaluator, reuse);
+            }
+            evaluation
+        });
+        let mut new = done.results.into_iter();
+        let (mut clusters, mut suites) = (Vec::new(), Vec::new());
+        for (piece, kept) in pieces.iter().zip(kept) {
+            let evaluation = match kept {
+                Some(evaluated) => Evaluation::without_findings(evaluated),
+                None => new.next().flatten().unwrap_or_else(|| piece.failed()),
+            };
+            let Evaluation { evaluated, own, unreached } = evaluation;
+            self.unreached.absorb(unreached);
+            match evaluated {
+                Evaluated::Cluster(mut draft) => {
+                    draft.absorb(own, &mut self.findings);
+                    clusters.push(draft);
+                }
+                Evaluated::Suite(mut draft) => {
+                    draft.absorb(own, &mut self.findings);
+                    suites.push(draft);
+                }
+                Evaluated::Helper => self.findings.absorb(own),
+            }
         }
-        let mut own = Findings::default();
-        let (evaluated, imports) = self.evaluator.evaluate(&file.file, subject, &mut own);
-        let value = evaluated.map(|evaluated| Arc::new(draft(file.clone(), evaluated)));
-        if let (Some(reuse), Some(value), true) = (&self.reuse, &value, own.is_empty())
-            && let Some(texts) = self.evaluator.texts(&file.file, &imports)
-        {
-            reuse.keep(&file.file, texts, value, &imports);
+        sources.extend(done.states.iter().flat_map(Evaluator::sources));
+        for (file, source) in &sources {
+            self.suppressions.read(file, source.text(), Comments::Rhai);
         }
-        let mut draft = Draft { file: file.clone(), value, imports, broken: false };
-        draft.absorb(own, &mut self.findings);
-        draft
+        (clusters, suites)
     }
 
     fn catalogue(
         mut self,
         repository: &str,
-        options: &LoadOptions,
         mut clusters: Vec<Draft<Cluster>>,
         mut suites: Vec<Draft<Suite>>,
-    ) -> Catalogue {
+    ) -> Loaded {
         let findings = &mut self.findings;
         let mut taken = rules::cluster::network_conflict::Taken::default();
         for draft in &mut clusters {
@@ -160,35 +202,75 @@ impl Loading {
         }
         let known: BTreeMap<&str, Option<&Cluster>> =
             clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_deref())).collect();
+        let library = library(&suites, &self.files, self.options.reuse.as_ref());
         let context = Context {
             files: &self.files,
             clusters: &known,
-            scripts: &options.scripts,
-            reuse: self.reuse.as_ref(),
+            scripts: &self.options.scripts,
+            library: &library,
         };
-        for draft in &mut suites {
-            if let Some(suite) = &draft.value {
-                let own = judge(&suite.place, |own| rules::check_suite(suite, &context, own));
+        let begin = || ();
+        let judged =
+            parallel::each(&suites, STACK_BYTES, begin, |(), draft| judge_suite(draft, &context, repository));
+        let mut of_suites = BTreeMap::new();
+        for (draft, judged) in suites.iter_mut().zip(judged.results) {
+            if let Some((own, suite)) = judged.flatten() {
                 draft.absorb(own, findings);
+                of_suites.insert(draft.file.stem.clone(), Arc::new(suite));
             }
         }
-        let suites = suites.iter().filter_map(|draft| {
-            let suite = draft.value.as_ref()?.to_model(&self.files, repository, draft.broken);
-            Some((draft.file.stem.clone(), Arc::new(suite)))
-        });
-        let suites = suites.collect();
-        let clusters = clusters.iter().filter_map(|draft| {
+        let written = match self.as_written {
+            true => (written(&suites, written::suite), written(&clusters, written::cluster)),
+            false => Default::default(),
+        };
+        let of_clusters = clusters.iter().filter_map(|draft| {
             let cluster = draft.value.as_ref()?.to_model(repository, draft.broken);
             Some((draft.file.stem.clone(), Arc::new(cluster)))
         });
-        let clusters = clusters.collect();
-        Catalogue {
-            generation: options.generation,
-            suites,
-            clusters,
+        let of_clusters = of_clusters.collect();
+        let shell_scripts = library.of_shells();
+        let (of_scripts, suppressed_in_scripts) = library.into_findings();
+        self.findings.absorb(of_scripts);
+        self.findings.absorb_elsewhere(self.unreached);
+        self.suppressions.absorb(suppressed_in_scripts);
+        let catalogue = Catalogue {
+            generation: self.options.generation,
+            suites: of_suites,
+            clusters: of_clusters,
             diagnostics: self.findings.into_sorted(),
-        }
+        };
+        let suppressions = self.suppressions;
+        Loaded { catalogue, suppressions, shell_scripts, suites: written.0, clusters: written.1 }
     }
+}
+
+fn written<T>(drafts: &[Draft<T>], say: impl Fn(&T) -> Written) -> BTreeMap<String, Written> {
+    let said = |draft: &Draft<T>| match (&draft.value, &draft.remains) {
+        (Some(value), _) => Some(say(value)),
+        (None, remains) => remains.as_ref().map(written::remains),
+    };
+    drafts.iter().filter_map(|draft| Some((draft.file.stem.clone(), said(draft)?))).collect()
+}
+
+/// What the rules find in a suite, and what it is in the catalogue; `None` where it could not be evaluated.
+fn judge_suite(
+    draft: &Draft<Suite>,
+    context: &Context<'_>,
+    repository: &str,
+) -> Option<(Findings, SuiteDefinition)> {
+    let suite = draft.value.as_ref()?;
+    let own = judge(&suite.place, |own| rules::check_suite(suite, draft.broken, context, own));
+    let broken = draft.broken || own.errors() > 0;
+    Some((own, suite.to_model(context.files, repository, broken)))
+}
+
+/// Reads the scripts of all suites.
+fn library(suites: &[Draft<Suite>], files: &Files, reuse: Option<&Reuse>) -> Library {
+    let mut paths = BTreeSet::new();
+    for suite in suites.iter().filter_map(|draft| draft.value.as_ref()) {
+        rules::scripts::files_of(suite, files, &mut paths);
+    }
+    Library::read(paths, files, reuse)
 }
 
 /// What rules find in one definition. A rule that panics must not keep the other definitions from loading.

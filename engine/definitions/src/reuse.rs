@@ -10,10 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::evaluate::bounds::Bounds;
 use crate::evaluate::files::Files;
 use crate::evaluate::imports::Imports;
+use crate::rules::contents::Contents;
 use crate::source::{Source, without_mark};
 
 /// Definitions as evaluated before, for [`crate::LoadOptions::reuse`]. One per repository; clones share what they hold.
-/// Only evaluations without any finding are kept, and only those that the last load had a use for.
+/// Only evaluations without any finding are kept, and only those that the last load had a use for; of scripts all that
+/// their texts alone tell. What depends on other files as well is looked at by each load.
 #[derive(Clone, Debug, Default)]
 pub struct Reuse {
     inner: Arc<Mutex<Inner>>,
@@ -26,9 +28,9 @@ struct Inner {
     before: HashMap<Arc<str>, Kept>,
     /// What this load leaves.
     now: HashMap<Arc<str>, Kept>,
-    /// First lines of scripts, in the same way.
-    heads_before: HashMap<String, (Stamp, String)>,
-    heads: HashMap<String, (Stamp, String)>,
+    /// What is known of scripts' texts, in the same way.
+    scripts_before: HashMap<Arc<str>, (Stamp, Arc<Contents>)>,
+    scripts: HashMap<Arc<str>, (Stamp, Arc<Contents>)>,
 }
 
 /// A regular file as it looks from outside: another content has another one.
@@ -67,6 +69,17 @@ struct Kept {
     imports: Imports,
 }
 
+/// What is the same as before.
+pub(crate) struct Found<T> {
+    pub(crate) value: Arc<T>,
+    pub(crate) imports: Imports,
+    /// The texts that it was made from.
+    pub(crate) texts: Texts,
+}
+
+/// Files and what they say.
+pub(crate) type Texts = Vec<(Arc<str>, Arc<Source>)>;
+
 /// A text that a definition was made from.
 #[derive(Clone, Debug)]
 struct Text {
@@ -99,31 +112,22 @@ impl Reuse {
         let now = std::mem::take(&mut inner.now);
         inner.before = if inner.bounds == bounds { now } else { HashMap::new() };
         inner.bounds = bounds;
-        inner.heads_before = std::mem::take(&mut inner.heads);
+        inner.scripts_before = std::mem::take(&mut inner.scripts);
     }
 
-    /// The first line of a script that looks as it did when it was read.
-    pub(crate) fn head(&self, file: &str, stamp: Stamp) -> Option<String> {
-        let mut inner = self.inner();
-        let (before, head) = inner.heads_before.get(file).or_else(|| inner.heads.get(file))?.clone();
-        if before != stamp {
-            return None;
-        }
-        inner.heads.insert(file.to_owned(), (before, head.clone()));
-        Some(head)
+    /// What is known of the text of a script that looks as it did when it was read.
+    pub(crate) fn script(&self, file: &str, stamp: Stamp) -> Option<Arc<Contents>> {
+        let (before, contents) = self.inner().scripts_before.remove(file)?;
+        (before == stamp).then_some(contents)
     }
 
-    /// Keeps the first line of a script.
-    pub(crate) fn keep_head(&self, file: &str, stamp: Stamp, head: &str) {
-        self.inner().heads.insert(file.to_owned(), (stamp, head.to_owned()));
+    /// Keeps what is known of the text of a script; what it looks like was told before it was read.
+    pub(crate) fn keep_script(&self, stamp: Stamp, contents: &Arc<Contents>) {
+        self.inner().scripts.insert(Arc::clone(&contents.file), (stamp, Arc::clone(contents)));
     }
 
     /// What a file was evaluated to, where everything that it was made from is the same.
-    pub(crate) fn find<T: Send + Sync + 'static>(
-        &self,
-        file: &str,
-        files: &Files,
-    ) -> Option<(Arc<T>, Imports)> {
+    pub(crate) fn find<T: Send + Sync + 'static>(&self, file: &str, files: &Files) -> Option<Found<T>> {
         let mut kept = self.inner().before.remove(file)?;
         let value = kept.value.clone().downcast::<T>().ok()?;
         let most = self.inner().bounds.file;
@@ -131,15 +135,17 @@ impl Reuse {
             return None;
         }
         let imports = kept.imports.clone();
+        let texts = kept.texts.iter().map(|text| (Arc::clone(&text.file), Arc::clone(&text.source)));
+        let texts = texts.collect();
         self.inner().now.insert(Arc::from(file), kept);
-        Some((value, imports))
+        Some(Found { value, imports, texts })
     }
 
     /// Keeps what a file was evaluated to, without a finding, from these texts.
     pub(crate) fn keep<T: Send + Sync + 'static>(
         &self,
         file: &Arc<str>,
-        texts: Vec<(Arc<str>, Arc<Source>)>,
+        texts: Texts,
         value: &Arc<T>,
         imports: &Imports,
     ) {

@@ -12,6 +12,9 @@ use support::{CLUSTER, Repository, SUITE, render};
 use xrdtest_definitions::rules;
 use xrdtest_model::definition::ScriptRef;
 
+/// The page that is generated from the rules.
+const RULES: &str = "rules.md";
+
 const SCRIPT: &str = "#!/bin/sh\ntrue\n";
 
 fn folder() -> PathBuf {
@@ -60,11 +63,16 @@ fn add_scripts(repository: &Repository) {
     }
 }
 
+/// Documents of definitions that are right: the page of the rules shows what is wrong.
+fn right() -> impl Iterator<Item = (String, String)> {
+    documents().into_iter().filter(|(name, _)| name != RULES)
+}
+
 #[test]
 fn definitions_are_valid() {
     let repository = Repository::empty();
     let mut definitions = 0;
-    for (document, text) in documents() {
+    for (document, text) in right() {
         for block in blocks(&text, "rhai") {
             let Some(file) = file_of(block) else { continue };
             assert!(!repository.path().join(file).exists(), "{document}: {file} is there twice");
@@ -82,7 +90,7 @@ fn definitions_are_valid() {
 /// Blocks that are no files are lines of a suite (they speak of `ts`, each stands for itself) or of a cluster.
 #[test]
 fn lines_of_definitions_are_valid() {
-    for (document, text) in documents() {
+    for (document, text) in right() {
         for block in blocks(&text, "rhai").into_iter().filter(|block| file_of(block).is_none()) {
             let of_suite = block.contains("ts.");
             let (file, parts) =
@@ -121,6 +129,51 @@ fn every_field_and_method_has_a_row() {
         }
     }
     assert!(rows > 50, "only {rows} fields and methods were found in the table of classes");
+}
+
+/// With `XRDTEST_WRITE_GOLDEN=1` it is written anew.
+#[test]
+fn the_page_of_the_rules_is_up_to_date() {
+    let path = folder().join(RULES);
+    let expect = page_of_rules();
+    if std::env::var_os("XRDTEST_WRITE_GOLDEN").is_some() {
+        fs::write(&path, &expect).expect("written");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    let differs = found.lines().zip(expect.lines()).position(|(found, expect)| found != expect);
+    assert!(
+        found == expect,
+        "docs/{RULES} is stale from line {:?} on: run XRDTEST_WRITE_GOLDEN=1 cargo test -p xrdtest-definitions --test docs",
+        differs.map(|line| line + 1)
+    );
+}
+
+/// All rules with a table of them, Markdown.
+fn page_of_rules() -> String {
+    let mut text =
+        "# Rules\n\nWhat [`xrdtest check`](check.md) reports, and what to do about it. `xrdtest rule CODE` \
+                    shows the same.\nThis page is generated from the rules.\n\n\
+                    | code | name | severity |\n|---|---|---|\n"
+            .to_owned();
+    for rule in rules::all() {
+        let anchor = anchor_of(&heading(rule));
+        text += &format!("| [{}](#{anchor}) | {} | {} |\n", rule.code, rule.name, rule.severity);
+    }
+    for rule in rules::all() {
+        text += &format!("\n## {}\n", heading(rule));
+        let page = rule.page();
+        let mut in_code = false;
+        for line in page.lines().skip(1) {
+            in_code ^= line.starts_with("```");
+            let deeper = if line.starts_with("## ") && !in_code { "#" } else { "" };
+            text += &format!("{deeper}{line}\n");
+        }
+    }
+    text
+}
+
+fn heading(rule: &rules::Rule) -> String {
+    format!("{}: {}", rule.code, rule.name)
 }
 
 #[test]

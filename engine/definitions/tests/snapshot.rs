@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use support::{CLUSTER, Repository, SUITE, fixtures};
 use xrdtest_definitions::{
-    LoadOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, check, find_root, snapshot,
+    CheckOptions, ScriptPolicy, Selection, SnapshotError, SnapshotOptions, check, find_root, snapshot,
     snapshot_cluster,
 };
 use xrdtest_model::RunPlan;
@@ -192,7 +192,7 @@ fn what_is_wrong_in_helpers_is_said_about_the_suite() {
     let repository = cycle();
     repository.write("lib/other.rhai", "fn (");
     let suite = repository.path().join("suites/cycle/cycle.rhai");
-    let checked = check(&[suite], &LoadOptions::default()).expect("checked");
+    let checked = check(&[suite], &CheckOptions::default()).expect("checked");
     assert_eq!(checked[0].definitions, 1);
     let codes: Vec<_> = checked[0].diagnostics.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(codes, ["XT0007"]);
@@ -366,7 +366,7 @@ fn check_is_about_the_paths_asked_for() {
     repository.add_lines(CLUSTER, "    net.colour = 1;\n");
     let count = |paths: &[&str]| {
         let paths: Vec<PathBuf> = paths.iter().map(|path| repository.path().join(path)).collect();
-        let checked = check(&paths, &LoadOptions::default()).expect("checked");
+        let checked = check(&paths, &CheckOptions::default()).expect("checked");
         assert_eq!(checked.len(), 1, "one repository");
         (checked[0].diagnostics.len(), checked[0].definitions)
     };
@@ -376,7 +376,7 @@ fn check_is_about_the_paths_asked_for() {
     assert_eq!(count(&["suites/ts_base/tc"]), (0, 0));
     repository.write(SUITE, "fn (");
     assert_eq!(count(&["suites"]), (1, 1), "it is there, although nothing can be read");
-    assert!(check(&[PathBuf::from("/no/such")], &LoadOptions::default()).is_err());
+    assert!(check(&[PathBuf::from("/no/such")], &CheckOptions::default()).is_err());
 }
 
 #[test]

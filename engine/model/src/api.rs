@@ -3,6 +3,7 @@
 
 mod instances;
 mod repositories;
+mod schedule;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
 pub use repositories::{CommitInfo, RepositoryInfo, RepositoryState};
+pub use schedule::{LastStart, PauseRequest, ScheduledStart, ScheduledSuite, SchedulesInfo};
 
 /// `GET /status`: the engine itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +188,10 @@ pub struct SuiteInfo {
     pub since: Option<Timestamp>,
     /// Its latest runs, newest first.
     pub runs: Vec<RunSummary>,
+    /// Its schedule, with the next start, in the answer about one suite with the next ten; `null`: it is run by hand
+    /// only.
+    #[serde(default)]
+    pub schedule: Option<ScheduledSuite>,
     /// Its states, newest first; in the answer about one suite only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Transition>,

@@ -41,6 +41,9 @@ pub struct RunRecord {
     pub id: String,
     /// The suite's name.
     pub suite: String,
+    /// Who or what asked for it, and why: `alice: before the release`, `schedule: 2026-11-27 02:30:00 CET`.
+    #[serde(default)]
+    pub trigger: String,
     /// What it amounts to; `null` while it is not over.
     pub verdict: Option<Verdict>,
     /// Why, where the verdict is not `passed`; else empty.

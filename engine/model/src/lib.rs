@@ -16,6 +16,8 @@ pub mod order;
 pub mod origin;
 pub mod outcome;
 pub mod plan;
+pub mod plan_diff;
+pub mod plan_document;
 pub mod room;
 pub mod size;
 pub mod stage;

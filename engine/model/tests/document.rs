@@ -84,6 +84,7 @@ fn document() -> RunsDocument {
     RunsDocument::new(vec![RunRecord {
         id: "20261122-101500-ts_copy-3fa2".to_owned(),
         suite: "ts_copy".to_owned(),
+        trigger: "schedule: 2026-11-22 11:15:00 CET".to_owned(),
         verdict: Some(Verdict::Error),
         phase: None,
         reason: "copy_to: client1.xrd.test is lost".to_owned(),

@@ -41,6 +41,7 @@ use xrdtest_model::{Event, EventBody, InstanceId, RunId, Timestamp};
 pub use config::Config;
 pub use effect::Effect;
 pub use input::{Ability, ClusterOrder, Input, InstanceReport};
+pub use placement::{Survey, ToldHypervisor, ToldInstance, survey, told_cluster};
 pub use query::{
     HypervisorStatus, InstanceStatus, MachineStatus, OpenAttempt, Progress, RunPhase, RunStatus, WaitingRun,
 };

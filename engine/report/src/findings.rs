@@ -19,7 +19,7 @@ pub use self::sarif::{RuleInfo, sarif};
 
 /// A finding as programs read it. The format is stable: fields are only ever added.
 #[derive(Debug, Serialize)]
-struct Finding<'a> {
+pub(crate) struct Finding<'a> {
     code: &'a str,
     severity: Severity,
     message: &'a str,
@@ -31,11 +31,9 @@ struct Finding<'a> {
     help: Option<&'a str>,
 }
 
-/// A JSON array, with a line break at its end.
-pub fn json(findings: &[Diagnostic]) -> String {
-    let findings: Vec<_> = findings
-        .iter()
-        .map(|finding| Finding {
+impl<'a> Finding<'a> {
+    pub(crate) fn of(finding: &'a Diagnostic) -> Self {
+        Self {
             code: &finding.code,
             severity: finding.severity,
             message: &finding.message,
@@ -45,8 +43,13 @@ pub fn json(findings: &[Diagnostic]) -> String {
             end_line: finding.span.end_line,
             end_column: finding.span.end_column,
             help: finding.help.as_deref(),
-        })
-        .collect();
+        }
+    }
+}
+
+/// A JSON array, with a line break at its end.
+pub fn json(findings: &[Diagnostic]) -> String {
+    let findings: Vec<_> = findings.iter().map(Finding::of).collect();
     // Serialising strings and numbers into a string can't fail.
     serde_json::to_string_pretty(&findings).unwrap_or_default() + "\n"
 }

@@ -3,6 +3,7 @@
 
 pub mod findings;
 pub mod junit;
+pub mod plan;
 pub mod record;
 pub mod summary;
 pub mod text;

@@ -26,6 +26,8 @@ pub trait Evidence {
 pub struct RunRecorder {
     run: RunId,
     queued: Option<(Timestamp, Box<RunPlan>)>,
+    /// Who or what asked for it.
+    trigger: String,
     began: Option<Timestamp>,
     stages: BTreeMap<(usize, usize), StageResult>,
     cases: BTreeMap<u32, (Verdict, String)>,
@@ -42,6 +44,7 @@ impl RunRecorder {
         Self {
             run,
             queued: None,
+            trigger: String::new(),
             began: None,
             stages: BTreeMap::new(),
             cases: BTreeMap::new(),
@@ -56,7 +59,8 @@ impl RunRecorder {
     pub fn apply(&mut self, event: &Event) {
         self.latest = self.latest.max(event.at);
         match &event.body {
-            EventBody::RunQueued { run, plan, .. } if *run == self.run => {
+            EventBody::RunQueued { run, plan, trigger } if *run == self.run => {
+                self.trigger.clone_from(trigger);
                 self.queued = Some((event.at, plan.clone()));
             }
             EventBody::RunPlaced { run, instances } if *run == self.run => {
@@ -119,6 +123,7 @@ impl RunRecorder {
         Some(RunRecord {
             id: self.run.to_string(),
             suite: plan.suite.clone(),
+            trigger: self.trigger.clone(),
             verdict,
             reason,
             phase: None,

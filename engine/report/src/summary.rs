@@ -111,6 +111,14 @@ pub fn summary(run: &RunRecord, width: usize, repeat: &str) -> String {
     text
 }
 
+/// Who or what asked for a run, as a line below its summary.
+pub fn asked_for_by(run: &RunRecord) -> String {
+    if run.trigger.is_empty() {
+        return String::new();
+    }
+    format!("{DIM}asked for by{DIM:#}     {}\n", run.trigger)
+}
+
 /// `ts_copy failed after 2.5 s: copy_to failed`, `ts_copy goes on since 2.5 s: copy_to / run`.
 fn headline(text: &mut String, run: &RunRecord) {
     let time = human(Duration::from_millis(run.duration_ms));

@@ -46,3 +46,11 @@ fn a_run_that_goes_on_has_a_summary_too() {
 fn junit_tells_failures_from_errors() {
     insta::assert_snapshot!(junit::junit(&[run()]).unwrap());
 }
+
+#[test]
+fn who_asked_for_a_run_is_said() {
+    let run = run();
+    assert_eq!(plain(&summary::asked_for_by(&run)), "asked for by     schedule: 2026-11-22 11:15:00 CET\n");
+    let unknown = RunRecord { trigger: String::new(), ..run };
+    assert_eq!(summary::asked_for_by(&unknown), "");
+}

@@ -1,15 +1,17 @@
 //! Which suites are to be started now: the decisions of a scheduler, with the time as an argument.
 //!
 //! Of each suite it is known until when its starts were considered. A start is considered once it is due; what was
-//! decided becomes durable before the record of it ([`Agenda::record`]) does, and a run's id tells its suite and start.
-//! So a scheduler that ends anywhere between decides the same again, and finds that the run is there.
+//! decided becomes durable before the record of it ([`Agenda::tell`]) does, and a run's id tells its suite and start.
+//! So a scheduler that ends anywhere between finds the same start again ([`Agenda::due`]), and that its run is there.
+//! Whether it is there is asked before anything is decided: a start that has its run was not missed, and its run makes
+//! up for no later start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use xrdtest_model::Timestamp;
-use xrdtest_model::definition::{MissedStart, Overlap, SuiteDefinition, Timing};
+use xrdtest_model::definition::{MissedStart, Overlap, Schedule, SuiteDefinition, Timing};
 
 use crate::{Timetable, Zone};
 
@@ -27,6 +29,19 @@ pub struct Record {
     pub schedule: String,
     /// Who has paused it.
     pub paused: Option<String>,
+    /// What became of the latest start that was considered by itself.
+    pub last: Option<Last>,
+}
+
+/// What became of a start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// The start; of several missed ones the first.
+    pub start: Timestamp,
+    /// The run that it led to.
+    pub run: Option<String>,
+    /// Why it led to none, or to one late; else empty.
+    pub reason: String,
 }
 
 /// How the runs stand that earlier starts of a suite have led to.
@@ -45,6 +60,8 @@ pub struct Decision {
     pub suite: String,
     /// The start; of several missed ones the first.
     pub start: Timestamp,
+    /// When this was decided.
+    pub at: Timestamp,
     /// What to do.
     pub what: What,
 }
@@ -113,13 +130,15 @@ impl Agenda {
             let Ok(timetable) = Timetable::new(schedule) else { continue };
             let own = suite.timing.timezone.as_deref().and_then(Zone::find);
             let zone = own.unwrap_or_else(|| zone.clone());
-            let text = format!("{schedule:?} {}", zone.name());
+            let text = spelling(schedule, &zone);
             let known = self.others.remove(name);
             let paused = known.as_ref().and_then(|record| record.paused.clone());
             let record = match known {
                 Some(record) if record.schedule == text => record,
-                _ => {
-                    let record = Record { suite: name.clone(), considered: now, schedule: text, paused };
+                known => {
+                    let last = known.and_then(|record| record.last);
+                    let record =
+                        Record { suite: name.clone(), considered: now, schedule: text, paused, last };
                     new.push(record.clone());
                     record
                 }
@@ -132,36 +151,64 @@ impl Agenda {
         new
     }
 
-    /// The next thing that is due, one at a time: what it leads to may change how the next one stands. The caller keeps
-    /// [`Self::record`] when it is carried out, and asks again.
-    pub fn decide(&mut self, now: Timestamp, standing: impl Fn(&str) -> Standing) -> Option<Decision> {
+    /// The next start that is due, one at a time: what it leads to may change how the next one stands. The caller looks
+    /// whether it has its run already, then either says so ([`Self::tell`]) or has it decided ([`Self::decide`]), and
+    /// asks again.
+    pub fn due(&mut self, now: Timestamp) -> Option<(String, Timestamp)> {
         let Self { entries, paused, .. } = self;
-        let due = |entry: &&mut Entry| entry.next.is_some_and(|(_, due)| due <= now);
-        for entry in entries.values_mut().filter(due) {
-            if paused.is_some() || entry.record.paused.is_some() {
-                entry.consider(now);
-                continue;
+        for entry in entries.values_mut() {
+            let Some((start, _)) = entry.next.filter(|(_, due)| *due <= now) else { continue };
+            if paused.is_none() && entry.record.paused.is_none() {
+                return Some((entry.record.suite.clone(), start));
             }
-            return entry.decide(now, standing(&entry.record.suite));
+            entry.consider(now);
         }
         None
     }
 
+    /// What becomes of a suite's start that is due.
+    pub fn decide(&self, suite: &str, now: Timestamp, standing: Standing) -> Option<Decision> {
+        let entry = self.entries.get(suite)?;
+        let (start, due) = entry.next.filter(|(_, due)| *due <= now)?;
+        let what = entry.decide(now.since(due) > LATE, standing);
+        Some(Decision { suite: suite.to_owned(), start, at: now, what })
+    }
+
+    /// A start has its run, and is considered by that; answers what is to be kept.
+    pub fn has_run(&mut self, suite: &str, start: Timestamp, run: String) -> Option<Record> {
+        let entry = self.entries.get_mut(suite)?;
+        entry.record.last = Some(Last { start, run: Some(run), reason: String::new() });
+        entry.consider(start);
+        Some(entry.record.clone())
+    }
+
+    /// A decision was carried out: with a run, or with a reason why there is none. Answers what is to be kept.
+    pub fn tell(&mut self, decision: &Decision, run: Option<String>, reason: String) -> Option<Record> {
+        let Decision { suite, start, at, .. } = decision;
+        let (entry, start) = (self.entries.get_mut(suite)?, *start);
+        entry.record.last = Some(Last { start, run, reason });
+        match entry.next {
+            Some((next, due)) if next == start && at.since(due) > LATE => entry.pass_over_missed(*at),
+            _ => entry.consider(start),
+        }
+        Some(entry.record.clone())
+    }
+
     /// When something is due next.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        self.entries.values().filter_map(|entry| entry.next).map(|(_, due)| due).min()
+        let running = self.entries.values().filter(|entry| entry.record.paused.is_none());
+        running.filter(|_| self.paused.is_none()).filter_map(|entry| entry.next).map(|(_, due)| due).min()
     }
 
-    /// The clock was set. What lies behind it now will come again: nobody knows whether it was right before.
-    pub fn clock_was_set(&mut self, now: Timestamp) {
+    /// Takes note of clocks that were set back, by this engine's life or before it: what lies behind the clock now will
+    /// come again, as nobody knows whether it was right before. Answers what is to be kept.
+    pub fn look(&mut self, now: Timestamp) -> Vec<Record> {
+        let mut changed = Vec::new();
         for entry in self.entries.values_mut().filter(|entry| entry.record.considered > now) {
             entry.consider(now);
+            changed.push(entry.record.clone());
         }
-    }
-
-    /// What is to be kept of a suite.
-    pub fn record(&self, suite: &str) -> Option<Record> {
-        self.entries.get(suite).map(|entry| entry.record.clone())
+        changed
     }
 
     /// Pauses a suite (`by` whom), or lets it go on; with an empty name all. Answers what is to be kept; `None`: it has
@@ -170,11 +217,19 @@ impl Agenda {
         if suite.is_empty() {
             if by.is_none() && self.paused.is_some() {
                 self.entries.values_mut().for_each(|entry| entry.consider(now));
+                // Suites whose definitions can't be read just now were paused with the others.
+                self.others.values_mut().for_each(|record| record.considered = now);
             }
             self.paused.clone_from(&by);
-            let all = Record { suite: String::new(), considered: now, schedule: String::new(), paused: by };
-            let each = self.entries.values().map(|entry| entry.record.clone());
-            return Some(each.chain([all]).collect());
+            let all = Record {
+                suite: String::new(),
+                considered: now,
+                schedule: String::new(),
+                paused: by,
+                last: None,
+            };
+            let each = self.entries.values().map(|entry| &entry.record).chain(self.others.values());
+            return Some(each.cloned().chain([all]).collect());
         }
         let entry = self.entries.get_mut(suite)?;
         if by.is_none() && entry.record.paused.is_some() {
@@ -204,41 +259,38 @@ impl Agenda {
         self.entries.get(suite).map(|entry| (entry.timetable.words(), &entry.zone))
     }
 
+    /// What became of a suite's latest start.
+    pub fn last(&self, suite: &str) -> Option<&Last> {
+        self.entries.get(suite)?.record.last.as_ref()
+    }
+
     /// When a suite is started next, jitter included.
     pub fn next_starts(&self, suite: &str, now: Timestamp, count: usize) -> Vec<Timestamp> {
         let Some(entry) = self.entries.get(suite) else { return Vec::new() };
-        let starts = entry.timetable.starts_after(now.max(entry.record.considered), &entry.zone);
-        starts.take(count).map(|start| entry.due(start)).collect()
+        // One that is past may be put off until later than now.
+        let from = now.before(entry.jitter()).max(entry.record.considered);
+        let starts = entry.timetable.starts_after(from, &entry.zone).map(|start| entry.due(start));
+        starts.filter(|due| *due > now).take(count).collect()
     }
 }
 
 impl Entry {
-    fn decide(&mut self, now: Timestamp, standing: Standing) -> Option<Decision> {
-        let (start, due) = self.next?;
-        let suite = self.record.suite.clone();
-        let missed = now.since(due) > LATE;
-        let what = match self.timing.missed {
-            MissedStart::Skip if missed => What::Missed,
-            _ => match self.timing.overlap {
-                Overlap::Queue if standing.waits => What::Overlaps,
-                Overlap::Skip if standing.waits || standing.runs => What::Overlaps,
-                _ if missed => What::MakeUp,
-                _ => What::Run,
-            },
-        };
-        if missed {
-            self.pass_over_missed(now);
-        } else {
-            self.consider(start);
+    fn decide(&self, missed: bool, standing: Standing) -> What {
+        if missed && self.timing.missed == MissedStart::Skip {
+            return What::Missed;
         }
-        Some(Decision { suite, start, what })
+        match self.timing.overlap {
+            Overlap::Queue if standing.waits => What::Overlaps,
+            Overlap::Skip if standing.waits || standing.runs => What::Overlaps,
+            _ if missed => What::MakeUp,
+            _ => What::Run,
+        }
     }
 
     /// Considers all starts that are too late by now.
     fn pass_over_missed(&mut self, now: Timestamp) {
-        let jitter = Duration::from_millis(self.timing.jitter_ms.unwrap_or(0));
         // However long it was: all of these are too late. The rest is looked at one by one.
-        let surely = now.before(LATE).before(jitter);
+        let surely = now.before(LATE).before(self.jitter()).before(Duration::from_millis(1));
         self.consider(surely.max(self.record.considered));
         while let Some((start, due)) = self.next
             && now.since(due) > LATE
@@ -257,6 +309,10 @@ impl Entry {
         self.next = start.map(|start| (start, self.due(start)));
     }
 
+    fn jitter(&self) -> Duration {
+        Duration::from_millis(self.timing.jitter_ms.unwrap_or(0))
+    }
+
     /// When a start is carried out: later by its jitter, but before the next one.
     fn due(&self, start: Timestamp) -> Timestamp {
         let Some(jitter) = self.timing.jitter_ms else { return start };
@@ -266,6 +322,17 @@ impl Entry {
         let chance = digest(&self.record.suite, start) % most.max(1);
         start.after(Duration::from_millis(chance))
     }
+}
+
+/// A schedule in its zone, to tell whether it has changed: kept on disk, so never spelt in another way.
+fn spelling(schedule: &Schedule, zone: &Zone) -> String {
+    let text = match schedule {
+        Schedule::Cron(text) => text.clone(),
+        Schedule::Fields(fields) => {
+            fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(";")
+        }
+    };
+    format!("{text} {}", zone.name())
 }
 
 /// FNV-1a of a suite's name and a start: the same at every time and everywhere, and different for neighbours.

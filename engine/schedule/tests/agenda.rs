@@ -1,50 +1,18 @@
-//! What a scheduler decides, under clocks that are set, ends in every moment, and definitions that change.
+//! What a scheduler decides, of starts that are due, missed, overlapping and paused, and of clocks that were set.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+mod support;
 
+use std::collections::BTreeSet;
+
+use support::{HOUR, Suites, at, suite};
 use xrdtest_model::Timestamp;
-use xrdtest_model::definition::{
-    AlertPolicy, MissedStart, Overlap, Schedule, Source, SuiteDefinition, Timing,
-};
-use xrdtest_schedule::agenda::{Agenda, Decision, Record, Standing, What};
-use xrdtest_schedule::{Timetable, Zone};
+use xrdtest_model::definition::{MissedStart, Overlap, Timing};
+use xrdtest_schedule::Zone;
+use xrdtest_schedule::agenda::{Agenda, Decision, Last, Record, Standing, What};
 
-const DAY: u64 = 86_400_000;
-const HOUR: u64 = 3_600_000;
-/// 2026-11-27.
-const BEGIN: u64 = 1_795_737_600_000;
-
-type Suites = BTreeMap<String, Arc<SuiteDefinition>>;
-
-fn at(millis: u64) -> Timestamp {
-    Timestamp::from_millis(BEGIN + millis)
-}
-
-fn suite(name: &str, cron: &str, timing: Timing) -> (String, Arc<SuiteDefinition>) {
-    let definition = SuiteDefinition {
-        name: name.to_owned(),
-        desc_name: None,
-        clusters: Vec::new(),
-        machines: Vec::new(),
-        schedule: Some(Schedule::Cron(cron.to_owned())),
-        timing,
-        tests: Vec::new(),
-        initialize: None,
-        finalize: None,
-        logs: Vec::new(),
-        alert_emails: Vec::new(),
-        alert_success: AlertPolicy::None,
-        alert_failure: AlertPolicy::None,
-        timeout_ms: None,
-        stage_timeout_ms: None,
-        tags: BTreeMap::new(),
-        source: Source::default(),
-    };
-    (name.to_owned(), Arc::new(definition))
-}
+const DAY: u64 = 24 * HOUR;
 
 fn agenda(suites: &Suites, now: Timestamp) -> Agenda {
     let mut agenda = Agenda::new([]);
@@ -56,9 +24,23 @@ fn one(timing: Timing) -> Suites {
     [suite("s", "0 3 * * *", timing)].into()
 }
 
+/// Decides and carries out all that is due.
 fn all(agenda: &mut Agenda, now: Timestamp) -> Vec<(Timestamp, What)> {
-    let decide = || agenda.decide(now, |_| Standing::default()).map(|it| (it.start, it.what));
-    std::iter::from_fn(decide).collect()
+    std::iter::from_fn(|| one_of(agenda, now, Standing::default())).map(|it| (it.start, it.what)).collect()
+}
+
+fn one_of(agenda: &mut Agenda, now: Timestamp, standing: Standing) -> Option<Decision> {
+    let (suite, start) = agenda.due(now)?;
+    let decision = agenda.decide(&suite, now, standing).expect("it is due");
+    assert_eq!((&decision.suite, decision.start), (&suite, start));
+    agenda.tell(&decision, Some("run".to_owned()), String::new()).expect("it has a record");
+    Some(decision)
+}
+
+/// What is kept, as somebody else would find it.
+fn kept(agenda: &mut Agenda, now: Timestamp) -> Vec<Record> {
+    let paused = agenda.all_paused().map(str::to_owned);
+    agenda.clone().pause("", paused, now).expect("all records")
 }
 
 #[test]
@@ -75,8 +57,8 @@ fn a_start_is_decided_when_it_is_due_and_once() {
 fn what_was_missed_is_left_out_or_made_up_for_once() {
     for (missed, what) in [(MissedStart::Skip, What::Missed), (MissedStart::Once, What::MakeUp)] {
         let suites = one(Timing { missed, ..Timing::default() });
-        let kept = agenda(&suites, at(0)).record("s").expect("a record");
-        let mut agenda = Agenda::new([kept]);
+        let kept = kept(&mut agenda(&suites, at(0)), at(0));
+        let mut agenda = Agenda::new(kept);
         assert_eq!(agenda.define(&suites, &Zone::utc(), at(9 * DAY)), [], "the record is still right");
         assert_eq!(all(&mut agenda, at(9 * DAY)), [(at(3 * HOUR), what)]);
         assert_eq!(agenda.next_wakeup(), Some(at(9 * DAY + 3 * HOUR)));
@@ -105,8 +87,8 @@ fn overlapping_starts_wait_or_are_left_out() {
         (Overlap::Skip, waits, What::Overlaps),
     ] {
         let mut agenda = agenda(&one(Timing { overlap, ..Timing::default() }), at(0));
-        let decision = agenda.decide(at(3 * HOUR), |_| standing);
-        let expected = Decision { suite: "s".to_owned(), start: at(3 * HOUR), what };
+        let decision = one_of(&mut agenda, at(3 * HOUR), standing);
+        let expected = Decision { suite: "s".to_owned(), start: at(3 * HOUR), at: at(3 * HOUR), what };
         assert_eq!(decision, Some(expected), "{overlap:?} {standing:?}");
     }
 }
@@ -164,112 +146,72 @@ fn jitter_stays_between_two_starts() {
     assert!(seen.len() > 900, "{} different times of 1000", seen.len());
 }
 
-/// A scheduler's world: a clock that is set, a store, and a scheduler that may end between any two steps.
-struct World {
-    chance: u64,
-    now: u64,
-    suites: Suites,
-    /// What is durable: runs by suite and start, and records.
-    runs: BTreeMap<(String, Timestamp), u32>,
-    records: BTreeMap<String, Record>,
-    agenda: Agenda,
-}
-
-impl World {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.chance ^= self.chance << 13;
-        self.chance ^= self.chance >> 7;
-        self.chance ^= self.chance << 17;
-        self.chance % limit
-    }
-
-    fn keep(&mut self, records: Vec<Record>) {
-        self.records.extend(records.into_iter().map(|record| (record.suite.clone(), record)));
-    }
-
-    fn restart(&mut self) {
-        self.agenda = Agenda::new(self.records.values().cloned());
-        let new = self.agenda.define(&self.suites, &Zone::utc(), at(self.now));
-        self.keep(new);
-    }
-
-    /// Decides all that is due. Now and then it is ended somewhere in it, and another one goes on.
-    fn wake(&mut self) {
-        while let Some(Decision { suite, start, what }) =
-            self.agenda.decide(at(self.now), |_| Standing::default())
-        {
-            if self.below(10) == 0 {
-                self.restart();
-                continue;
-            }
-            if matches!(what, What::Run | What::MakeUp) {
-                let known = self.runs.contains_key(&(suite.clone(), start));
-                if !known {
-                    *self.runs.entry((suite.clone(), start)).or_default() += 1;
-                }
-            }
-            if self.below(10) == 0 {
-                self.restart();
-                continue;
-            }
-            let record = self.agenda.record(&suite).expect("a record");
-            self.keep(vec![record]);
-        }
-    }
-}
-
-/// A thousand histories: without a long break each start has exactly one run, however often the scheduler is ended, its
-/// definitions are read again, or the clock is set back and comes again.
+/// An engine ended after the run was queued, before that was noted, and was down over the next start: the run that is
+/// there makes up for nothing.
 #[test]
-fn no_start_is_lost_and_none_doubled() {
-    for seed in 1..=1000 {
-        let suites: Suites = [("a", "*/5 * * * *"), ("b", "7,9 * * * *"), ("c", "0 */2 * * *")]
-            .map(|(name, cron)| {
-                suite(
-                    name,
-                    cron,
-                    Timing { jitter_ms: (seed % 2 == 0).then_some(20_000), ..Timing::default() },
-                )
-            })
-            .into();
-        let agenda = Agenda::default();
-        let (runs, records) = (BTreeMap::new(), BTreeMap::new());
-        let mut world = World { chance: seed * 0x9e37_79b9, now: 0, suites, runs, records, agenda };
-        world.restart();
-        let mut latest = 0;
-        while latest < 3 * HOUR {
-            match world.below(48) {
-                0 => world.restart(),
-                1 => {
-                    let new = world.agenda.define(&world.suites.clone(), &Zone::utc(), at(world.now));
-                    assert_eq!(new, [], "nothing has changed");
-                }
-                2 => {
-                    // Not before the begin: then the first records would be of the future.
-                    let back = world.below(600_000).min(world.now);
-                    world.now -= back;
-                    world.agenda.clock_was_set(at(world.now));
-                }
-                _ => world.now += world.below(50_000),
-            }
-            latest = latest.max(world.now);
-            world.wake();
+fn a_run_that_is_there_makes_up_for_no_later_start() {
+    let suites = one(Timing { missed: MissedStart::Once, ..Timing::default() });
+    let mut agenda = agenda(&suites, at(0));
+    let later = at(DAY + 9 * HOUR);
+    assert_eq!(agenda.due(later), Some(("s".to_owned(), at(3 * HOUR))));
+    let record = agenda.has_run("s", at(3 * HOUR), "run".to_owned()).expect("a record");
+    assert_eq!((record.considered, record.last.expect("told").run), (at(3 * HOUR), Some("run".to_owned())));
+    assert_eq!(all(&mut agenda, later), [(at(DAY + 3 * HOUR), What::MakeUp)]);
+}
+
+#[test]
+fn a_clock_that_was_wrong_for_years_holds_nothing_up() {
+    for restarted in [false, true] {
+        let suites = one(Timing::default());
+        let mut agenda = agenda(&suites, at(0));
+        assert_eq!(all(&mut agenda, at(4000 * DAY)), [(at(3 * HOUR), What::Missed)]);
+        if restarted {
+            let records = kept(&mut agenda, at(4000 * DAY));
+            agenda = Agenda::new(records);
+            assert_eq!(agenda.define(&suites, &Zone::utc(), at(HOUR)), []);
         }
-        world.now = latest;
-        world.wake();
-        for (name, suite) in &world.suites {
-            let timetable = Timetable::new(suite.schedule.as_ref().expect("a schedule")).expect("good");
-            let zone = Zone::utc();
-            let expected = timetable.starts_after(at(0), &zone);
-            for start in expected.take_while(|start| start.as_millis() + 20_000 <= at(latest).as_millis()) {
-                assert_eq!(
-                    world.runs.get(&(name.clone(), start)),
-                    Some(&1),
-                    "seed {seed}: {name} at {start:?}"
-                );
-            }
-        }
-        assert!(world.runs.values().all(|count| *count == 1));
-        assert!(world.runs.keys().all(|(_, start)| start.as_millis() <= at(latest).as_millis()));
+        let set_back = agenda.look(at(HOUR));
+        assert_eq!(set_back.iter().map(|record| record.considered).collect::<Vec<_>>(), [at(HOUR)]);
+        assert_eq!(agenda.look(at(HOUR)), []);
+        assert_eq!(all(&mut agenda, at(3 * HOUR)), [(at(3 * HOUR), What::Run)]);
     }
+}
+
+#[test]
+fn starts_that_are_put_off_are_still_told() {
+    let timing = Timing { jitter_ms: Some(HOUR), ..Timing::default() };
+    let suites: Suites = (0..50).map(|n| suite(&format!("s{n}"), "0 3 * * *", timing.clone())).collect();
+    let agenda = agenda(&suites, at(0));
+    for name in suites.keys() {
+        let due = agenda.next_starts(name, at(0), 1)[0];
+        let just_before = Timestamp::from_millis(due.as_millis() - 1);
+        assert_eq!(agenda.next_starts(name, just_before, 1), [due], "{name}");
+        assert!(agenda.next_starts(name, due, 1)[0] >= at(DAY + 3 * HOUR), "{name}");
+    }
+}
+
+#[test]
+fn what_became_of_the_latest_start_is_kept() {
+    let suites = one(Timing::default());
+    let mut agenda = agenda(&suites, at(0));
+    assert_eq!(agenda.last("s"), None);
+    let (suite, _) = agenda.due(at(9 * HOUR)).expect("due");
+    let decision = agenda.decide(&suite, at(9 * HOUR), Standing::default()).expect("due");
+    agenda.tell(&decision, None, "missed".to_owned()).expect("a record");
+    let mut agenda = Agenda::new(kept(&mut agenda, at(9 * HOUR)));
+    agenda.define(&one(Timing::default()), &Zone::utc(), at(9 * HOUR));
+    let last = Last { start: at(3 * HOUR), run: None, reason: "missed".to_owned() };
+    assert_eq!(agenda.last("s"), Some(&last));
+}
+
+#[test]
+fn suites_that_can_not_be_read_just_now_are_paused_with_all() {
+    let suites = one(Timing { missed: MissedStart::Once, ..Timing::default() });
+    let mut agenda = agenda(&suites, at(0));
+    agenda.pause("", Some("alice".to_owned()), at(0)).expect("records");
+    agenda.define(&Suites::new(), &Zone::utc(), at(0));
+    let records = agenda.pause("", None, at(4 * HOUR)).expect("records");
+    assert_eq!(records.len(), 2);
+    agenda.define(&suites, &Zone::utc(), at(5 * HOUR));
+    assert_eq!(all(&mut agenda, at(5 * HOUR)), []);
 }

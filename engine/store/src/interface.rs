@@ -66,6 +66,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Removes the tokens whose identity begins with `prefix`, or whose digest does; answers how many.
     fn revoke_tokens(&self, prefix: TokenPrefix) -> Answer<'_, u64>;
 
+    /// Keeps what is known of suites' starts, in the place of what was kept of these suites.
+    fn keep_schedules(&self, records: Vec<ScheduleRecord>) -> Answer<'_, ()>;
+
+    /// What is kept of suites' starts, by suite.
+    fn schedules(&self) -> Answer<'_, Vec<ScheduleRecord>>;
+
     /// A pinned run is never removed by itself. Answers whether the run exists.
     fn pin(&self, run: RunId, pinned: bool) -> Answer<'_, bool>;
 
@@ -122,4 +128,30 @@ pub struct TokenRecord {
     pub expires: Timestamp,
     /// When it was used first.
     pub used: Option<Timestamp>,
+}
+
+/// What is kept of a suite's starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleRecord {
+    /// The suite; empty: all of them, of which only `paused` is meant.
+    pub suite: String,
+    /// The starts up to this time were considered.
+    pub considered: Timestamp,
+    /// The schedule that they are of.
+    pub schedule: String,
+    /// Who has paused it.
+    pub paused: Option<String>,
+    /// What became of its latest start.
+    pub last: Option<LastStart>,
+}
+
+/// What became of a start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastStart {
+    /// When it was planned.
+    pub start: Timestamp,
+    /// The run that it led to.
+    pub run: Option<RunId>,
+    /// Why it led to none, or to one late; else empty.
+    pub reason: String,
 }

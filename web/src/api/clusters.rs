@@ -12,32 +12,42 @@ use super::states;
 use super::suites::file_of;
 
 pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<ClusterInfo>>> {
+    Ok(Json(all(&engine).await?))
+}
+
+/// All of them by name.
+pub(crate) async fn all(engine: &Shared) -> Answer<Vec<ClusterInfo>> {
     let catalogue = engine.catalogue();
-    let mut known = states::present(&engine, SubjectKind::Cluster).await?;
+    let mut known = states::present(engine, SubjectKind::Cluster).await?;
     let defined = catalogue.clusters.iter().map(|(name, definition)| {
         let state = known.remove(name);
-        info(&engine, name, Some(definition), state.as_ref())
+        info(engine, name, Some(definition), state.as_ref())
     });
     let mut clusters: Vec<_> = defined.collect();
-    clusters.extend(known.iter().map(|(name, state)| info(&engine, name, None, Some(state))));
+    clusters.extend(known.iter().map(|(name, state)| info(engine, name, None, Some(state))));
     clusters.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Json(clusters))
+    Ok(clusters)
 }
 
 pub(crate) async fn show(
     State(engine): State<Shared>,
     Path(name): Path<String>,
 ) -> Answer<Json<ClusterInfo>> {
-    let history = states::history(&engine, SubjectKind::Cluster, &name).await?;
+    Ok(Json(one(&engine, &name).await?))
+}
+
+/// One with its history.
+pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<ClusterInfo> {
+    let history = states::history(engine, SubjectKind::Cluster, name).await?;
     let catalogue = engine.catalogue();
-    let definition = catalogue.clusters.get(&name).map(|it| &**it);
+    let definition = catalogue.clusters.get(name).map(|it| &**it);
     if definition.is_none() && history.is_empty() {
         return Err(Failure::not_found(format!("there is no cluster `{name}`")).help(
             "GET /api/v1/clusters lists clusters; one whose file can't be read is in /api/v1/definitions",
         ));
     }
-    let info = info(&engine, &name, definition, history.first());
-    Ok(Json(ClusterInfo { history, ..info }))
+    let info = info(engine, name, definition, history.first());
+    Ok(ClusterInfo { history, ..info })
 }
 
 fn info(

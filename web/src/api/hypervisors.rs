@@ -18,15 +18,21 @@ pub(crate) async fn show(
     State(engine): State<Shared>,
     Path(name): Path<HypervisorName>,
 ) -> Answer<Json<HypervisorInfo>> {
-    let history = states::history(&engine, SubjectKind::Hypervisor, name.as_str()).await?;
-    let info = all(&engine).await?.into_iter().find(|info| info.name == name).ok_or_else(|| {
+    Ok(Json(one(&engine, &name).await?))
+}
+
+/// One with its history.
+pub(crate) async fn one(engine: &Shared, name: &HypervisorName) -> Answer<HypervisorInfo> {
+    let history = states::history(engine, SubjectKind::Hypervisor, name.as_str()).await?;
+    let info = all(engine).await?.into_iter().find(|info| info.name == *name).ok_or_else(|| {
         Failure::not_found(format!("there is no hypervisor `{name}`"))
             .help("GET /api/v1/hypervisors lists those that have ever been in contact")
     })?;
-    Ok(Json(HypervisorInfo { history, ..info }))
+    Ok(HypervisorInfo { history, ..info })
 }
 
-async fn all(engine: &Shared) -> Answer<Vec<HypervisorInfo>> {
+/// All that were ever in contact, by name.
+pub(crate) async fn all(engine: &Shared) -> Answer<Vec<HypervisorInfo>> {
     let mut known = states::present(engine, SubjectKind::Hypervisor).await?;
     let mut all: Vec<_> = engine
         .hypervisors()

@@ -4,23 +4,24 @@
 //! 409 not in the present state, 410 removed, 413 too large, 415 not JSON, 422 can't be done as asked, 503 the engine
 //! or its store can't.
 
-mod clusters;
+pub(crate) mod clusters;
 mod engine;
 mod events;
 mod extract;
 pub(crate) mod files;
 mod follow;
-mod hypervisors;
+pub(crate) mod hypervisors;
 mod instances;
-mod journal;
-mod outputs;
+pub(crate) mod journal;
+pub(crate) mod outputs;
 mod problem;
 mod queue;
 mod repositories;
-mod runs;
-mod slaves;
+pub(crate) mod runs;
+mod schedule;
+pub(crate) mod slaves;
 mod states;
-mod suites;
+pub(crate) mod suites;
 mod tokens;
 
 use std::sync::Arc;
@@ -31,11 +32,13 @@ use axum::http::{Method, StatusCode};
 use axum::routing::{delete, get, post, put};
 
 pub use self::extract::Caller;
-use self::problem::Failure;
+pub(crate) use self::extract::{Params, now};
+pub(crate) use self::files::{FileEvidence, folder_of};
+pub(crate) use self::problem::Failure;
 use crate::engine::Engine;
 
 /// What handlers share.
-type Shared = Arc<dyn Engine>;
+pub(crate) type Shared = Arc<dyn Engine>;
 
 /// Bytes of a request's body, at most: requests are names and reasons.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -75,6 +78,8 @@ fn routes() -> Router<Shared> {
         .route("/runs/{run}/consoles/{host}", get(outputs::console))
         .route("/suites", get(suites::list))
         .route("/suites/{name}", get(suites::show))
+        .route("/suites/{name}/schedule", put(schedule::pause))
+        .route("/schedule", get(schedule::show).put(schedule::pause_all))
         .route("/clusters", get(clusters::list))
         .route("/clusters/{name}", get(clusters::show))
         .route("/instances", get(instances::list).post(instances::create))

@@ -96,6 +96,23 @@ pub(crate) async fn log(
     whole(file, 0).await.map_err(|error| missing(&summary, &entry.file, &error))
 }
 
+/// The file with the output of a stage on a machine, of its latest attempt, which may be growing.
+pub(crate) async fn output_file(
+    engine: &Shared,
+    summary: &RunSummary,
+    stage: &str,
+    machine: &str,
+) -> Answer<PathBuf> {
+    let folder = folder_of(&engine.runs_folder(), &summary.run);
+    let mut stage = Stage::find(engine, &summary.run, stage, machine, None).await?;
+    stage.catch_up(engine).await?;
+    let path = folder.join(stage.file());
+    match tokio::fs::try_exists(&path).await {
+        Ok(true) => Ok(path),
+        _ => Err(stage.has_no_output(summary)),
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct From {

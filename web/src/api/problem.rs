@@ -38,6 +38,11 @@ impl Failure {
         Self::not_found(format!("there is no run `{run}`")).help("GET /api/v1/runs lists runs")
     }
 
+    /// Its status and its words.
+    pub(crate) fn into_parts(self) -> (StatusCode, Problem) {
+        (self.status, self.problem)
+    }
+
     /// With what to do about it.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

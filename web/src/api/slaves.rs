@@ -27,26 +27,36 @@ pub(crate) async fn list(
     State(engine): State<Shared>,
     Params(which): Params<Which>,
 ) -> Answer<Json<Vec<SlaveInfo>>> {
+    Ok(Json(all(&engine, which.all).await?))
+}
+
+/// The same; `gone`: those of instances of which nothing is left, too.
+pub(crate) async fn all(engine: &Shared, gone: bool) -> Answer<Vec<SlaveInfo>> {
     let instances = engine.instances();
     let present: BTreeSet<String> = engine.slaves().iter().map(name_of).collect();
-    let known = states::present(&engine, SubjectKind::Slave).await?;
+    let known = states::present(engine, SubjectKind::Slave).await?;
     let names: BTreeSet<&String> = present.iter().chain(known.keys()).collect();
     let slaves = names
         .into_iter()
         .map(|name| info(name, present.contains(name), known.get(name), &instances))
-        .filter(|(slave, lives)| which.all || slave.connected || slave.physical || *lives);
-    Ok(Json(slaves.map(|(slave, _)| slave).collect()))
+        .filter(|(slave, lives)| gone || slave.connected || slave.physical || *lives);
+    Ok(slaves.map(|(slave, _)| slave).collect())
 }
 
 pub(crate) async fn show(State(engine): State<Shared>, Path(name): Path<String>) -> Answer<Json<SlaveInfo>> {
-    let history = states::history(&engine, SubjectKind::Slave, &name).await?;
+    Ok(Json(one(&engine, &name).await?))
+}
+
+/// One with its history.
+pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<SlaveInfo> {
+    let history = states::history(engine, SubjectKind::Slave, name).await?;
     let connected = engine.slaves().iter().any(|machine| name_of(machine) == name);
     if !connected && history.is_empty() {
         return Err(Failure::not_found(format!("there is no slave `{name}`"))
             .help("GET /api/v1/slaves lists them as INSTANCE/HOST, physical machines by host name"));
     }
-    let (slave, _) = info(&name, connected, history.first(), &engine.instances());
-    Ok(Json(SlaveInfo { history, ..slave }))
+    let (slave, _) = info(name, connected, history.first(), &engine.instances());
+    Ok(SlaveInfo { history, ..slave })
 }
 
 /// `INSTANCE/HOST`; of a physical machine its host name.

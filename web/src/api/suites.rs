@@ -1,5 +1,7 @@
 //! Suites: those of the definitions, and those that have a history without being defined any more.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use xrdtest_model::api::SuiteInfo;
@@ -14,32 +16,50 @@ use super::states;
 /// Runs told of each suite in the list, and in the answer about one.
 const RUNS: (u32, u32) = (5, 50);
 
+/// Starts to come, likewise.
+const STARTS: (usize, usize) = (1, 10);
+
 pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<SuiteInfo>>> {
+    Ok(Json(all(&engine, RUNS.0 as usize).await?))
+}
+
+/// All of them by name, each with so many of its latest runs.
+pub(crate) async fn all(engine: &Shared, runs: usize) -> Answer<Vec<SuiteInfo>> {
+    let runs = u32::try_from(runs).unwrap_or(RUNS.1);
     let catalogue = engine.catalogue();
-    let mut known = states::present(&engine, SubjectKind::Suite).await?;
+    let schedules = engine.schedules(STARTS.0).suites;
+    let mut schedules: HashMap<_, _> = schedules.into_iter().map(|it| (it.suite.clone(), it)).collect();
+    let mut known = states::present(engine, SubjectKind::Suite).await?;
     let mut suites = Vec::new();
     for (name, definition) in &catalogue.suites {
         let state = known.remove(name);
-        suites.push(info(&engine, name, Some(definition), state.as_ref(), RUNS.0).await?);
+        let info = info(engine, name, Some(definition), state.as_ref(), runs).await?;
+        suites.push(SuiteInfo { schedule: schedules.remove(name), ..info });
     }
     for (name, state) in &known {
-        suites.push(info(&engine, name, None, Some(state), RUNS.0).await?);
+        suites.push(info(engine, name, None, Some(state), runs).await?);
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Json(suites))
+    Ok(suites)
 }
 
 pub(crate) async fn show(State(engine): State<Shared>, Path(name): Path<String>) -> Answer<Json<SuiteInfo>> {
-    let history = states::history(&engine, SubjectKind::Suite, &name).await?;
+    Ok(Json(one(&engine, &name).await?))
+}
+
+/// One with its history.
+pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<SuiteInfo> {
+    let history = states::history(engine, SubjectKind::Suite, name).await?;
     let catalogue = engine.catalogue();
-    let definition = catalogue.suites.get(&name);
+    let definition = catalogue.suites.get(name);
     if definition.is_none() && history.is_empty() {
         return Err(Failure::not_found(format!("there is no suite `{name}`")).help(
             "GET /api/v1/suites lists suites; one whose file can't be read is in /api/v1/definitions",
         ));
     }
-    let info = info(&engine, &name, definition.map(|it| &**it), history.first(), RUNS.1).await?;
-    Ok(Json(SuiteInfo { history, ..info }))
+    let info = info(engine, name, definition.map(|it| &**it), history.first(), RUNS.1).await?;
+    let schedule = engine.schedule(name, STARTS.1);
+    Ok(SuiteInfo { schedule, history, ..info })
 }
 
 async fn info(
@@ -64,6 +84,7 @@ async fn info(
         state,
         since,
         runs,
+        schedule: None,
         history: Vec::new(),
     })
 }

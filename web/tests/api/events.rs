@@ -6,7 +6,8 @@ use xrdtest_model::event::InstanceState;
 use xrdtest_model::{Event, Verdict};
 use xrdtest_store::conformance::story::Story;
 
-use crate::support::{Reading, TestEngine};
+use crate::reading::Reading;
+use crate::support::TestEngine;
 
 async fn stream(engine: &std::sync::Arc<TestEngine>, path: &str, last: Option<&str>) -> Reading {
     let mut request = Request::get(format!("/api/v1{path}")).header("accept", "text/event-stream");

@@ -6,7 +6,8 @@ use xrdtest_model::EventBody;
 use xrdtest_model::event::InstanceState;
 use xrdtest_store::conformance::story::Story;
 
-use crate::support::{Reading, TestEngine, json};
+use crate::reading::Reading;
+use crate::support::{TestEngine, json};
 
 #[tokio::test]
 async fn a_cluster_by_hand_from_start_to_end() {

@@ -6,7 +6,8 @@ use xrdtest_model::{Outcome, StageId, Verdict};
 use xrdtest_store::conformance::story::Story;
 use xrdtest_web::engine::Engine;
 
-use crate::support::{Reading, TestEngine, json};
+use crate::reading::Reading;
+use crate::support::{TestEngine, json};
 
 const FILE: &str = "outputs/01-suite-initialize/ds1.xrd.test.log";
 const PATH: &str = "/runs/run/outputs/01-suite-initialize/ds1.xrd.test";

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::response::Response;
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,7 +16,8 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
-    Problem, QueueEntry, RepositoryInfo, RepositoryState, RunRequest, TokenCreated, TokenRequest,
+    Problem, QueueEntry, RepositoryInfo, RepositoryState, RunRequest, ScheduledSuite, SchedulesInfo,
+    TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
@@ -29,6 +30,8 @@ use xrdtest_store::conformance::story::{Scribe, Story};
 use xrdtest_store::{SqliteStore, Store, TokenRecord};
 use xrdtest_web::Caller;
 use xrdtest_web::engine::{Answer, Engine, Refusal};
+
+use crate::schedules;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -143,44 +146,6 @@ pub(crate) async fn json(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let body = soon(response.into_body().collect()).await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{status}: {error}: {body:?}")))
-}
-
-/// A body that is read as it comes.
-pub(crate) struct Reading {
-    body: BodyDataStream,
-    pub(crate) read: String,
-}
-
-impl Reading {
-    pub(crate) fn new(response: Response) -> Self {
-        assert_eq!(response.status(), StatusCode::OK);
-        Self { body: response.into_body().into_data_stream(), read: String::new() }
-    }
-
-    /// Reads until `text` is there.
-    pub(crate) async fn until(&mut self, text: &str) {
-        while !self.read.contains(text) {
-            let piece =
-                soon(self.body.next()).await.unwrap_or_else(|| panic!("{text:?} never came: {}", self.read));
-            self.read.push_str(&String::from_utf8_lossy(&piece.unwrap()));
-        }
-    }
-
-    /// Reads the rest; whether the body ended as it should.
-    pub(crate) async fn end(&mut self) -> bool {
-        while let Some(piece) = soon(self.body.next()).await {
-            match piece {
-                Ok(piece) => self.read.push_str(&String::from_utf8_lossy(&piece)),
-                Err(_) => return false,
-            }
-        }
-        true
-    }
-
-    /// Nothing more is there at the moment.
-    pub(crate) fn is_waiting(&mut self) -> bool {
-        self.body.next().now_or_never().is_none()
-    }
 }
 
 pub(crate) fn problem(error: &str) -> Problem {
@@ -418,6 +383,20 @@ impl Engine for TestEngine {
     fn stop(&self) -> Answer<'_, ()> {
         self.ask("stop".to_owned());
         done(Ok(()))
+    }
+
+    fn schedules(&self, starts: usize) -> SchedulesInfo {
+        schedules::all(starts)
+    }
+
+    fn schedule(&self, suite: &str, starts: usize) -> Option<ScheduledSuite> {
+        schedules::all(starts).suites.into_iter().find(|known| known.suite == suite)
+    }
+
+    fn pause(&self, suite: String, paused: bool, by: String) -> Answer<'_, ()> {
+        self.ask(format!("{by} {} `{suite}`", if paused { "pauses" } else { "resumes" }));
+        let unknown = Refusal::Unknown(problem("no schedule"));
+        done(if suite == "unscheduled" { Err(unknown) } else { Ok(()) })
     }
 
     fn set_log_level(&self, level: String) -> Answer<'_, ()> {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cluster;
+mod plan;
 mod remote;
 mod run;
 mod sim;
@@ -10,9 +11,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::cluster::{ClusterArgs, ClusterCommand};
+pub(crate) use self::plan::PlanArgs;
 pub(crate) use self::remote::{
-    AgentKind, CancelArgs, LogsArgs, NamedArgs, QueueArgs, QueueCommand, Remote, RepositoriesArgs,
-    RepositoriesCommand, RunsArgs, RunsCommand, ShowArgs, SlavesArgs, TokenArgs, TokenCommand,
+    AgentKind, CancelArgs, LogsArgs, NamedArgs, PauseArgs, QueueArgs, QueueCommand, Remote, RepositoriesArgs,
+    RepositoriesCommand, RunsArgs, RunsCommand, ShowArgs, SlavesArgs, SuitesArgs, SuitesCommand, TokenArgs,
+    TokenCommand,
 };
 pub(crate) use self::run::{LocalProvider, RUNS, RunArgs, RunFormat, STATE};
 pub(crate) use self::sim::{SimArgs, SimCommand};
@@ -27,6 +30,7 @@ a signal.
 
 Examples:
   xrdtest check                         look for mistakes in all definitions of this repository
+  xrdtest plan ts_001_mm                what a run of it would do
   xrdtest run ts_001_mm --local         run a suite on this machine, each host in a sandbox
   xrdtest run ts_001_mm                 ask the engine for a run, and follow it
   xrdtest logs -f ts_001_mm/latest      what its machines write")]
@@ -39,17 +43,14 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Check(CheckArgs),
     Rule(RuleArgs),
+    Plan(PlanArgs),
     Run(RunArgs),
     Runs(RunsArgs),
     Show(ShowArgs),
     Logs(LogsArgs),
     Cancel(CancelArgs),
     Queue(QueueArgs),
-    /// Suites of the engine's definitions: their states and latest runs
-    #[command(
-        after_help = "Examples:\n  xrdtest suites\n  xrdtest suites ts_001_mm    with its runs and the history of its states"
-    )]
-    Suites(NamedArgs),
+    Suites(SuitesArgs),
     /// Clusters of the engine's definitions: their states and instances
     #[command(
         after_help = "Examples:\n  xrdtest clusters\n  xrdtest clusters cluster_001_mm    with the history of its states"
@@ -77,6 +78,7 @@ Examples:
   xrdtest check
   xrdtest check suites/ts_001_mm
   xrdtest check --format json suites clusters
+  xrdtest check --shellcheck suites
   xrdtest check --deny warnings --ignore XT3,stray-file
   xrdtest check --format sarif > findings.sarif")]
 pub(crate) struct CheckArgs {
@@ -89,6 +91,9 @@ pub(crate) struct CheckArgs {
     /// Treat warnings as errors
     #[arg(long, value_enum)]
     pub(crate) deny: Option<Denied>,
+    /// Run shellcheck over the scripts as well
+    #[arg(long)]
+    pub(crate) shellcheck: bool,
     /// Show only these findings: codes, beginnings of codes (XT3) or names of rules
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(crate) select: Vec<String>,

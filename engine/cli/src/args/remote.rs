@@ -203,6 +203,45 @@ pub(crate) struct NamedArgs {
     pub(crate) remote: Remote,
 }
 
+/// Suites of the engine's definitions: their states and latest runs, and their schedules.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  xrdtest suites
+  xrdtest suites ts_001_mm    with its runs and the history of its states
+  xrdtest suites schedule     when suites start by themselves
+  xrdtest suites pause ts_001_mm"
+)]
+pub(crate) struct SuitesArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SuitesCommand>,
+    #[command(flatten)]
+    pub(crate) which: NamedArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SuitesCommand {
+    /// Shows when suites start by themselves
+    Schedule,
+    /// Leaves starts of a schedule out from now on; runs by hand are taken as ever
+    Pause(PauseArgs),
+    /// Takes that back; what was left out meanwhile is not made up for
+    Resume(PauseArgs),
+}
+
+/// Which schedules.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PauseArgs {
+    /// The suite
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub(crate) name: Option<String>,
+    /// All suites
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) all: bool,
+}
+
 /// Slave agents: of physical machines, and of the machines that instances have.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

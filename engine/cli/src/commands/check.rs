@@ -2,7 +2,7 @@
 
 use anstream::ColorChoice;
 use anyhow::Context as _;
-use xrdtest_definitions::LoadOptions;
+use xrdtest_definitions::CheckOptions;
 use xrdtest_definitions::rules::{self, Filter};
 use xrdtest_model::{Diagnostic, Severity};
 use xrdtest_report::findings::{self, RuleInfo};
@@ -15,7 +15,8 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     let filter = Filter::new(&args.select, &args.ignore)?;
     let mut all = Vec::new();
     let mut definitions = 0;
-    for mut checked in xrdtest_definitions::check(&args.paths, &LoadOptions::default())? {
+    let options = CheckOptions { shellcheck: args.shellcheck, ..CheckOptions::default() };
+    for mut checked in xrdtest_definitions::check(&args.paths, &options)? {
         name_files(&checked.root, &mut checked.diagnostics)?;
         definitions += checked.definitions;
         all.append(&mut checked.diagnostics);

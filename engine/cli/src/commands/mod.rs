@@ -9,6 +9,7 @@ mod follow;
 pub(crate) mod hypervisors;
 pub(crate) mod logs;
 mod output;
+pub(crate) mod plan;
 pub(crate) mod queue;
 mod remote_run;
 pub(crate) mod repositories;

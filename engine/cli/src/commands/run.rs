@@ -121,7 +121,7 @@ pub(super) fn suite_name(suite: &str) -> String {
     path_of(suite).map_or_else(|| suite.to_owned(), |(_, name)| name)
 }
 
-fn path_of(suite: &str) -> Option<(&Path, String)> {
+pub(super) fn path_of(suite: &str) -> Option<(&Path, String)> {
     let path = Path::new(suite);
     let is_path = suite.contains('/') || path.extension().is_some_and(|extension| extension == "rhai");
     path.file_stem().filter(|_| is_path).map(|stem| (path, stem.to_string_lossy().into_owned()))

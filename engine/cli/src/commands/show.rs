@@ -17,7 +17,8 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
         let document: Value = ask.client.get(&format!("/runs/{}", part(run.as_str()))).await?;
         let runs: RunsDocument = serde_json::from_value(document.clone())?;
         ask.print(document, |_, document: &RunsDocument| {
-            document.runs.iter().map(|run| summary::summary(run, width(), "")).collect()
+            let told = |run| [summary::summary(run, width(), ""), summary::asked_for_by(run)].concat();
+            document.runs.iter().map(told).collect()
         })?;
         // What is not over is no bad news.
         let exits = runs.runs.iter().filter_map(|run| run.verdict).map(Exit::from);

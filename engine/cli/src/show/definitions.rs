@@ -1,7 +1,7 @@
 //! Suites and clusters.
 
 use xrdtest_model::Timestamp;
-use xrdtest_model::api::{ClusterInfo, InstanceInfo, SuiteInfo};
+use xrdtest_model::api::{ClusterInfo, InstanceInfo, LastStart, ScheduledStart, ScheduledSuite, SuiteInfo};
 use xrdtest_report::findings::plural;
 
 use super::runs::verdict;
@@ -26,13 +26,50 @@ pub(crate) fn suites(now: Timestamp, suites: &[SuiteInfo]) -> String {
             suite.runs.first().map_or_else(|| Cell::from(""), verdict),
             Cell::from(suite.cases.len().to_string()),
             Cell::new(suite.clusters.join(", "), DIM),
+            suite.schedule.as_ref().map_or_else(|| Cell::from(""), next_start),
+            Cell::new(suite.schedule.as_ref().map(|it| it.words.as_str()).unwrap_or_default(), DIM),
         ]
     };
-    table(&["SUITE", "STATE", "", "LAST RUN", "CASES", "CLUSTERS"], suites.iter().map(row).collect())
+    table(
+        &["SUITE", "STATE", "", "LAST RUN", "CASES", "CLUSTERS", "NEXT START", "SCHEDULE"],
+        suites.iter().map(row).collect(),
+    )
+}
+
+/// When a suite starts by itself, or why it does not.
+fn next_start(schedule: &ScheduledSuite) -> Cell {
+    match schedule.next.first() {
+        _ if !schedule.held.is_empty() => Cell::new(schedule.held.as_str(), BAD),
+        Some(next) => Cell::from(next.local.as_str()),
+        None => Cell::from("never again"),
+    }
+}
+
+/// What became of a start: `2026-11-27 02:30:00 CET: run …`.
+fn last_start(last: &LastStart) -> String {
+    let run = last.run.as_ref().map(|run| format!(": run {run}")).unwrap_or_default();
+    let reason = if last.reason.is_empty() { String::new() } else { format!(": {}", last.reason) };
+    format!("{}{run}{reason}", last.start.local)
+}
+
+/// Schedules, one per line.
+pub(crate) fn schedules(schedules: &[ScheduledSuite]) -> String {
+    let row = |schedule: &ScheduledSuite| {
+        vec![
+            Cell::from(schedule.suite.as_str()),
+            next_start(schedule),
+            Cell::from(schedule.words.as_str()),
+            Cell::new(schedule.timezone.as_str(), DIM),
+            Cell::new(schedule.last.as_ref().map(last_start).unwrap_or_default(), DIM),
+        ]
+    };
+    table(&["SUITE", "NEXT START", "SCHEDULE", "ZONE", "LAST START"], schedules.iter().map(row).collect())
 }
 
 /// One suite with its runs and history.
 pub(crate) fn suite(now: Timestamp, suite: &SuiteInfo) -> String {
+    let schedule =
+        |tell: fn(&ScheduledSuite) -> String| suite.schedule.as_ref().map(tell).unwrap_or_default();
     let mut text = details(
         &suite.name,
         &[
@@ -42,13 +79,26 @@ pub(crate) fn suite(now: Timestamp, suite: &SuiteInfo) -> String {
             ("problem", broken(suite.defined, suite.broken)),
             ("clusters", suite.clusters.join(", ")),
             ("cases", suite.cases.join(", ")),
+            ("schedule", schedule(|it| format!("{} ({})", it.words, it.timezone))),
+            ("not started", schedule(|it| it.held.clone())),
+            ("last start", schedule(|it| it.last.as_ref().map(last_start).unwrap_or_default())),
         ],
     );
+    if let Some(schedule) = &suite.schedule {
+        text.push_str(&starts(schedule));
+    }
     if !suite.runs.is_empty() {
         text.push('\n');
         text.push_str(&super::runs(now, &suite.runs));
     }
     text + &*history(now, &suite.history)
+}
+
+/// The starts to come.
+fn starts(schedule: &ScheduledSuite) -> String {
+    let row = |start: &ScheduledStart| vec![Cell::from(start.local.as_str())];
+    let rows: Vec<_> = schedule.next.iter().map(row).collect();
+    if rows.is_empty() { String::new() } else { format!("\n{}", table(&["NEXT STARTS"], rows)) }
 }
 
 fn broken(defined: bool, broken: bool) -> String {

@@ -9,7 +9,7 @@ mod table;
 mod time;
 
 pub(crate) use self::agents::{hypervisor, hypervisors, slave, slaves, tokens};
-pub(crate) use self::definitions::{cluster, clusters, suite, suites};
+pub(crate) use self::definitions::{cluster, clusters, schedules, suite, suites};
 pub(crate) use self::instances::{instance, instances, kept_line, kept_until};
 pub(crate) use self::repositories::{repositories, repository};
 pub(crate) use self::runs::{queue, run_line, runs};

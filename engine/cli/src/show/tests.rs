@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anstream::adapter::strip_str;
 use xrdtest_model::api::{
-    ClusterInfo, HypervisorInfo, InstanceInfo, QueueEntry, RunSummary, SlaveInfo, SuiteInfo, TokenInfo,
+    ClusterInfo, HypervisorInfo, InstanceInfo, LastStart, QueueEntry, RunSummary, ScheduledStart,
+    ScheduledSuite, SlaveInfo, SuiteInfo, TokenInfo,
 };
 use xrdtest_model::chronicle::{Subject, SubjectKind};
 use xrdtest_model::event::InstanceOwner;
@@ -79,6 +80,26 @@ fn entered(kind: SubjectKind, state: StateWord, detail: &str) -> Transition {
     }
 }
 
+fn schedule() -> ScheduledSuite {
+    let start = |day: u64| ScheduledStart {
+        at: NOW.after(Duration::from_secs(86400 * day)),
+        local: format!("2026-11-{} 02:30:00 CET", 22 + day),
+    };
+    ScheduledSuite {
+        suite: "ts_copy".to_owned(),
+        words: "every night at 02:30".to_owned(),
+        timezone: "Europe/Zurich".to_owned(),
+        paused: None,
+        held: String::new(),
+        next: vec![start(1), start(2)],
+        last: Some(LastStart {
+            start: start(0),
+            run: Some("20261122-013000-ts_copy-0a1b".into()),
+            reason: String::new(),
+        }),
+    }
+}
+
 fn suite_info() -> SuiteInfo {
     SuiteInfo {
         name: "ts_copy".to_owned(),
@@ -91,6 +112,7 @@ fn suite_info() -> SuiteInfo {
         state: word("S_INIT_ERROR", -22, "Test suite initialization error"),
         since: Some(ago(90)),
         runs: runs_of_all_kinds(),
+        schedule: Some(schedule()),
         history: vec![entered(SubjectKind::Suite, word("S_DEF_OK", 1, "Test suite definition complete"), "")],
     }
 }
@@ -178,10 +200,18 @@ fn suites_and_clusters() {
         cases: vec![],
         clusters: vec![],
         runs: vec![],
+        schedule: None,
         ..suite_info()
     };
     insta::assert_snapshot!(plain(&suites(NOW, &[suite_info(), gone])));
     insta::assert_snapshot!(plain(&suite(NOW, &suite_info())));
+    let paused = ScheduledSuite {
+        held: "paused by alice".to_owned(),
+        last: schedule().last.map(|last| LastStart { run: None, reason: "missed".to_owned(), ..last }),
+        ..schedule()
+    };
+    let over = ScheduledSuite { next: vec![], last: None, ..schedule() };
+    insta::assert_snapshot!("schedules", plain(&schedules(&[schedule(), paused, over])));
     let physical = ClusterInfo {
         name: "lab".to_owned(),
         external: true,

@@ -3,8 +3,8 @@
 
     bench.py --programs DIR [--hold TIME] [--check] [NAME...]
 
-Without names all of them: lockstep, upload, barrier, hold, change. With --check a figure beyond its bound fails. Use programs of
-a release build. Needs root.
+Without names all of them: lockstep, upload, barrier, hold, check, change. With --check a figure beyond its bound fails.
+Use programs of a release build. Needs root.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import re
 import signal
 import statistics
 import subprocess
+import tempfile
 import time
 
 from lab import Lab, memory_of, until, write_cluster, write_suite
@@ -188,6 +189,96 @@ def hold(args, bounds):
         assert record["verdict"] == "passed", record["reason"]
 
 
+CLUSTER = """fn getCluster() {
+    let cluster = Cluster("cluster_NUMBER");
+    let net = cluster.network;
+    net.ip = "10.0.NUMBER.1";
+    net.netmask = "255.255.255.0";
+    net.DHCPRange = ["10.0.NUMBER.2", "10.0.NUMBER.254"];
+    let hosts = [];
+    for i in 1..=8 {
+        hosts.push(Host(`ds${i}.xrd.test`, `10.0.NUMBER.${i + 10}`, #{ disks: [Disk("disk1", "20G")] }));
+    }
+    net.addHosts(hosts);
+    cluster.addHosts(hosts);
+    cluster
+}
+"""
+
+SUITE = """fn getTestSuite() {
+    let ts = TestSuite("ts_NUMBER");
+    ts.clusters = ["cluster_CLUSTER"];
+    ts.machines = ["ds1", "ds2"];
+    ts.schedule = #{ hour: "1", minute: "*/5" };
+    ts.tags = #{ base: "bNUMBER" };
+    ts.tests = ["one"];
+    ts.initialize = "file://suite_init.sh";
+    ts
+}
+"""
+
+STAGE = """#!/bin/bash
+set -eu
+source /etc/XrdTest/utils/functions.sh
+
+stamp # STAGE
+if [[ @slavename@ == ds1* ]]; then
+    curl -sSfO "@proto@://master.xrd.test:@port@/downloadScript/clusters/cluster_0.rhai"
+    for file in a b c; do
+        xrdcp -f "$file" root://ds1/data/@base@/"$file" || exit 1
+    done
+fi
+log "done $(date +%s)"
+"""
+
+
+def large_repository(folder):
+    """1,000 suites of three scripts on 100 clusters."""
+    files = {}
+    for number in range(100):
+        files[f"clusters/cluster_{number}.rhai"] = CLUSTER.replace("NUMBER", str(number))
+    for number in range(1000):
+        suite = f"suites/ts_{number}"
+        text = SUITE.replace("NUMBER", str(number)).replace("CLUSTER", str(number % 100))
+        files[f"{suite}/ts_{number}.rhai"] = text
+        for script in ("suite_init.sh", "tc/one/run.sh", "tc/one/finalize.sh"):
+            files[f"{suite}/{script}"] = STAGE.replace("STAGE", script)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return list(files)
+
+
+def check(args, bounds):
+    """`xrdtest check` on 1,000 suites, 3,000 scripts and 100 clusters, on two processors."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        files = large_repository(folder)
+        walls, users, reads = [], [], []
+        for _ in range(10):
+            begin = time.monotonic()
+            for file in files:
+                (folder / file).read_bytes()
+            reads.append(time.monotonic() - begin)
+            command = [args.programs / "xrdtest", "check", "--deny", "warnings", folder]
+            two = set(sorted(os.sched_getaffinity(0))[:2])
+            begin = time.monotonic()
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                       preexec_fn=lambda: os.sched_setaffinity(0, two))
+            said = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            walls.append(time.monotonic() - begin)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == 0 and not said, said
+            users.append(usage.ru_utime)
+            memory = usage.ru_maxrss / 1024
+        bounds.say("best of 10, by the wall clock", min(walls), "s", most=0.5)
+        bounds.say("user time, best of 10", min(users), "s")
+        bounds.say("memory", memory, "MiB", most=200)
+        bounds.say("reading the same files in Python, best of 10", min(reads), "s")
+
+
 def change(args, bounds):
     """One file of 1,000 suites with 3,000 scripts and 100 clusters is changed: when the engine has the new catalogue."""
     with Lab(args.programs) as lab:
@@ -220,7 +311,7 @@ def seconds(text):
     return int(number) * {"s": 1, "m": 60, "h": 3600}[unit]
 
 
-ALL = {measure.__name__: measure for measure in (lockstep, upload, barrier, hold, change)}
+ALL = {measure.__name__: measure for measure in (lockstep, upload, barrier, hold, check, change)}
 
 
 def main():

@@ -41,6 +41,7 @@ ALL = {
     broken.agent_is_killed_while_it_creates: "",
     broken.agent_is_killed_while_it_runs: "",
     broken.agent_is_killed_while_it_stops: "",
+    broken.left_overs_are_collected: "",
     broken.libvirt_starts_again: "",
     broken.guest_panics_after_libvirt_started_again: "",
     broken.run_is_cancelled_while_it_is_made: "",

@@ -92,6 +92,28 @@ def agent_is_killed_while_it_stops(lab):
     lab.ends(run, "passed")
 
 
+def left_overs_are_collected(lab):
+    """`gc` removes what nobody knows, `gc --all` everything, and the run that it belonged to says so."""
+    lab.define(f"{WAIT_FOR_A_WORD}; hostname", hosts='''
+        host.disks = [Disk("kept", "64M", #{ device: "vdb", mountPoint: "/kept", cache: true })];
+    ''')
+    lab.start()
+    run = lab.submit("tiny")
+    until("a stage runs", lambda: lab.started(run))
+    assert "in use by another hypervisor agent, process" in lab.collect(status=2), "gc works beside the agent"
+    lab.kill()
+    owner, = lab.owners()
+    stray = f"xrdtest-{owner}-stray.qcow2"
+    virsh("vol-create-as", lab.pool, stray, "1M")
+    assert lab.collect().split() == [stray]
+    assert lab.ours("list", "--name"), "the machine of a run is gone"
+    removed = lab.collect("--all").split()
+    assert any(name.endswith("m1.xrd.test") for name in removed), removed
+    assert not lab.leftovers() and not lab.kept(), lab.leftovers()
+    lab.start_again()
+    lab.ends(run, "error", "m1.xrd.test")
+
+
 def libvirt_starts_again(lab):
     """Machines go on without it, and are found again."""
     lab.define(f"{WAIT_FOR_A_WORD}; {WAIT_FOR_A_WORD}")

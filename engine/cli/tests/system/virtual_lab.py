@@ -121,6 +121,13 @@ class Virtual(Lab):
     def start_again(self, name="v1"):
         self.agents[name] = self.spawn("hypervisor", name=name)
 
+    def collect(self, *words, name="v1", status=0):
+        """What `gc` of an agent says."""
+        command = [self.programs / "xrdtest-hypervisor", "--config", self.folder / f"{name}.toml", "gc", *words]
+        done = subprocess.run(command, text=True, capture_output=True)
+        assert done.returncode == status, f"gc ended with {done.returncode}: {done.stderr}"
+        return done.stdout + done.stderr
+
     def contacts(self, name="v1"):
         """How often an agent came into contact with the engine, by its own words."""
         return (self.folder / f"{name}.log").read_text().count(" INFO connected ")

@@ -1,7 +1,9 @@
 //! `engine.toml`: what the daemon must be told. Every key is documented in the shipped example, `engine.toml`.
 
 mod bounds;
+mod schedule;
 pub(crate) mod units;
+mod web;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use xrdtest_protocol::stream::{MAX_CONSOLE, MAX_FETCHED};
 use xrdtest_store::retention::RetentionPolicy;
 
 pub use self::bounds::DefinitionsSection;
+pub use self::schedule::ScheduleSection;
+pub use self::web::Web;
 use crate::definitions::DefinitionsConfig;
 use crate::repositories::{self, RepositoryConfig};
 use crate::start::EngineConfig;
@@ -54,6 +58,10 @@ pub struct Config {
     pub definitions: DefinitionsSection,
     /// Limits.
     pub limits: LimitsSection,
+    /// The dashboard.
+    pub web: Web,
+    /// Whether suites start by themselves.
+    pub schedule: ScheduleSection,
     /// How patient the engine is with agents out of contact.
     pub contact: Contact,
     /// What of old runs is kept.
@@ -179,6 +187,8 @@ impl Default for Config {
             scripts: Scripts::default(),
             definitions: DefinitionsSection::default(),
             limits: LimitsSection::default(),
+            web: Web::default(),
+            schedule: ScheduleSection::default(),
             contact: Contact::default(),
             retention: RetentionPolicy::default(),
         }
@@ -281,6 +291,7 @@ impl Config {
                 output_bytes: output,
                 log_bytes: log,
             },
+            schedules: self.schedule.schedules(),
         }
     }
 }
@@ -315,6 +326,7 @@ mod tests {
             archive: None,
             log: None,
             pid_file: None,
+            web: Web::default(),
             retention: defaults.retention.clone(),
             ..all
         };
@@ -324,9 +336,17 @@ mod tests {
     #[test]
     fn the_shipped_example_has_every_key() {
         let shipped = include_str!("../../engine.toml");
-        for section in
-            ["", "[scripts]", "[definitions]", "[limits]", "[contact]", "[retention]", "[[repository]]"]
-        {
+        for section in [
+            "",
+            "[scripts]",
+            "[definitions]",
+            "[web]",
+            "[schedule]",
+            "[limits]",
+            "[contact]",
+            "[retention]",
+            "[[repository]]",
+        ] {
             let error = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
             // It names all that there are.
             let keys = error.message().split('`').skip(3).step_by(2).collect::<Vec<_>>();
@@ -359,6 +379,8 @@ mod tests {
             ("[definitions]\nstring = '2M'\n", "at least 4 KiB, at most 1 MiB"),
             ("[definitions]\nelements = 100001\n", "at least 100, at most 100000"),
             ("[definitions]\nfile = '1K'\n", "at least 4 KiB, at most 1 MiB"),
+            ("[schedule]\ntimezone = 'Europe/Zürich'\n", "line 2, column 12"),
+            ("[schedule]\ntimezone = 'CET+1'\n", "`CET+1` is no time zone"),
             ("[limits]\nframe = '17M'\n", "line 2, column 9"),
             ("[limits]\nframe = '512K'\n", "at least 1 MiB, at most 16 MiB"),
             ("[limits]\nfetched_file = '65M'\n", "at least 4 KiB, at most 64 MiB"),

@@ -18,6 +18,7 @@ use xrdtest_protocol::open_files;
 use self::log::Log;
 use crate::config::Config;
 use crate::controls::Controls;
+use crate::dashboard::Dashboard;
 use crate::handle::EngineHandle;
 use crate::lock::Lock;
 use crate::socket::Socket;
@@ -52,6 +53,8 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     let mut signals = Signals::new().context("signals can't be caught")?;
     let engine = start(config.engine()).await.context("the engine can't start")?;
     let socket = Socket::bind(&config.socket, config.socket_group.as_deref())?;
+    let dashboard =
+        config.web.listen.map(|listen| Dashboard::bind(listen, &config.web, &engine)).transpose()?;
     let end = CancellationToken::new();
     let daemon = Arc::new(Daemon {
         path: path.to_owned(),
@@ -63,6 +66,10 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     let _ = engine.controls.set(daemon.controls());
     let _pid_file = config.pid_file.as_deref().map(PidFile::write).transpose()?;
     let serving = tokio::spawn(socket.serve(engine.clone(), end.clone()));
+    let showing = dashboard.map(|dashboard| {
+        info!(address = %dashboard.address(), "the dashboard is ready");
+        tokio::spawn(dashboard.serve(engine.clone(), end.clone()))
+    });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
     tokio::spawn(watchdog(engine.clone()));
     info!(
@@ -89,6 +96,9 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     end.cancel();
     engine.stop().await;
     let _ = serving.await;
+    if let Some(showing) = showing {
+        let _ = showing.await;
+    }
     match failure {
         Some(why) => Err(anyhow::anyhow!("the engine stopped: {why}")),
         None => Ok(()),
@@ -149,11 +159,12 @@ impl Daemon {
         }
         if at_start(&new) != at_start(&old) {
             warn!(
-                "only repositories, scripts, what definitions and files may take, limits of runs and the log's level are \
-                 taken over while the engine runs; other changes of the configuration wait for its next start"
+                "only repositories, scripts, what definitions and files may take, schedules, limits of runs and the \
+                 log's level are taken over while the engine runs; other changes of the configuration wait for its next \
+                 start"
             );
         }
-        self.engine.repositories.reload(new.definitions()).await;
+        self.engine.reload_definitions(new.definitions()).await;
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
@@ -165,6 +176,7 @@ fn at_start(config: &Config) -> Config {
     rest.repository.clear();
     rest.scripts = Default::default();
     rest.definitions = Default::default();
+    rest.schedule = Default::default();
     rest.log_level.clear();
     let limits = crate::config::LimitsSection::default();
     rest.limits = crate::config::LimitsSection {

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use xrdtest_definitions::{LoadOptions, Reuse};
@@ -86,8 +86,6 @@ struct Shared {
     definitions: OnceLock<Arc<Definitions>>,
     /// Held while a catalogue is being made and taken over.
     loading: AsyncMutex<()>,
-    /// The catalogue's generation: wakes who waits for another.
-    generation: watch::Sender<u64>,
 }
 
 /// One of them.
@@ -134,7 +132,6 @@ impl Repositories {
             runs,
             definitions: OnceLock::new(),
             loading: AsyncMutex::new(()),
-            generation: watch::Sender::new(1),
         });
         let opened = shared.clone().open(config.repositories.clone()).await;
         let members = opened.iter().map(|opened| opened.member.clone()).collect::<Vec<_>>();
@@ -162,7 +159,6 @@ impl Repositories {
         let members: Vec<_> = config.repositories.iter().filter_map(find).cloned().collect();
         if let Some(definitions) = self.shared.definitions.get() {
             definitions.reload(config, roots(&members)).await;
-            self.shared.tell_generation(definitions);
         }
         *lock(&self.members) = members;
         drop(loading);
@@ -194,11 +190,6 @@ impl Repositories {
             let _ = looked.await;
         }
         Some(self.shared.info(&member))
-    }
-
-    /// The catalogue's generation; another one wakes the receiver.
-    pub(crate) fn generation(&self) -> watch::Receiver<u64> {
-        self.shared.generation.subscribe()
     }
 
     /// Looks at nothing any more.
@@ -293,12 +284,7 @@ impl Shared {
     fn replace(&self, root: Root, catalogue: Catalogue) {
         if let Some(definitions) = self.definitions.get() {
             definitions.replace(root, catalogue);
-            self.tell_generation(definitions);
         }
-    }
-
-    fn tell_generation(&self, definitions: &Definitions) {
-        self.generation.send_replace(definitions.catalogue().generation);
     }
 
     /// Notes how a look has ended; answers how long to wait for the next.

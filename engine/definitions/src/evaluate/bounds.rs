@@ -16,7 +16,7 @@ use rhai::{Dynamic, Engine, LexError, ParseErrorType, Token};
 use super::limit::Limit;
 
 /// Stack of the evaluating thread, in bytes, with the default bounds. Only what is used takes memory.
-const STACK_BYTES: usize = 256 << 20;
+pub(crate) const STACK_BYTES: usize = 256 << 20;
 /// Expressions inside expressions.
 pub(crate) const EXPRESSION_DEPTH: usize = 256;
 /// Imports inside imports.

@@ -6,9 +6,12 @@ pub(crate) mod files;
 pub(crate) mod imports;
 mod limit;
 mod resolver;
+mod unreached;
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rhai::{CallFnOptions, Dynamic, Engine, Scope};
 
@@ -23,12 +26,13 @@ use crate::language::object::Handle;
 use crate::language::register::register;
 use crate::language::session::{STANDARD, SharedSession, lock};
 use crate::place::{Located, Place};
+use crate::reuse::Texts;
 use crate::rules::evaluation::evaluation_failed::Undefined;
 use crate::rules::evaluation::{
     evaluation_failed, internal_error, limit_exceeded, missing_function, syntax_error, unreadable_file,
     wrong_return,
 };
-use crate::source::{Source, without_mark};
+use crate::source::without_mark;
 
 /// What a definition file defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +68,24 @@ pub(crate) struct Evaluated {
     pub(crate) cases: Option<Vec<Located<Handle>>>,
 }
 
-/// Evaluates the files of one repository with one engine.
+/// Shared by the evaluators of one load. Who holds it for reading may evaluate beside others, who holds it for writing
+/// is alone.
+pub(crate) type Turns = Arc<RwLock<()>>;
+
+/// Evaluates files of one repository with one engine, on one thread.
 pub(crate) struct Evaluator {
     engine: Engine,
     files: Files,
     session: SharedSession,
     loaded: SharedLoaded,
     meter: Arc<Meter>,
+    turns: Turns,
+    /// Names of all functions of the language.
+    functions: OnceCell<HashSet<String>>,
 }
 
 impl Evaluator {
-    pub(crate) fn new(files: &Files, bounds: Bounds) -> Self {
+    pub(crate) fn new(files: &Files, bounds: Bounds, turns: &Turns) -> Self {
         let session = SharedSession::default();
         let loaded = Arc::new(Mutex::new(Loaded::default()));
         let meter = Arc::new(Meter::new(bounds));
@@ -87,7 +98,15 @@ impl Evaluator {
             loaded: Arc::clone(&loaded),
             meter: Arc::clone(&meter),
         });
-        Self { engine, files: files.clone(), session, loaded, meter }
+        Self {
+            engine,
+            files: files.clone(),
+            session,
+            loaded,
+            meter,
+            turns: Arc::clone(turns),
+            functions: OnceCell::new(),
+        }
     }
 
     /// Evaluates a definition file. `None` where that was not possible; why is among the findings. The imports are
@@ -103,7 +122,7 @@ impl Evaluator {
     }
 
     /// The texts that a definition was evaluated from; `None` where one of them can't be told.
-    pub(crate) fn texts(&self, file: &Arc<str>, imports: &Imports) -> Option<Vec<(Arc<str>, Arc<Source>)>> {
+    pub(crate) fn texts(&self, file: &Arc<str>, imports: &Imports) -> Option<Texts> {
         let loaded = lock_loaded(&self.loaded);
         let imported = imports.files().filter(|file| !file.starts_with(STANDARD)).map(Arc::from);
         let all = std::iter::once(Arc::clone(file)).chain(imported);
@@ -111,14 +130,21 @@ impl Evaluator {
     }
 
     fn attempts(&self, file: &Arc<str>, subject: Subject, findings: &mut Findings) -> Option<Evaluated> {
-        for _ in 1..ATTEMPTS {
+        for number in 1..ATTEMPTS {
             let mut own = Findings::default();
-            let evaluated = self.attempt(file, subject, &mut own);
+            let evaluated = if number == 1 {
+                let _beside_others = self.turns.read().unwrap_or_else(PoisonError::into_inner);
+                self.attempt(file, subject, &mut own)
+            } else {
+                let _alone = self.turns.write().unwrap_or_else(PoisonError::into_inner);
+                self.attempt(file, subject, &mut own)
+            };
             if !self.meter.is_out_of_memory() {
                 findings.absorb(own);
                 return evaluated;
             }
         }
+        let _alone = self.turns.write().unwrap_or_else(PoisonError::into_inner);
         self.attempt(file, subject, findings)
     }
 
@@ -143,10 +169,33 @@ impl Evaluator {
         })
     }
 
+    /// What there is of a definition whose evaluation has just ended early.
+    pub(crate) fn remains(&self, subject: Subject) -> Option<Handle> {
+        let first = lock(&self.session).first.take();
+        first.filter(|handle| handle.class() == subject.class())
+    }
+
     /// Looks for a syntax error in a file that is no definition itself.
     pub(crate) fn compile_helper(&self, file: &Arc<str>, findings: &mut Findings) {
         self.meter.begin();
         self.compile(file, findings);
+    }
+
+    /// Looks for mistakes in functions of a file that may never be called.
+    pub(crate) fn look_through(&self, file: &Arc<str>, findings: &mut Findings) {
+        let compiled = lock_loaded(&self.loaded).compiled(file);
+        if let Some(compiled) = compiled
+            && let Ok(ast) = &compiled.ast
+        {
+            let functions = self.functions.get_or_init(|| unreached::functions(&self.engine));
+            unreached::check(ast, file, &compiled.source, functions, findings);
+        }
+    }
+
+    /// The texts of all files that were compiled.
+    pub(crate) fn sources(&self) -> Texts {
+        let loaded = lock_loaded(&self.loaded);
+        loaded.sources().map(|(file, source)| (Arc::from(file), Arc::clone(source))).collect()
     }
 
     fn compile(&self, file: &Arc<str>, findings: &mut Findings) -> Option<Compiled> {
@@ -258,7 +307,8 @@ impl Evaluator {
     }
 }
 
-/// A definition is out of memory only if it is so each time: the growth may have been another thread's.
+/// A definition is out of memory only if it is so each time: the growth may have been another thread's. From the second
+/// time on no other definition of this load is evaluated beside it.
 const ATTEMPTS: usize = 3;
 
 const GET_TEST_CASES: &str = "getTestCases";

@@ -74,6 +74,12 @@ impl Loaded {
         compiled
     }
 
+    /// The files of the repository that were compiled.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &Arc<Source>)> {
+        let own = self.compiled.iter().filter(|(file, _)| !file.starts_with(STANDARD));
+        own.map(|(file, compiled)| (file.as_str(), &compiled.source))
+    }
+
     pub(crate) fn compiled(&self, file: &str) -> Option<Compiled> {
         self.compiled.get(file).cloned()
     }

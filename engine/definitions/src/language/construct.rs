@@ -4,7 +4,7 @@
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
 use super::admit::{admit, admit_field, describe};
-use super::class::{CLUSTER, Class, Field, HOST, Kind};
+use super::class::{CLUSTER, Class, Field, HOST, Kind, TEST_SUITE};
 use super::object::{Handle, Object, Slot};
 use super::session::{Session, Site};
 use crate::place::{Node, Origin, Parts, Place};
@@ -24,6 +24,9 @@ pub(crate) fn construct(
     let node_of = |index: usize| nodes.get(index).cloned().unwrap_or_else(|| Node::opaque(made.span));
     let origin_of = |index: usize| Origin { file: made.file.clone(), name: made.span, value: node_of(index) };
     let handle = Handle::new(class, made.clone());
+    if session.first.is_none() && (*class == CLUSTER || *class == TEST_SUITE) {
+        session.first = Some(handle.clone());
+    }
 
     let named = match arguments.pop() {
         Some(last) if last.is_map() => last.try_cast::<Map>(),

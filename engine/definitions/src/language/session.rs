@@ -8,6 +8,7 @@ use rhai::{NativeCallContext, Position};
 use xrdtest_model::Span;
 
 use crate::findings::Findings;
+use crate::language::object::Handle;
 use crate::place::{Node, Place};
 use crate::shape::{self, Access};
 use crate::source::Source;
@@ -29,6 +30,8 @@ pub(crate) struct Session {
     sources: HashMap<Arc<str>, Arc<Source>>,
     /// What stands behind the dots that were evaluated so far: loops come by often.
     accesses: HashMap<Site, Option<Arc<Access>>>,
+    /// The first suite or cluster that was made: what is left where the evaluation ends early.
+    pub(crate) first: Option<Handle>,
     /// Where to report what happens in no file of the user's.
     fallback: Option<Place>,
 }
@@ -43,6 +46,7 @@ impl Session {
         self.fallback = Some(fallback);
         self.sources.clear();
         self.accesses.clear();
+        self.first = None;
     }
 
     /// Makes a file's text known for places.

@@ -45,7 +45,7 @@ impl Filter {
 }
 
 /// The beginning of codes that a text stands for.
-fn prefix_of(text: &str) -> Result<String, UnknownCode> {
+pub(crate) fn prefix_of(text: &str) -> Result<String, UnknownCode> {
     let text = text.trim();
     let upper = text.to_ascii_uppercase();
     let is_prefix = upper.starts_with("XT") && all().iter().any(|rule| rule.code.starts_with(&upper));
@@ -56,7 +56,7 @@ fn prefix_of(text: &str) -> Result<String, UnknownCode> {
     named.map(|rule| rule.code.to_owned()).ok_or_else(|| unknown(text))
 }
 
-pub(crate) fn unknown(text: &str) -> UnknownCode {
+fn unknown(text: &str) -> UnknownCode {
     let names = all().iter().flat_map(|rule: &Rule| [rule.code, rule.name]);
     UnknownCode { code: text.to_owned(), near: nearest(text, names) }
 }

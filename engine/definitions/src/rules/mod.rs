@@ -1,6 +1,7 @@
 //! The rules: every finding belongs to one. A rule is a file below this folder whose leading comment is its manual
 //! page, and a line in the table below. Codes: `XT0` reading and layout, `XT1` suites, `XT2` clusters, `XT3`
-//! schedules, `XT4` scripts. A code is never used again for something else.
+//! schedules, `XT4` scripts as definitions name them, `XT5` what is inside of scripts. A code is never used again for
+//! something else.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,10 @@ use crate::draft::cluster::Cluster;
 use crate::draft::suite::Suite;
 use crate::evaluate::files::Files;
 use crate::findings::Findings;
-use crate::reuse::Reuse;
 use crate::script::ScriptPolicy;
 
 pub(crate) mod cluster;
+pub(crate) mod contents;
 pub(crate) mod evaluation;
 pub(crate) mod filter;
 pub(crate) mod layout;
@@ -29,15 +30,16 @@ pub(crate) struct Context<'a> {
     /// All clusters of the repository by file name; `None` for those that could not be evaluated.
     pub(crate) clusters: &'a BTreeMap<&'a str, Option<&'a Cluster>>,
     pub(crate) scripts: &'a ScriptPolicy,
-    /// What an earlier load has left.
-    pub(crate) reuse: Option<&'a Reuse>,
+    /// The scripts of all suites.
+    pub(crate) library: &'a contents::Library,
 }
 
-/// Applies all rules for suites. For clusters there is [`cluster::check`].
-pub(crate) fn check_suite(suite: &Suite, context: &Context<'_>, findings: &mut Findings) {
+/// Applies all rules for suites, also to one whose evaluation found errors, which is `broken`. For clusters there is
+/// [`cluster::check`].
+pub(crate) fn check_suite(suite: &Suite, broken: bool, context: &Context<'_>, findings: &mut Findings) {
     suite::check(suite, context, findings);
     schedule::check(suite, findings);
-    scripts::check(suite, context, findings);
+    scripts::check(suite, broken, context, findings);
 }
 
 /// A kind of finding.
@@ -97,6 +99,9 @@ static ALL: &[Rule] = &[
     evaluation::wrong_type::RULE,
     evaluation::wrong_arguments::RULE,
     evaluation::too_large::RULE,
+    evaluation::unused_suppression::RULE,
+    evaluation::bad_suppression::RULE,
+    evaluation::unreached_mistake::RULE,
     layout::stray_file::RULE,
     layout::folder_without_definition::RULE,
     layout::name_mismatch::RULE,
@@ -155,4 +160,11 @@ static ALL: &[Rule] = &[
     scripts::script_outside::RULE,
     scripts::script_not_allowed::RULE,
     scripts::bad_interpreter_line::RULE,
+    scripts::unlisted_case::RULE,
+    contents::unknown_tag::RULE,
+    contents::carriage_returns::RULE,
+    contents::shell_syntax::RULE,
+    contents::missing_source::RULE,
+    contents::missing_download::RULE,
+    contents::shellcheck::RULE,
 ];

@@ -163,6 +163,11 @@ fn find_clusters<'a>(
 
 /// Errors in these definitions, in other files of their folders, and in files that findings about imports name.
 fn errors_about(catalogue: &Catalogue, definitions: &[String]) -> Vec<Diagnostic> {
+    findings_about(catalogue, definitions).into_iter().filter(Diagnostic::is_error).collect()
+}
+
+/// Errors and warnings of the same places.
+pub(crate) fn findings_about(catalogue: &Catalogue, definitions: &[String]) -> Vec<Diagnostic> {
     let concerns = |finding: &&Diagnostic| {
         definitions.iter().any(|definition| {
             let folder = definition.trim_end_matches(".rhai");
@@ -174,12 +179,28 @@ fn errors_about(catalogue: &Catalogue, definitions: &[String]) -> Vec<Diagnostic
                 || finding.file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
         })
     };
-    let errors = catalogue.diagnostics.iter().filter(|finding| finding.is_error());
+    let all = catalogue.diagnostics.iter();
     let is_import = |finding: &&Diagnostic| finding.code == import_failed::RULE.code;
-    let imports: Vec<_> = errors.clone().filter(concerns).filter(is_import).collect();
+    let imports: Vec<_> = all.clone().filter(concerns).filter(is_import).collect();
     let is_imported =
         |file: &str| file.ends_with(".rhai") && imports.iter().any(|import| import.message.contains(file));
-    errors.filter(|finding| concerns(finding) || is_imported(&finding.file)).cloned().collect()
+    all.filter(|finding| concerns(finding) || is_imported(&finding.file)).cloned().collect()
+}
+
+/// The hosts that the names as written mean, in the order of `all`; all where none is written.
+pub(crate) fn select(written: &[String], all: &[&str]) -> Result<Vec<String>, String> {
+    let mut chosen = BTreeSet::new();
+    for name in written {
+        let exact = all.contains(&name.as_str());
+        let mut found = all.iter().filter(|host| **host == name || !exact && short_name(host) == name);
+        match (found.next(), found.next()) {
+            (Some(host), None) => chosen.insert(*host),
+            (Some(_), Some(_)) => return Err(format!("there are several machines `{name}`")),
+            (None, _) => return Err(format!("there is no machine `{name}`")),
+        };
+    }
+    let wanted = all.iter().filter(|host| written.is_empty() || chosen.contains(**host));
+    Ok(wanted.map(|host| (*host).to_owned()).collect())
 }
 
 struct Snapshot<'a> {
@@ -202,25 +223,8 @@ impl Snapshot<'_> {
         self.select(&self.suite.machines, &all)
     }
 
-    /// The hosts that the names as written mean, in the order of `all`; all where none is written.
     fn select(&self, written: &[String], all: &[&str]) -> Result<Vec<String>, SnapshotError> {
-        let mut chosen = BTreeSet::new();
-        for name in written {
-            let exact = all.contains(&name.as_str());
-            let mut found = all.iter().filter(|host| **host == name || !exact && short_name(host) == name);
-            match (found.next(), found.next()) {
-                (Some(host), None) => chosen.insert(*host),
-                (Some(_), Some(_)) => {
-                    return Err(self.inconsistent(format!("there are several machines `{name}`")));
-                }
-                (None, _) => return Err(self.inconsistent(format!("there is no machine `{name}`"))),
-            };
-        }
-        Ok(all
-            .iter()
-            .filter(|host| written.is_empty() || chosen.contains(**host))
-            .map(|host| (*host).to_owned())
-            .collect())
+        select(written, all).map_err(|problem| self.inconsistent(problem))
     }
 
     fn cases(&self, selection: &Selection, machines: &[String]) -> Result<Vec<CasePlan>, SnapshotError> {

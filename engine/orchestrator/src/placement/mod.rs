@@ -3,6 +3,7 @@
 
 mod fit;
 mod reason;
+mod survey;
 
 use xrdtest_model::event::Placement;
 use xrdtest_model::{EventBody, HypervisorName, InstanceId, RunId, Timestamp};
@@ -13,6 +14,7 @@ use crate::{ClusterOrder, Effect, Orchestrator};
 
 pub(crate) use fit::free_room;
 use fit::{Kept, Site, find};
+pub use survey::{Survey, ToldHypervisor, ToldInstance, survey, told_cluster};
 
 impl Orchestrator {
     /// Places what can be placed and says why the rest waits.

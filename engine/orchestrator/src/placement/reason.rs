@@ -70,6 +70,15 @@ fn connected(sites: &[Site<'_>]) -> String {
     told.join(", ")
 }
 
+/// The same, where a word is wanted about each hypervisor.
+pub(super) fn why_here(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> String {
+    words(cluster, site, obstacle).unwrap_or_else(|| match (&cluster.hypervisor, cluster.external) {
+        (_, true) => format!("cluster {} is made of physical machines", cluster.name),
+        (Some(wanted), false) => format!("cluster {} asks for hypervisor `{wanted}`", cluster.name),
+        (None, false) => "it takes physical machines only".to_owned(),
+    })
+}
+
 /// `None` where a hypervisor is not worth a word.
 fn words(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> Option<String> {
     let (name, hypervisor) = (&cluster.name, site.name);

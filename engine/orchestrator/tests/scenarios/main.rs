@@ -25,5 +25,6 @@ mod reports;
 mod restarts;
 mod silence;
 mod standing;
+mod survey;
 mod torn;
 mod trace;

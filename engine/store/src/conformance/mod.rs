@@ -8,6 +8,7 @@ mod journal;
 mod live;
 mod records;
 mod removal;
+mod schedules;
 mod states;
 pub mod story;
 mod tokens;
@@ -44,6 +45,7 @@ where
     states::have_a_present_and_a_history(&open).await?;
     tokens::are_used_once(&open).await?;
     tokens::are_revoked_by_prefix(open("revoked").await?).await?;
+    schedules::are_kept(&open).await?;
     concurrent::writes_all_become_durable(&open).await?;
     concurrent::a_closed_store_says_so(open("closed").await?).await
 }

@@ -14,6 +14,7 @@ mod memory;
 mod open;
 mod read;
 mod rows;
+mod schedules;
 mod spelling;
 mod tokens;
 mod words;
@@ -32,13 +33,14 @@ use xrdtest_model::api::{OutputEntry, RunSummary};
 use xrdtest_model::chronicle::{Subject, SubjectKind, Transition};
 use xrdtest_model::{Event, RunId, Timestamp};
 
-use crate::{Answer, RunFilter, Store, StoreError, TokenPrefix, TokenRecord};
+use crate::{Answer, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix, TokenRecord};
 use append::Append;
 use checkpoints::Checkpoints;
 use keep::{EvidenceRemoved, Pin, RemoveRun};
 use lock::Lock;
 use memory::{Memory, Steps};
 use read::Reader;
+use schedules::KeepSchedules;
 use tokens::{AddTokens, RevokeTokens, UseToken};
 use write::Write;
 use writer::{Message, Writer};
@@ -173,6 +175,17 @@ impl Store for SqliteStore {
 
     fn revoke_tokens(&self, prefix: TokenPrefix) -> Answer<'_, u64> {
         self.write(RevokeTokens { prefix })
+    }
+
+    fn keep_schedules(&self, records: Vec<ScheduleRecord>) -> Answer<'_, ()> {
+        if records.is_empty() {
+            return futures::future::ready(Ok(())).boxed();
+        }
+        self.write(KeepSchedules { records })
+    }
+
+    fn schedules(&self) -> Answer<'_, Vec<ScheduleRecord>> {
+        async move { self.reader().schedules().await }.boxed()
     }
 
     fn pin(&self, run: RunId, pinned: bool) -> Answer<'_, bool> {

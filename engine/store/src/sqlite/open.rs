@@ -13,8 +13,11 @@ use super::words;
 use crate::StoreError;
 
 /// Each brings the layout from its position to the next; never changed, only added to.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_by_hand.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_by_hand.sql"),
+    include_str!("migrations/0003_schedules.sql"),
+];
 
 /// "xrdt": what tells our files from those of other programs.
 const APPLICATION_ID: i64 = 0x7872_6474;

@@ -10,8 +10,8 @@ use xrdtest_model::{Event, RunId, Timestamp};
 
 use super::memory::Steps;
 use super::rows::{int, uint};
-use super::{spelling, tokens, words};
-use crate::{RunFilter, StoreError, TokenRecord};
+use super::{schedules, spelling, tokens, words};
+use crate::{RunFilter, ScheduleRecord, StoreError, TokenRecord};
 
 /// Runs of a list that names no limit.
 const RUNS: u32 = 100;
@@ -114,6 +114,11 @@ impl Reader<'_> {
             .fetch_all(self.pool)
             .await;
         self.all(rows, tokens::from_row)
+    }
+
+    pub(super) async fn schedules(&self) -> Result<Vec<ScheduleRecord>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM schedules ORDER BY suite").fetch_all(self.pool).await;
+        self.all(rows, schedules::from_row)
     }
 }
 

@@ -7,32 +7,33 @@ pub(super) mod missing_run_script;
 pub(super) mod missing_script;
 pub(super) mod script_not_allowed;
 pub(super) mod script_outside;
+pub(super) mod unlisted_case;
 
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use xrdtest_model::definition::ScriptRef;
 
 use crate::draft::script::{NoScript, parse_script};
 use crate::draft::suite::{Case, Suite};
-use crate::evaluate::files::FileProblem;
+use crate::evaluate::files::{FileProblem, Files};
 use crate::findings::Findings;
 use crate::place::{Located, Place};
-use crate::reuse::Stamp;
 use crate::rules::Context;
+use crate::rules::contents::{Script, unknown_tag};
 use crate::rules::layout::malformed_name::is_name;
-use crate::script::{SCRIPT_BYTES, ScriptPolicy, ScriptProblem};
+use crate::script::ScriptProblem;
 use crate::suggest::Suggestions;
 
 /// Applies all rules for scripts.
-pub(crate) fn check(suite: &Suite, context: &Context<'_>, findings: &mut Findings) {
+pub(crate) fn check(suite: &Suite, broken: bool, context: &Context<'_>, findings: &mut Findings) {
     let mut check = Check {
         suite,
         context,
         findings,
         cases: context.files.names(&format!("{}/tc", suite.file.folder)),
         suggestions: Suggestions::default(),
-        heads: HashMap::new(),
+        tags: suite.tags.iter().map(|(name, _)| name.value.as_str()).collect(),
     };
     for script in suite.initialize.iter().chain(&suite.finalize) {
         check.written(script);
@@ -40,7 +41,30 @@ pub(crate) fn check(suite: &Suite, context: &Context<'_>, findings: &mut Finding
     for case in &suite.tests {
         check.case(case);
     }
+    // Where something is wrong about the suite it may be the unlisted folders that are meant.
+    if !broken && check.findings.errors() == 0 {
+        check.unlisted();
+    }
 }
+
+/// The paths of all scripts in the repository that a suite uses.
+pub(crate) fn files_of(suite: &Suite, files: &Files, paths: &mut BTreeSet<String>) {
+    let of_cases = suite.tests.iter().flat_map(|case| [&case.initialize, &case.run, &case.finalize]);
+    for script in [&suite.initialize, &suite.finalize].into_iter().chain(of_cases).flatten() {
+        if let Ok(ScriptRef::File(path)) = parse_script(&script.value, &suite.file.folder) {
+            paths.insert(path);
+        }
+    }
+    let names: BTreeSet<_> =
+        suite.tests.iter().filter_map(|case| Some(case.name.as_ref()?.value.as_str())).collect();
+    for name in names.into_iter().filter(|name| is_name(name)) {
+        let of_folder = SCRIPTS.iter().map(|file| suite.case_file(name, file));
+        paths.extend(of_folder.filter(|path| files.exists(path)));
+    }
+}
+
+/// The scripts in the folder of a case.
+const SCRIPTS: [&str; 3] = ["init.sh", "run.sh", "finalize.sh"];
 
 struct Check<'a> {
     suite: &'a Suite,
@@ -49,11 +73,11 @@ struct Check<'a> {
     /// Folders of cases that there are.
     cases: Vec<String>,
     suggestions: Suggestions,
-    /// First lines of the files read so far: a case may be repeated hundreds of times.
-    heads: HashMap<String, Rc<Result<String, ScriptProblem>>>,
+    /// Names of the suite's own tags.
+    tags: Vec<&'a str>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     /// A script that is written in the definition.
     fn written(&mut self, script: &Located<String>) {
         let folder = &self.suite.file.folder;
@@ -65,6 +89,15 @@ impl Check<'_> {
             Err(NoScript::Outside) => script_outside::check(self.findings, script),
             Ok(ScriptRef::Inline(text)) => {
                 bad_interpreter_line::check(self.findings, &script.place, "this script", &text);
+                for used in unknown_tag::used(&text) {
+                    unknown_tag::check(
+                        self.findings,
+                        &script.place,
+                        &used.name,
+                        &self.tags,
+                        &mut self.suggestions,
+                    );
+                }
             }
             Ok(ScriptRef::File(path)) => self.file(script, &path),
             // What lies outside the repository is read when a run is made, and only then.
@@ -77,8 +110,8 @@ impl Check<'_> {
     }
 
     fn file(&mut self, script: &Located<String>, path: &str) {
-        match &*self.head(path) {
-            Ok(head) => bad_interpreter_line::check(self.findings, &script.place, path, head),
+        match self.read(path) {
+            Ok(read) => self.contents(&script.place, path, read),
             Err(ScriptProblem::File(FileProblem::Outside)) => script_outside::check(self.findings, script),
             Err(problem) => {
                 let is_missing = matches!(problem, ScriptProblem::File(FileProblem::Missing));
@@ -88,26 +121,39 @@ impl Check<'_> {
         }
     }
 
-    /// The first line of a script in the repository.
-    fn head(&mut self, path: &str) -> Rc<Result<String, ScriptProblem>> {
-        if let Some(head) = self.heads.get(path) {
-            return Rc::clone(head);
-        }
-        let reuse = self.context.reuse.and_then(|reuse| Some((reuse, Stamp::of(self.context.files, path)?)));
-        let known = reuse.and_then(|(reuse, stamp)| reuse.head(path, stamp));
-        let head = known.map_or_else(|| self.read_head(path), Ok);
-        if let (Some((reuse, stamp)), Ok(head)) = (reuse, &head) {
-            reuse.keep_head(path, stamp, head);
-        }
-        let head = Rc::new(head);
-        self.heads.insert(path.to_owned(), Rc::clone(&head));
-        head
+    /// A script in the repository; all of them were read before.
+    fn read(&self, path: &str) -> Result<&'a Script, &'a ScriptProblem> {
+        const MISSING: &ScriptProblem = &ScriptProblem::File(FileProblem::Missing);
+        self.context.library.get(path).map_or(Err(MISSING), Result::as_ref)
     }
 
-    fn read_head(&self, path: &str) -> Result<String, ScriptProblem> {
-        let script = ScriptRef::File(path.to_owned());
-        let text = ScriptPolicy::default().read(&script, self.context.files, SCRIPT_BYTES)?;
-        Ok(text.split('\n').next().unwrap_or_default().to_owned())
+    fn contents(&mut self, place: &Place, path: &str, script: &Script) {
+        let contents = &script.contents;
+        bad_interpreter_line::check(self.findings, place, path, &contents.head);
+        for used in &contents.tags {
+            let place = Place { file: Arc::clone(&contents.file), span: used.span };
+            unknown_tag::check(self.findings, &place, &used.name, &self.tags, &mut self.suggestions);
+        }
+    }
+
+    /// Folders that no case is called by.
+    fn unlisted(&mut self) {
+        let tests = &self.suite.tests;
+        let named: BTreeSet<_> =
+            tests.iter().filter_map(|case| Some(case.name.as_ref()?.value.as_str())).collect();
+        if tests.iter().any(|case| case.name.is_none()) {
+            return;
+        }
+        let place = self.suite.place_of("tests");
+        for name in std::mem::take(&mut self.cases) {
+            let is_listed = named.contains(name.as_str());
+            if !is_listed
+                && is_name(&name)
+                && self.context.files.exists(&self.suite.case_file(&name, "run.sh"))
+            {
+                unlisted_case::check(self.findings, &place, &self.suite.case_folder(&name), &name);
+            }
+        }
     }
 
     /// A suggestion for a file that does not exist.
@@ -152,8 +198,8 @@ impl Check<'_> {
     }
 
     fn file_of_case(&mut self, place: &Place, path: &str) {
-        match &*self.head(path) {
-            Ok(head) => bad_interpreter_line::check(self.findings, place, path, head),
+        match self.read(path) {
+            Ok(read) => self.contents(place, path, read),
             Err(problem) => {
                 missing_script::check(self.findings, place, path, &problem.to_string(), None);
             }

@@ -22,7 +22,7 @@ use crate::rules::Rule;
 pub(crate) const RULE: Rule = Rule::new("XT1007", "bad-tag", Severity::Error, include_str!("bad_tag.rs"));
 
 /// Tags that every script has.
-const RESERVED: [&str; 4] = ["slavename", "port", "proto", "diskmounts"];
+pub(crate) const RESERVED: [&str; 4] = ["slavename", "port", "proto", "diskmounts"];
 
 pub(crate) fn check(suite: &Suite, findings: &mut Findings) {
     for (name, _) in &suite.tags {
@@ -41,7 +41,8 @@ pub(crate) fn check(suite: &Suite, findings: &mut Findings) {
     }
 }
 
-fn is_tag(text: &str) -> bool {
+/// Whether a text can be the name of a tag.
+pub(crate) fn is_tag(text: &str) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

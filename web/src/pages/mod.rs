@@ -1,0 +1,87 @@
+//! The pages for people: the whole route table. One file per page; what they show is what [`api`](mod@crate::api) tells.
+//!
+//! A page is a function of the present state. While it is open, a stream says when something has changed (`live`), and
+//! the browser asks for the page again and takes over what is different. Without JavaScript a page is a page.
+
+mod assets;
+mod clusters;
+mod definitions;
+mod documentation;
+mod failure;
+mod hypervisors;
+mod live;
+mod overview;
+mod parts;
+mod run;
+mod runs;
+mod shell;
+mod slaves;
+mod suites;
+mod topology;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, Method, Uri, header};
+use axum::middleware;
+use axum::response::{Redirect, Response};
+use axum::routing::get;
+
+use self::failure::PageFailure;
+use crate::engine::Engine;
+
+/// What the browser may load: nothing that is not ours, no scripts or styles in the page.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The pages of an engine.
+pub(crate) fn pages(engine: Arc<dyn Engine>) -> Router {
+    Router::new()
+        .route("/", get(overview::page))
+        .route("/testsuites", get(suites::list))
+        .route("/testsuites/{name}", get(suites::page))
+        .route("/testsuites/{name}/latest", get(suites::latest))
+        .route("/testsuites/{name}/badge.svg", get(suites::badge))
+        .route("/runs", get(runs::list))
+        .route("/runs/{run}", get(run::page))
+        .route("/runs/{run}/outputs/{stage}/{machine}", get(run::output::page))
+        .route("/clusters", get(clusters::list))
+        .route("/clusters/{name}", get(clusters::page))
+        .route("/hypervisors", get(hypervisors::list))
+        .route("/hypervisors/{name}", get(hypervisors::page))
+        .route("/slaves", get(slaves::list))
+        .route("/slaves/{*name}", get(slaves::page))
+        .route("/definitions", get(definitions::page))
+        .route("/documentation", get(documentation::index))
+        .route("/documentation/{page}", get(documentation::page))
+        .route("/live", get(live::changes))
+        .route("/assets/{*path}", get(assets::asset))
+        .route("/index", get(|| async { Redirect::permanent("/") }))
+        .route("/indexRedirect", get(|| async { Redirect::permanent("/") }))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(only_get)
+        .layer(middleware::map_response(protect))
+        .with_state(engine)
+}
+
+async fn nothing_here(uri: Uri) -> PageFailure {
+    PageFailure::not_found(format!("There is no page {}.", uri.path()))
+}
+
+async fn only_get(method: Method, uri: Uri) -> PageFailure {
+    PageFailure::wrong_method(&method, uri.path())
+}
+
+/// What browsers must know of every answer.
+async fn protect(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    response
+}

@@ -1,0 +1,129 @@
+//! `/`: what runs, what waits and why, how the suites have done.
+
+use axum::extract::State;
+use maud::{Markup, html};
+use xrdtest_model::api::{QueueEntry, RunSummary, SuiteInfo};
+use xrdtest_model::{RunId, Verdict};
+use xrdtest_store::RunFilter;
+
+use super::failure::PageAnswer;
+use super::parts::{self, ago, run_link, suite_link, verdict};
+use super::shell::Shell;
+use crate::api::{Shared, suites};
+
+pub(super) async fn page(State(engine): State<Shared>) -> PageAnswer<Markup> {
+    let last_event = *engine.last_event().borrow();
+    let filter = RunFilter { over: Some(false), limit: 200, ..RunFilter::default() };
+    let unfinished = engine.store().runs(filter).await?;
+    let queue = engine.queue();
+    let running: Vec<RunSummary> =
+        unfinished.into_iter().filter(|run| !queue.iter().any(|entry| entry.run == run.run)).collect();
+    let suites = suites::all(&engine, parts::STRIP).await?;
+    let content = html! {
+        h1.hidden { "Overview" }
+        (figures(&engine, &suites))
+        div.columns {
+            section.panel {
+                h2 { "Running" }
+                (running_now(&running, &engine.phases()))
+            }
+            section.panel {
+                h2 { "Waiting" }
+                (waiting(&queue))
+            }
+        }
+        section.panel {
+            h2 { "Suites" }
+            (suite_strips(&suites))
+        }
+    };
+    Ok(Shell::new("Overview").area("/").live(last_event, None).render(&content))
+}
+
+fn figures(engine: &Shared, suites: &[SuiteInfo]) -> Markup {
+    let info = engine.info();
+    let latest = |run: &&SuiteInfo| run.runs.iter().find_map(|run| run.verdict);
+    let judged = suites.iter().filter(|suite| latest(suite).is_some()).count();
+    let red = suites.iter().filter(|suite| latest(suite).is_some_and(|it| it != Verdict::Passed)).count();
+    let errors = info.definitions.diagnostics.len();
+    let figure = |number: usize, what: &str, address: &str, tone: &str| {
+        html! { a class={ "figure " (tone) } href=(address) { strong { (number) } span { (what) } } }
+    };
+    html! {
+        div.figures {
+            (figure(info.runs_running as usize, "running", "/runs?over=false", ""))
+            (figure(info.runs_waiting as usize, "waiting", "/runs?over=false", ""))
+            (figure(judged - red, "suites passed last", "/testsuites", "good"))
+            (figure(red, "suites did not pass", "/testsuites", if red > 0 { "bad" } else { "" }))
+            (figure(info.hypervisors as usize, "hypervisors in contact", "/hypervisors",
+                if info.hypervisors == 0 { "bad" } else { "" }))
+            (figure(info.slaves as usize, "slaves in contact", "/slaves", ""))
+            (figure(errors, "findings in definitions", "/definitions", if errors > 0 { "warn" } else { "" }))
+        }
+    }
+}
+
+fn running_now(running: &[RunSummary], phases: &[(RunId, String)]) -> Markup {
+    if running.is_empty() {
+        return parts::empty("Nothing runs at the moment.", "Start one: xrdtest run SUITE");
+    }
+    html! {
+        ul.cards {
+            @for run in running {
+                @let phase = phases.iter().find(|(other, _)| *other == run.run).map(|(_, phase)| phase.as_str());
+                li.card {
+                    (verdict(run.verdict, false)) " " strong { (suite_link(&run.suite)) }
+                    p { (phase.unwrap_or("is being ended")) }
+                    p.quiet { (run_link(&run.run)) ", asked for by " (run.trigger) ", " (ago(run.queued)) }
+                }
+            }
+        }
+    }
+}
+
+fn waiting(queue: &[QueueEntry]) -> Markup {
+    if queue.is_empty() {
+        return parts::empty("No run waits.", "A run waits where no hypervisor has room for its clusters.");
+    }
+    html! {
+        ol.cards {
+            @for entry in queue {
+                li.card {
+                    strong { (entry.position) ". " (suite_link(&entry.suite)) }
+                    p { (entry.reason) }
+                    p.quiet { (run_link(&entry.run)) ", asked for by " (entry.trigger) ", " (ago(entry.queued)) }
+                }
+            }
+        }
+    }
+}
+
+fn suite_strips(suites: &[SuiteInfo]) -> Markup {
+    if suites.is_empty() {
+        return parts::empty(
+            "There are no suites.",
+            "They are suites/NAME.rhai in the repositories of the engine.",
+        );
+    }
+    html! {
+        div.scroll {
+            table {
+                thead { tr { th { "Suite" } th { "Last runs, the latest at the right" } th { "Latest" } th { "" } } }
+                tbody {
+                    @for suite in suites {
+                        tr {
+                            td { (suite_link(&suite.name)) }
+                            td { (parts::strip(&suite.runs)) }
+                            @if let Some(latest) = suite.runs.first() {
+                                td { (verdict(latest.verdict, latest.started.is_none())) }
+                                td.quiet { (ago(latest.queued)) }
+                            } @else {
+                                td.quiet colspan="2" { "never run" }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `/runs/RUN/outputs/STAGE/MACHINE`: the whole output of a stage on a machine, a window of lines at a time.
+
+use axum::extract::{Path, State};
+use maud::{Markup, html};
+use serde::Deserialize;
+use xrdtest_model::RunId;
+
+use super::super::failure::{PageAnswer, PageFailure};
+use super::super::parts::{run_link, suite_link};
+use super::super::shell::Shell;
+use super::ansi;
+use super::lines::{self, Level, Line, Lines, WINDOW, Wanted};
+use crate::api::{Params, Shared, outputs, runs};
+
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct Which {
+    /// The first line that is wanted; absent: the last ones.
+    from: Option<u64>,
+    /// Only lines with this text.
+    #[serde(default)]
+    q: String,
+    /// Only lines of this level.
+    #[serde(default)]
+    level: Level,
+    /// Only the lines, to be put into a page that is there.
+    #[serde(default)]
+    part: bool,
+}
+
+pub(in super::super) async fn page(
+    State(engine): State<Shared>,
+    Path((run, stage, machine)): Path<(RunId, String, String)>,
+    Params(which): Params<Which>,
+) -> PageAnswer<Markup> {
+    let summary = runs::summary_of(&engine, &run).await?;
+    let last_event = *engine.last_event().borrow();
+    let path = outputs::output_file(&engine, &summary, &stage, &machine).await?;
+    let wanted = Wanted { from: which.from, text: which.q.clone(), level: which.level };
+    let read = tokio::task::spawn_blocking(move || lines::read(&path, &wanted)).await;
+    let read = match read {
+        Ok(Ok(read)) => read,
+        Ok(Err(error)) => return Err(PageFailure::not_found(format!("The output can't be read: {error}."))),
+        Err(_) => return Err(PageFailure::not_found("The output can't be read.".to_owned())),
+    };
+    let address = format!("/runs/{run}/outputs/{stage}/{machine}");
+    if which.part {
+        return Ok(window(&read, &address));
+    }
+    let content = html! {
+        header.title {
+            h1 { (stage) " on " (machine) }
+            p.quiet { (suite_link(&summary.suite)) " · " (run_link(&run)) " · " (read.total) " lines" }
+        }
+        (choice(&which))
+        @if read.lines.is_empty() {
+            p.quiet { @if read.total == 0 { "It has written nothing." } @else { "No line is like that." } }
+        } @else {
+            pre.output.whole { (window(&read, &address)) }
+        }
+        @if read.cut { p.quiet { "Only the first " (read.lines.len()) " such lines are shown." } }
+        p { a href={ "/api/v1" (address) } { "As plain text" } }
+    };
+    let title = format!("{stage} on {machine}");
+    let shell = Shell::new(&title).area("/runs");
+    // Whoever looks at the end of what grows sees it grow.
+    let grows = summary.verdict.is_none() && which.from.is_none();
+    let shell = if grows { shell.live(last_event, Some(&run)) } else { shell };
+    Ok(shell.render(&content))
+}
+
+fn choice(which: &Which) -> Markup {
+    html! {
+        form.choice method="get" {
+            label { "Text " input type="search" name="q" value=(which.q); }
+            label {
+                "Lines "
+                select name="level" {
+                    @for (level, word, title) in Level::ALL {
+                        option value=(word) selected[which.level == level] { (title) }
+                    }
+                }
+            }
+            button { "Show" }
+        }
+    }
+}
+
+/// The lines, and what loads those before and behind them when it comes into view.
+fn window(read: &Lines, address: &str) -> Markup {
+    let first = read.lines.first().map_or(1, |line| line.number);
+    let last = read.lines.last().map_or(0, |line| line.number);
+    let whole = !read.filtered;
+    html! {
+        @if whole && first > 1 { (more(address, first.saturating_sub(WINDOW).max(1), first - 1, "earlier")) }
+        @for line in &read.lines { (row(line, address)) }
+        @if whole && last < read.total { (more(address, last + 1, read.total, "later")) }
+    }
+}
+
+fn more(address: &str, from: u64, to: u64, word: &str) -> Markup {
+    let to = to.min(from + WINDOW - 1);
+    html! {
+        a.more href={ (address) "?from=" (from) } hx-get={ (address) "?from=" (from) "&part=true" }
+            hx-trigger="intersect once" hx-swap="outerHTML" {
+            "Lines " (from) " – " (to) ", " (word)
+        }
+    }
+}
+
+fn row(line: &Line, address: &str) -> Markup {
+    html! {
+        span.line id={ "L" (line.number) } {
+            a.number href={ (address) "?from=" (line.number) "#L" (line.number) } { (line.number) }
+            (ansi::coloured(&line.text)) "\n"
+        }
+    }
+}
+
+/// Some output as lines without numbers.
+pub(super) fn lines_of(text: &str) -> Markup {
+    html! { @for line in text.lines() { span.line { (ansi::coloured(line)) "\n" } } }
+}
