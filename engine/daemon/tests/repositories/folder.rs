@@ -50,6 +50,36 @@ async fn changes_are_noticed() {
     engine.stop().await;
 }
 
+/// Only when schedules are noted a look that was asked for is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn schedules_of_what_was_found_are_in_force() {
+    let place = Place::new();
+    let root = place.path("r");
+    write_suite(&root, "a");
+    let engine = place.engine(&table(&place, "r", "r")).await;
+    let scheduled = |engine: &xrdtest_engine::EngineHandle| {
+        engine.schedules(0).suites.into_iter().map(|suite| (suite.suite, suite.words)).collect::<Vec<_>>()
+    };
+    assert!(scheduled(&engine).is_empty());
+    let mut before = Vec::new();
+    for (name, day) in [("a", 1), ("b", 2), ("b", 3), ("a", 4)] {
+        write_suite(&root, name);
+        let file = root.join(format!("suites/{name}/{name}.rhai"));
+        let text = fs::read_to_string(&file).unwrap();
+        // A year may be between the test and the next start.
+        let line = format!("    ts.schedule = \"30 4 {day} 2 *\";\n    ts\n}}");
+        fs::write(&file, text.replace("    ts\n}", &line)).unwrap();
+        good(&engine).await;
+        let now = scheduled(&engine);
+        assert!(now.iter().any(|(suite, _)| suite == name) && now != before, "{now:?}");
+        before = now;
+    }
+    fs::remove_dir_all(root.join("suites/a")).unwrap();
+    good(&engine).await;
+    assert_eq!(scheduled(&engine).len(), 1);
+    engine.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkout_of_many_files_is_one_change() {
     let place = Place::new();

@@ -67,3 +67,41 @@ fn script(path: &str, files: &Files, reuse: Option<&Reuse>) -> Result<Script, Sc
     }
     Ok(Script::new(contents, files))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::evaluate::bounds::Bounds;
+
+    #[test]
+    fn scripts_that_look_as_before_are_not_read_again_but_what_they_need_is_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let files = Files::new(root.clone());
+        let (reuse, paths) = (Reuse::default(), ["a.sh", "b.sh"].map(str::to_owned));
+        let write = |file: &str, text: &str| fs::write(root.join(file), text).unwrap();
+        write("a.sh", "#!/bin/sh\ncurl -O http://x/downloadScript/data\n. more.sh\n");
+        write("b.sh", "#!/bin/sh\nif\n");
+        let read = || {
+            reuse.begin(Bounds::default());
+            let library = Library::read(paths.iter().cloned().collect(), &files, Some(&reuse));
+            let contents = ["a.sh", "b.sh"]
+                .map(|path| Arc::clone(&library.get(path).unwrap().as_ref().unwrap().contents));
+            let codes: Vec<_> = library.into_findings().0.iter().map(|found| found.code.clone()).collect();
+            (contents, codes)
+        };
+        let (first, codes) = read();
+        assert_eq!(codes, ["XT5005", "XT5004", "XT5003"]);
+        write("data", "");
+        let (second, codes) = read();
+        assert!(first.iter().zip(&second).all(|(first, second)| Arc::ptr_eq(first, second)));
+        assert_eq!(codes, ["XT5004", "XT5003"]);
+        fs::remove_file(root.join("data")).unwrap();
+        write("b.sh", "#!/bin/sh\ntrue; true\n");
+        let (third, codes) = read();
+        assert!(Arc::ptr_eq(&first[0], &third[0]) && !Arc::ptr_eq(&first[1], &third[1]));
+        assert_eq!(codes, ["XT5005", "XT5004"]);
+    }
+}
