@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
+    RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::{InstanceId, MachineId, RunId};
@@ -45,6 +45,12 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The definitions as last loaded.
     fn catalogue(&self) -> Arc<Catalogue>;
+
+    /// Its repositories, and how it goes with them.
+    fn repositories(&self) -> Vec<RepositoryInfo>;
+
+    /// Looks at a repository at once; answers how it goes with it then.
+    fn fetch(&self, repository: String) -> Answer<'_, RepositoryInfo>;
 
     /// About itself.
     fn info(&self) -> EngineInfo;

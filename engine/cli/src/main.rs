@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Suites(args) => commands::suites::suites(&args),
         Command::Clusters(args) => commands::clusters::clusters(&args),
         Command::Cluster(args) => commands::cluster::cluster(&args),
+        Command::Repositories(args) => commands::repositories::repositories(&args),
         Command::Hypervisors(args) => commands::hypervisors::hypervisors(&args),
         Command::Slaves(args) => commands::slaves::slaves(&args),
         Command::Token(args) => commands::token::token(&args),

@@ -49,6 +49,11 @@ fn a_running_engine_is_asked() {
 }
 
 #[test]
+fn a_remote_is_pushed_to_again_and_again() {
+    trial("repositories.py", &[]);
+}
+
+#[test]
 fn hundreds_of_fakes_behave_and_misbehave() {
     trial("fleet.py", &[]);
 }

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::command::{CancelHow, Command};
 use crate::controls::Controls;
 use crate::definitions::Definitions;
+use crate::repositories::Repositories;
 use crate::scheduler::SchedulerHandle;
 use crate::tokens::Tokens;
 
@@ -75,6 +76,7 @@ pub struct EngineHandle {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     pub(crate) definitions: Arc<Definitions>,
+    pub(crate) repositories: Arc<Repositories>,
     pub(crate) runs: PathBuf,
     pub(crate) archive: PathBuf,
     pub(crate) state: PathBuf,
@@ -130,6 +132,11 @@ impl EngineHandle {
         self.status.clone()
     }
 
+    /// The generation of the catalogue; another one wakes the receiver.
+    pub fn generation(&self) -> watch::Receiver<u64> {
+        self.definitions.generation()
+    }
+
     /// Whether the engine's own task answers.
     pub(crate) async fn is_alive(&self) -> bool {
         let (reply, answer) = oneshot::channel();
@@ -150,6 +157,7 @@ impl EngineHandle {
     /// Ends the engine: connections are closed in an orderly way, nothing is decided any more. Machines and scripts go
     /// on.
     pub async fn stop(&self) {
+        self.repositories.close();
         let (reply, stopped) = oneshot::channel();
         if self.commands.send(Command::Stop(reply)).await.is_ok() {
             let _ = stopped.await;

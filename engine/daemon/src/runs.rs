@@ -1,6 +1,6 @@
 //! What the data plane must know about runs: filled from the journal's events, read by uploads and requests.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use xrdtest_model::event::{InstanceState, Placement};
@@ -121,6 +121,17 @@ impl Runs {
         cluster.hosts.iter().any(|known| known.name == host).then(|| run.clone())
     }
 
+    /// The roots that machines may still ask for files of.
+    pub(crate) fn repositories(&self) -> BTreeSet<String> {
+        let inner = self.read();
+        let of_runs = inner.plans.values().map(|plan| &plan.repository);
+        let by_hand = inner.instances.values().filter_map(|instance| match &instance.owner {
+            Owner::Person { repository } => Some(repository),
+            Owner::Run { .. } => None,
+        });
+        of_runs.chain(by_hand).cloned().collect()
+    }
+
     /// The run that owns an instance, with its plan.
     fn of_instance(&self, instance: &InstanceId) -> Option<(RunId, Arc<RunPlan>)> {
         let inner = self.read();
@@ -204,6 +215,8 @@ mod tests {
     #[test]
     fn what_has_stopped_is_forgotten() {
         let runs = runs();
+        let repository = runs.read().plans.values().next().unwrap().repository.clone();
+        assert_eq!(runs.repositories(), BTreeSet::from([repository, "/by/hand".to_owned()]));
         for instance in ["i1", "i2"] {
             assert!(runs.knows(&instance.into()));
             let stopped = json!({"event": "instance_changed", "instance": instance, "state": "stopped",
@@ -212,5 +225,6 @@ mod tests {
             assert!(!runs.knows(&instance.into()));
         }
         assert!(runs.read().plans.is_empty());
+        assert!(runs.repositories().is_empty());
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
-use xrdtest_model::api::{LastStart, RunRequest, ScheduledStart, ScheduledSuite, SchedulesInfo};
+use xrdtest_model::api::{
+    LastStart, RepositoryInfo, RunRequest, ScheduledStart, ScheduledSuite, SchedulesInfo,
+};
 use xrdtest_model::plan::file_name;
 use xrdtest_model::{RunId, Timestamp};
 use xrdtest_orchestrator::RunPhase;
@@ -90,7 +92,21 @@ impl EngineHandle {
 
     /// Loads definitions again. When this is done their schedules are in force, also in the engine's next life.
     pub(crate) async fn reload_definitions(&self, config: DefinitionsConfig) {
-        let generation = self.definitions.reload(config).await;
+        self.repositories.reload(config).await;
+        self.schedules_in_force().await;
+    }
+
+    /// Looks at a repository now; answers how it goes with it then. When this is done the schedules of what was found are
+    /// in force as well. `None` where there is no such repository.
+    pub(crate) async fn fetch_definitions(&self, repository: &str) -> Option<RepositoryInfo> {
+        let info = self.repositories.fetch(repository).await?;
+        self.schedules_in_force().await;
+        Some(info)
+    }
+
+    /// Waits until the schedules of the present catalogue are noted.
+    async fn schedules_in_force(&self) {
+        let generation = *self.definitions.generation().borrow();
         let mut published = self.scheduler.published.subscribe();
         tokio::select! {
             _ = published.wait_for(|published| published.generation >= generation) => {}
@@ -131,7 +147,8 @@ pub(crate) fn channels() -> (SchedulerHandle, mpsc::Receiver<Pause>) {
 pub(crate) struct Scheduler {
     engine: EngineHandle,
     orders: mpsc::Receiver<Pause>,
-    changed: watch::Receiver<()>,
+    /// Of the catalogue: another one wakes.
+    changed: watch::Receiver<u64>,
     clock: wall::Watch,
     agenda: Agenda,
     generation: u64,
@@ -146,7 +163,7 @@ impl Scheduler {
         let clock = wall::Watch::start().map_err(EngineError::Clock)?;
         let kept = engine.store.schedules().await?;
         let agenda = Agenda::new(kept.into_iter().map(from_store));
-        let changed = engine.definitions.changed();
+        let changed = engine.definitions.generation();
         let mut scheduler = Self { engine, orders, changed, clock, agenda, generation: 0 };
         scheduler.define().await?;
         scheduler.publish();

@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 use xrdtest_definitions::SnapshotError;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
+    RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
@@ -161,6 +161,25 @@ impl Engine for EngineHandle {
 
     fn catalogue(&self) -> Arc<Catalogue> {
         self.definitions.catalogue()
+    }
+
+    fn repositories(&self) -> Vec<RepositoryInfo> {
+        self.repositories.infos()
+    }
+
+    fn fetch(&self, repository: String) -> Answer<'_, RepositoryInfo> {
+        async move {
+            let fetched = self.fetch_definitions(&repository).await;
+            let names = || {
+                let names = self.repositories.infos().into_iter().map(|info| format!("`{}`", info.name));
+                names.collect::<Vec<_>>().join(", ")
+            };
+            fetched.ok_or_else(|| {
+                let error = format!("there is no repository `{repository}`");
+                Refusal::Unknown(problem(error, format!("there are {}", names())))
+            })
+        }
+        .boxed()
     }
 
     fn info(&self) -> EngineInfo {

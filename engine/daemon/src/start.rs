@@ -19,13 +19,14 @@ use xrdtest_store::sqlite::SqliteStore;
 use xrdtest_store::{Store, StoreError};
 
 use crate::clock::Clock;
-use crate::definitions::{Definitions, DefinitionsConfig};
+use crate::definitions::DefinitionsConfig;
 use crate::engine::Engine;
 use crate::evidence::Inherited;
 use crate::external::{self, External};
 use crate::handle::{EngineHandle, EngineStatus};
 use crate::listener::{Context, serve};
 use crate::registry::Registry;
+use crate::repositories::Repositories;
 use crate::runs::Runs;
 use crate::scheduler::{self, Scheduler};
 use crate::secret;
@@ -131,7 +132,9 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     let (commands, inbox) = mpsc::channel(INBOX);
     let (live, _) = broadcast::channel(LIVE_OUTPUT);
     let (output_arrived, _) = watch::channel(0);
-    let definitions = Arc::new(Definitions::load(config.definitions).await);
+    let checkouts = config.state.join("repositories");
+    let (repositories, definitions) =
+        Repositories::start(checkouts, clock, runs.clone(), config.definitions).await;
     let context = Context {
         commands: commands.clone(),
         authority: authority.clone(),
@@ -158,6 +161,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         store: store.clone(),
         clock,
         definitions,
+        repositories,
         runs: config.runs.clone(),
         archive: config.archive,
         state: config.state,

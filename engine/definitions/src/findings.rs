@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::rules::Rule;
 
 /// Findings, in order of discovery, each once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     found: Vec<Diagnostic>,
     seen: BTreeSet<Diagnostic>,
@@ -77,6 +77,11 @@ impl Findings {
     /// What was found, in order of discovery.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.found.iter()
+    }
+
+    /// Whether nothing was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
     }
 
     /// Errors so far; when it grows while a definition is looked at, that definition is broken.

@@ -1,5 +1,7 @@
 //! Loading a repository: find its files, evaluate them, check them alone and against each other.
 
+mod piece;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -8,25 +10,25 @@ use std::sync::Arc;
 use xrdtest_model::definition::{Catalogue, SuiteDefinition};
 use xrdtest_model::plan_document::Written;
 
-use crate::draft::DefinitionFile;
+use self::piece::{Draft, Evaluated, Evaluation, Piece};
 use crate::draft::cluster::Cluster;
 use crate::draft::suite::Suite;
 use crate::evaluate::bounds::{Bounds, STACK_BYTES};
 use crate::evaluate::files::Files;
-use crate::evaluate::imports::Imports;
-use crate::evaluate::{Evaluator, Subject, Turns};
+use crate::evaluate::{Evaluator, Turns};
 use crate::findings::Findings;
-use crate::language::object::Handle;
 use crate::layout::{self, Layout};
 use crate::parallel;
 use crate::place::Place;
 use crate::plan::written;
+use crate::reuse::Reuse;
 use crate::rules::contents::Library;
 use crate::rules::evaluation::internal_error;
 use crate::rules::layout::unreadable_folder;
 use crate::rules::{self, Context};
 use crate::script::ScriptPolicy;
-use crate::suppress::{Keep, Suppressions};
+use crate::source::Source;
+use crate::suppress::{Comments, Keep, Suppressions};
 
 /// How to load.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +39,8 @@ pub struct LoadOptions {
     pub scripts: ScriptPolicy,
     /// What the evaluation of each definition may take.
     pub bounds: Bounds,
+    /// What was loaded before of the same repository: only what has changed since is evaluated.
+    pub reuse: Option<Reuse>,
 }
 
 /// Loads all definitions of the repository at `root`. It never fails: what can't be read or is wrong is among the
@@ -107,104 +111,14 @@ fn load_here(root: &Path, options: &LoadOptions, as_written: bool) -> Loaded {
     });
     let repository = root.to_string_lossy().into_owned();
     let files = Files::new(root);
+    if let Some(reuse) = &options.reuse {
+        reuse.begin(options.bounds);
+    }
     let layout = layout::discover(&files, &mut findings);
     let (unreached, suppressions) = (Findings::default(), Suppressions::default());
     let mut loading = Loading { files, findings, unreached, options, suppressions, as_written };
     let (clusters, suites) = loading.evaluate(&layout);
     loading.catalogue(&repository, clusters, suites)
-}
-
-/// A definition on its way into the catalogue.
-struct Draft<T> {
-    file: DefinitionFile,
-    /// `None` where it could not be evaluated.
-    value: Option<T>,
-    /// What there is of it then, where that is wanted.
-    remains: Option<Handle>,
-    imports: Imports,
-    /// Whether an error was found in it or in what it imports.
-    broken: bool,
-}
-
-impl<T> Draft<T> {
-    fn new(file: &DefinitionFile, value: Option<T>, imports: Imports) -> Self {
-        Self { file: file.clone(), value, remains: None, imports, broken: false }
-    }
-
-    /// Takes over what was found about this definition. Errors in other files are reported at their imports as well.
-    fn absorb(&mut self, own: Findings, findings: &mut Findings) {
-        self.broken |= own.errors() > 0;
-        findings.absorb(self.imports.report(&self.file.file, own.iter()));
-        findings.absorb(own);
-    }
-}
-
-/// A file to be evaluated.
-enum Piece<'a> {
-    Cluster(&'a DefinitionFile),
-    Suite(&'a DefinitionFile),
-    Helper(&'a Arc<str>),
-}
-
-impl Piece<'_> {
-    fn file(&self) -> &Arc<str> {
-        match self {
-            Self::Cluster(file) | Self::Suite(file) => &file.file,
-            Self::Helper(file) => file,
-        }
-    }
-
-    /// Evaluates it; `as_written`: with what there is of it where that fails.
-    fn evaluate(&self, evaluator: &Evaluator, as_written: bool) -> Evaluation {
-        let (mut own, mut unreached) = (Findings::default(), Findings::default());
-        let evaluated = match self {
-            Self::Cluster(file) => {
-                let (evaluated, imports) = evaluator.evaluate(&file.file, Subject::Cluster, &mut own);
-                let remains = if as_written { evaluator.remains(Subject::Cluster) } else { None };
-                let value = evaluated.map(|evaluated| Cluster::new((*file).clone(), evaluated));
-                Evaluated::Cluster(Draft { remains, ..Draft::new(file, value, imports) })
-            }
-            Self::Suite(file) => {
-                let (evaluated, imports) = evaluator.evaluate(&file.file, Subject::Suite, &mut own);
-                let remains = if as_written { evaluator.remains(Subject::Suite) } else { None };
-                let value = evaluated.map(|evaluated| Suite::new((*file).clone(), evaluated));
-                Evaluated::Suite(Draft { remains, ..Draft::new(file, value, imports) })
-            }
-            Self::Helper(file) => {
-                evaluator.compile_helper(file, &mut own);
-                Evaluated::Helper
-            }
-        };
-        evaluator.look_through(self.file(), &mut unreached);
-        Evaluation { evaluated, own, unreached }
-    }
-
-    /// What there is of it where that panicked.
-    fn failed(&self) -> Evaluation {
-        let mut own = Findings::default();
-        internal_error::report(&mut own, &Place::start_of(self.file()));
-        let evaluated = match self {
-            Self::Cluster(file) => Evaluated::Cluster(Draft::new(file, None, Imports::default())),
-            Self::Suite(file) => Evaluated::Suite(Draft::new(file, None, Imports::default())),
-            Self::Helper(_) => Evaluated::Helper,
-        };
-        Evaluation { evaluated, own, unreached: Findings::default() }
-    }
-}
-
-/// What came of a file, and what was found.
-struct Evaluation {
-    evaluated: Evaluated,
-    own: Findings,
-    /// In code that may never be reached.
-    unreached: Findings,
-}
-
-/// What came of a file.
-enum Evaluated {
-    Cluster(Draft<Cluster>),
-    Suite(Draft<Suite>),
-    Helper,
 }
 
 struct Loading<'a> {
@@ -219,19 +133,39 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    /// Evaluates all files on all processors.
+    /// Evaluates all files that are not as they were before, on all processors.
     fn evaluate(&mut self, layout: &Layout) -> (Vec<Draft<Cluster>>, Vec<Draft<Suite>>) {
         let definitions =
             layout.clusters.iter().map(Piece::Cluster).chain(layout.suites.iter().map(Piece::Suite));
         let pieces: Vec<_> = definitions.chain(layout.helpers.iter().map(Piece::Helper)).collect();
+        let reuse = self.options.reuse.as_ref();
+        let mut sources: BTreeMap<Arc<str>, Arc<Source>> = BTreeMap::new();
+        let kept: Vec<Option<Evaluated>> = pieces
+            .iter()
+            .map(|piece| {
+                let (evaluated, texts) = piece.find(reuse?, &self.files)?;
+                sources.extend(texts);
+                Some(evaluated)
+            })
+            .collect();
+        let open: Vec<_> = pieces.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).collect();
         let (bounds, turns) = (self.options.bounds, Turns::default());
         let begin = || Evaluator::new(&self.files, bounds, &turns);
-        let done = parallel::each(&pieces, bounds.stack_bytes(), begin, |evaluator, piece| {
-            piece.evaluate(evaluator, self.as_written)
+        let done = parallel::each(&open, bounds.stack_bytes(), begin, |evaluator, (piece, _)| {
+            let evaluation = piece.evaluate(evaluator, self.as_written);
+            if let Some(reuse) = reuse {
+                piece.keep(&evaluation, evaluator, reuse);
+            }
+            evaluation
         });
+        let mut new = done.results.into_iter();
         let (mut clusters, mut suites) = (Vec::new(), Vec::new());
-        for (piece, result) in pieces.iter().zip(done.results) {
-            let Evaluation { evaluated, own, unreached } = result.unwrap_or_else(|| piece.failed());
+        for (piece, kept) in pieces.iter().zip(kept) {
+            let evaluation = match kept {
+                Some(evaluated) => Evaluation::without_findings(evaluated),
+                None => new.next().flatten().unwrap_or_else(|| piece.failed()),
+            };
+            let Evaluation { evaluated, own, unreached } = evaluation;
             self.unreached.absorb(unreached);
             match evaluated {
                 Evaluated::Cluster(mut draft) => {
@@ -245,8 +179,9 @@ impl Loading<'_> {
                 Evaluated::Helper => self.findings.absorb(own),
             }
         }
-        for evaluator in done.states {
-            self.suppressions.absorb(evaluator.suppressions());
+        sources.extend(done.states.iter().flat_map(Evaluator::sources));
+        for (file, source) in &sources {
+            self.suppressions.read(file, source.text(), Comments::Rhai);
         }
         (clusters, suites)
     }
@@ -266,8 +201,8 @@ impl Loading<'_> {
             }
         }
         let known: BTreeMap<&str, Option<&Cluster>> =
-            clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_ref())).collect();
-        let library = library(&suites, &self.files);
+            clusters.iter().map(|draft| (draft.file.stem.as_str(), draft.value.as_deref())).collect();
+        let library = library(&suites, &self.files, self.options.reuse.as_ref());
         let context = Context {
             files: &self.files,
             clusters: &known,
@@ -330,12 +265,12 @@ fn judge_suite(
 }
 
 /// Reads the scripts of all suites.
-fn library(suites: &[Draft<Suite>], files: &Files) -> Library {
+fn library(suites: &[Draft<Suite>], files: &Files, reuse: Option<&Reuse>) -> Library {
     let mut paths = BTreeSet::new();
     for suite in suites.iter().filter_map(|draft| draft.value.as_ref()) {
         rules::scripts::files_of(suite, files, &mut paths);
     }
-    Library::read(paths, files)
+    Library::read(paths, files, reuse)
 }
 
 /// What rules find in one definition. A rule that panics must not keep the other definitions from loading.

@@ -55,7 +55,7 @@ enum Scope {
 }
 
 /// The suppressions of some files.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Suppressions {
     by_file: BTreeMap<Arc<str>, Vec<Suppression>>,
     /// What is wrong about them.

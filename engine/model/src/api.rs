@@ -2,6 +2,7 @@
 //! version. Runs themselves are told by [`crate::document`], what happens by [`crate::event`].
 
 mod instances;
+mod repositories;
 mod schedule;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::room::{Load, Room};
 use crate::time::Timestamp;
 
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
+pub use repositories::{CommitInfo, RepositoryInfo, RepositoryState};
 pub use schedule::{LastStart, PauseRequest, ScheduledStart, ScheduledSuite, SchedulesInfo};
 
 /// `GET /status`: the engine itself.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::ImageUsed;
 use crate::metric::Metric;
+use crate::origin::Origin;
 use crate::outcome::{Outcome, Verdict};
 use crate::stage::StageKind;
 
@@ -59,6 +60,9 @@ pub struct RunRecord {
     pub cases: Vec<CaseRecord>,
     /// Its stages in order, each once per machine.
     pub stages: Vec<StageRecord>,
+    /// Where its files came from, as far as the engine knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// The boot images that its machines started from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageUsed>,

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod limits;
 pub mod metric;
 pub mod order;
+pub mod origin;
 pub mod outcome;
 pub mod plan;
 pub mod plan_diff;
@@ -31,6 +32,7 @@ pub use ids::{AgentName, AttemptId, HypervisorName, InstanceId, MachineId, RunId
 pub use limits::Limits;
 pub use metric::Metric;
 pub use order::{EndCause, FinishedReport, StageOrder, StageReport};
+pub use origin::Origin;
 pub use outcome::{Outcome, Verdict};
 pub use plan::{ClusterPlan, RunPlan};
 pub use stage::{StageId, StageKind};

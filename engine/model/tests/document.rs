@@ -6,7 +6,7 @@ use std::fs;
 
 use xrdtest_model::document::{CaseRecord, ConsoleRecord, LogRecord, RunRecord, RunsDocument, StageRecord};
 use xrdtest_model::event::ImageUsed;
-use xrdtest_model::{Metric, Outcome, StageKind, Verdict};
+use xrdtest_model::{Metric, Origin, Outcome, StageKind, Verdict};
 
 fn stage(case: Option<(u32, &str)>, stage: StageKind, machine: &str) -> StageRecord {
     StageRecord {
@@ -109,6 +109,13 @@ fn document() -> RunsDocument {
             case(1, "copy_from", None, "it was not begun"),
         ],
         stages: stages(),
+        origin: Some(Origin {
+            repository: "suites".to_owned(),
+            branch: Some("main".to_owned()),
+            commit: Some("3fa29c01d2ab4e5f60718293a4b5c6d7e8f90a1b".to_owned()),
+            author: Some("A. Author <author@example.org>".to_owned()),
+            dirty: Some(true),
+        }),
         images: vec![ImageUsed { name: "debian12.qcow2".to_owned(), digest: "0a1b".to_owned() }],
         consoles: vec![ConsoleRecord {
             machine: "client1.xrd.test".to_owned(),

@@ -135,6 +135,7 @@ impl RunRecorder {
                 .values()
                 .map(|result| stage_record(plan, result, started, evidence))
                 .collect(),
+            origin: plan.origin.clone(),
             images: self.images.clone(),
             consoles: console_records(plan, verdict, evidence),
             directory: None,

@@ -101,6 +101,9 @@ pub fn summary(run: &RunRecord, width: usize, repeat: &str) -> String {
     consoles(&mut text, run, width);
     noted(&mut text, run);
     notes(&mut text, run);
+    if let Some(origin) = &run.origin {
+        let _ = writeln!(text, "{DIM}made from{DIM:#}        {}", readable(&origin.to_string()));
+    }
     if let Some(directory) = &run.directory {
         let _ = writeln!(text, "{DIM}output and logs{DIM:#}  {directory}");
     }

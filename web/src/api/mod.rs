@@ -16,6 +16,7 @@ pub(crate) mod journal;
 pub(crate) mod outputs;
 mod problem;
 mod queue;
+mod repositories;
 pub(crate) mod runs;
 mod schedule;
 pub(crate) mod slaves;
@@ -56,6 +57,9 @@ fn routes() -> Router<Shared> {
         .route("/status", get(engine::status))
         .route("/definitions", get(engine::definitions))
         .route("/reload", post(engine::reload))
+        .route("/repositories", get(repositories::list))
+        .route("/repositories/{name}", get(repositories::show))
+        .route("/repositories/{name}/fetch", post(repositories::fetch))
         .route("/stop", post(engine::stop))
         .route("/log-level", get(engine::log_level).put(engine::set_log_level))
         .route("/events", get(events::all))

@@ -70,3 +70,16 @@ async fn the_engine_itself() {
     assert_eq!((good.status(), bad.status()), (StatusCode::OK, StatusCode::UNPROCESSABLE_ENTITY));
     assert_eq!(*engine.asked.lock().unwrap(), ["reload", "stop", "log debug", "log loud"]);
 }
+
+#[tokio::test]
+async fn repositories() {
+    let engine = TestEngine::start().await;
+    let all = engine.good("/repositories").await;
+    assert_eq!((&all[0]["name"], &all[0]["state"]), (&"suites".into(), &"failing".into()));
+    assert_eq!(engine.good("/repositories/suites").await, all[0]);
+    assert_eq!(engine.get("/repositories/none").await.0, StatusCode::NOT_FOUND);
+    let (status, fetched) = engine.post("/repositories/suites/fetch", "{}").await;
+    assert_eq!((status, &fetched), (StatusCode::OK, &all[0]));
+    assert_eq!(engine.post("/repositories/none/fetch", "{}").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(*engine.asked.lock().unwrap(), ["fetch suites", "fetch none"]);
+}

@@ -16,7 +16,8 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
-    Problem, QueueEntry, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
+    Problem, QueueEntry, RepositoryInfo, RepositoryState, RunRequest, ScheduledSuite, SchedulesInfo,
+    TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
@@ -265,6 +266,36 @@ impl Engine for TestEngine {
                 }
                 .boxed()
             }
+        }
+    }
+
+    fn repositories(&self) -> Vec<RepositoryInfo> {
+        vec![RepositoryInfo {
+            name: "suites".to_owned(),
+            location: "https://git.example.org/suites.git".to_owned(),
+            remote: true,
+            state: RepositoryState::Failing,
+            problem: "branch `main` is not there".to_owned(),
+            help: String::new(),
+            notes: Vec::new(),
+            branch: Some("main".to_owned()),
+            commit: None,
+            dirty: None,
+            suites: 1,
+            clusters: 1,
+            errors: 0,
+            checked: Some(Timestamp::from_millis(1)),
+            loaded: None,
+            next: None,
+            failures: 2,
+        }]
+    }
+
+    fn fetch(&self, repository: String) -> Answer<'_, RepositoryInfo> {
+        self.ask(format!("fetch {repository}"));
+        match repository.as_str() {
+            "suites" => done(Ok(self.repositories().remove(0))),
+            _ => done(Err(Refusal::Unknown(problem("there is no such repository")))),
         }
     }
 

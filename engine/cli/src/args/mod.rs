@@ -15,8 +15,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use self::cluster::{ClusterArgs, ClusterCommand};
 pub(crate) use self::plan::PlanArgs;
 pub(crate) use self::remote::{
-    AgentKind, CancelArgs, LogsArgs, NamedArgs, PauseArgs, QueueArgs, QueueCommand, Remote, RunsArgs,
-    RunsCommand, ShowArgs, SlavesArgs, SuitesArgs, SuitesCommand, TokenArgs, TokenCommand,
+    AgentKind, CancelArgs, LogsArgs, NamedArgs, PauseArgs, QueueArgs, QueueCommand, Remote, RepositoriesArgs,
+    RepositoriesCommand, RunsArgs, RunsCommand, ShowArgs, SlavesArgs, SuitesArgs, SuitesCommand, TokenArgs,
+    TokenCommand,
 };
 pub(crate) use self::run::{LocalProvider, RUNS, RunArgs, RunFormat, STATE};
 pub(crate) use self::sim::{SimArgs, SimCommand};
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     )]
     Clusters(NamedArgs),
     Cluster(ClusterArgs),
+    Repositories(RepositoriesArgs),
     /// Hypervisor agents: their states, what room they have, what they run
     #[command(
         after_help = "Examples:\n  xrdtest hypervisors\n  xrdtest hypervisors hv1    with the history of its states"

@@ -171,6 +171,34 @@ pub(crate) enum QueueCommand {
     },
 }
 
+/// Repositories that the engine's definitions come from: how it goes with them
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  xrdtest repositories
+  xrdtest repositories suites           with details
+  xrdtest repositories fetch suites     look at it now, and say how it goes"
+)]
+pub(crate) struct RepositoriesArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RepositoriesCommand>,
+    /// Only this one, with details
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepositoriesCommand {
+    /// Looks at a repository now; exit code 1 where its newest content can't be had
+    Fetch {
+        /// Its name
+        name: String,
+    },
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct NamedArgs {
     /// Only this one, with details and the history of its states

@@ -12,6 +12,7 @@ mod output;
 pub(crate) mod plan;
 pub(crate) mod queue;
 mod remote_run;
+pub(crate) mod repositories;
 pub(crate) mod rule;
 pub(crate) mod run;
 pub(crate) mod runs;

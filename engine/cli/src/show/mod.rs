@@ -3,6 +3,7 @@
 mod agents;
 mod definitions;
 mod instances;
+mod repositories;
 mod runs;
 mod table;
 mod time;
@@ -10,6 +11,7 @@ mod time;
 pub(crate) use self::agents::{hypervisor, hypervisors, slave, slaves, tokens};
 pub(crate) use self::definitions::{cluster, clusters, schedules, suite, suites};
 pub(crate) use self::instances::{instance, instances, kept_line, kept_until};
+pub(crate) use self::repositories::{repositories, repository};
 pub(crate) use self::runs::{queue, run_line, runs};
 
 use anstyle::{AnsiColor, Style};

@@ -3,8 +3,8 @@
 
     bench.py --programs DIR [--hold TIME] [--check] [NAME...]
 
-Without names all of them: lockstep, upload, barrier, hold, check. With --check a figure beyond its bound fails. Use
-programs of a release build. Needs root.
+Without names all of them: lockstep, upload, barrier, hold, check, change. With --check a figure beyond its bound fails.
+Use programs of a release build. Needs root.
 """
 
 import argparse
@@ -279,12 +279,39 @@ def check(args, bounds):
         bounds.say("reading the same files in Python, best of 10", min(reads), "s")
 
 
+def change(args, bounds):
+    """One file of 1,000 suites with 3,000 scripts and 100 clusters is changed: when the engine has the new catalogue."""
+    with Lab(args.programs) as lab:
+        for number in range(100):
+            write_cluster(lab.definitions, f"c{number}", 4, number)
+        for number in range(1000):
+            # Two scripts of a case and two of the suite.
+            write_suite(lab.definitions, f"s{number}", f"c{number % 100}", ["a"], TRUE, kinds=("init", "run"))
+        begin = time.monotonic()
+        lab.start_engine()
+        until("the engine answers", lambda: lab.ask("GET", "/status"), 20)
+        bounds.say("start with all of them", (time.monotonic() - begin) * 1000, "ms")
+        generation = lambda: lab.ask("GET", "/repositories") and lab.ask("GET", "/definitions")["generation"]  # noqa: E731
+        times = []
+        for number in range(9):
+            before = generation()
+            file = lab.definitions / f"suites/s{number * 100}/s{number * 100}.rhai"
+            new = file.with_name(".new")
+            new.write_text(file.read_text() + f"// {number}\n")
+            begin = time.monotonic()
+            new.rename(file)
+            until("the catalogue is new", lambda: lab.ask("GET", "/definitions")["generation"] > before, 20, every=0.005)
+            times.append((time.monotonic() - begin) * 1000)
+        bounds.say("from the change to the new catalogue, middle of 9", statistics.median(times), "ms", most=300)
+        bounds.say("the longest", max(times), "ms")
+
+
 def seconds(text):
     number, unit = re.fullmatch(r"(\d+)([smh])", text).groups()
     return int(number) * {"s": 1, "m": 60, "h": 3600}[unit]
 
 
-ALL = {measure.__name__: measure for measure in (lockstep, upload, barrier, hold, check)}
+ALL = {measure.__name__: measure for measure in (lockstep, upload, barrier, hold, check, change)}
 
 
 def main():

@@ -2,7 +2,7 @@
 
 mod bounds;
 mod schedule;
-mod units;
+pub(crate) mod units;
 mod web;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +22,7 @@ pub use self::bounds::DefinitionsSection;
 pub use self::schedule::ScheduleSection;
 pub use self::web::Web;
 use crate::definitions::DefinitionsConfig;
+use crate::repositories::{self, RepositoryConfig};
 use crate::start::EngineConfig;
 
 /// Where the file lies when nobody says otherwise.
@@ -50,7 +51,7 @@ pub struct Config {
     /// File with the process id while the engine runs.
     pub pid_file: Option<PathBuf>,
     /// Repositories with definitions.
-    pub repository: Vec<Repository>,
+    pub repository: Vec<RepositoryConfig>,
     /// Scripts from outside of the repositories.
     pub scripts: Scripts,
     /// What the evaluation of one definition may take.
@@ -76,14 +77,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// A repository with definitions.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Repository {
-    /// Its root: the folder with `suites/` and `clusters/`.
-    pub path: PathBuf,
 }
 
 /// Scripts from outside of the repositories.
@@ -227,7 +220,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// What does not fit.
-        why: &'static str,
+        why: String,
     },
 }
 
@@ -247,15 +240,15 @@ impl Config {
         }
     }
 
-    fn contradiction(&self) -> Option<&'static str> {
+    fn contradiction(&self) -> Option<String> {
         let Contact { late, lost, .. } = self.contact;
         if late >= lost {
-            return Some("contact.late must be shorter than contact.lost");
+            return Some("contact.late must be shorter than contact.lost".to_owned());
         }
         if self.limits.agents == 0 {
-            return Some("limits.agents is 0: no agent could connect");
+            return Some("limits.agents is 0: no agent could connect".to_owned());
         }
-        None
+        repositories::contradiction(&self.repository)
     }
 
     /// What the engine is told.
@@ -286,7 +279,7 @@ impl Config {
         let LimitsSection { stage, run, cluster_start, queue_wait, output, log, fetched_file, .. } =
             self.limits;
         DefinitionsConfig {
-            repositories: self.repository.iter().map(|repository| repository.path.clone()).collect(),
+            repositories: self.repository.clone(),
             scripts: ScriptPolicy { roots: self.scripts.roots.clone(), hosts: self.scripts.hosts.clone() },
             bounds: Bounds::from(&self.definitions),
             fetched_file,
@@ -304,91 +297,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shipped_example_is_valid_and_tells_the_defaults() {
-        let shipped = include_str!("../../engine.toml");
-        assert_eq!(toml::from_str::<Config>(shipped).unwrap(), Config::default());
-        let is_setting =
-            |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ");
-        let spelled_out = shipped.lines().map(|line| match line.strip_prefix('#') {
-            Some(setting) if is_setting(setting) || setting.starts_with("[[") => setting,
-            _ => line,
-        });
-        let all: Config = toml::from_str(&spelled_out.collect::<Vec<_>>().join("\n")).unwrap();
-        assert_eq!(all.repository, [Repository { path: "/srv/xrdtest".into() }]);
-        assert_eq!(all.socket_group.as_deref(), Some("xrdtest"));
-        let defaults = Config::default();
-        let optional = Config {
-            repository: Vec::new(),
-            scripts: Scripts::default(),
-            socket_group: None,
-            archive: None,
-            log: None,
-            pid_file: None,
-            web: Web::default(),
-            retention: defaults.retention.clone(),
-            ..all
-        };
-        assert_eq!(optional, defaults);
-    }
-
-    #[test]
-    fn the_shipped_example_has_every_key() {
-        let shipped = include_str!("../../engine.toml");
-        for section in
-            ["", "[scripts]", "[definitions]", "[web]", "[schedule]", "[limits]", "[contact]", "[retention]"]
-        {
-            let error = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
-            // It names all that there are.
-            let keys = error.message().split('`').skip(3).step_by(2).collect::<Vec<_>>();
-            assert!(!keys.is_empty(), "{error}");
-            for key in keys {
-                let is_there = |line: &str| {
-                    line.trim_start_matches('#').starts_with(&format!("{key} = "))
-                        || line.trim_start_matches('#').trim_matches(['[', ']']) == key
-                };
-                assert!(shipped.lines().any(is_there), "{section} {key}");
-            }
-        }
-    }
-
-    #[test]
-    fn mistakes_have_a_place() {
-        for (text, place) in [
-            ("listen = 'somewhere'\n", "line 1, column 10"),
-            ("state = '/x'\nlisten_ = 1\n", "line 2, column 1"),
-            ("[limits]\nstage = '15 parsecs'\n", "line 2, column 9"),
-            ("[limits]\noutput = '1X'\n", "line 2, column 10"),
-            ("[[repository]]\n", "missing field `path`"),
-            ("[contact]\nlate = 5\n", "line 2, column 8"),
-            ("[definitions]\ndepth = 5\n", "line 2, column 1"),
-            ("[definitions]\ntime = '11s'\n", "line 2, column 8"),
-            ("[definitions]\ntime = '11s'\n", "11.0 s is not possible here: at least 10 ms, at most 10.0 s"),
-            ("[definitions]\noperations = 10\n", "line 2, column 14"),
-            ("[definitions]\nmemory = '2G'\n", "2 GiB is not possible here: at least 16 MiB, at most 1 GiB"),
-            ("[definitions]\nstring = '2M'\n", "at least 4 KiB, at most 1 MiB"),
-            ("[definitions]\nelements = 100001\n", "at least 100, at most 100000"),
-            ("[definitions]\nfile = '1K'\n", "at least 4 KiB, at most 1 MiB"),
-            ("[schedule]\ntimezone = 'Europe/Zürich'\n", "line 2, column 12"),
-            ("[schedule]\ntimezone = 'CET+1'\n", "`CET+1` is no time zone"),
-            ("[limits]\nframe = '17M'\n", "line 2, column 9"),
-            ("[limits]\nframe = '512K'\n", "at least 1 MiB, at most 16 MiB"),
-            ("[limits]\nfetched_file = '65M'\n", "at least 4 KiB, at most 64 MiB"),
-            ("[limits]\nconsole = '1G'\n", "at least 4 KiB, at most 16 MiB"),
-        ] {
-            let words = toml::from_str::<Config>(text).unwrap_err().to_string();
-            assert!(words.contains(place), "{text}: {words}");
-        }
-        let text =
-            "[definitions]\ntime = '2s'\noperations = 1000000\n[limits]\nframe = '1M'\nfetched_file = '8M'\n";
-        let config = toml::from_str::<Config>(text).unwrap();
-        let DefinitionsConfig { bounds, fetched_file, .. } = config.definitions();
-        assert_eq!((bounds.time, bounds.operations), (Duration::from_secs(2), 1_000_000));
-        assert_eq!((config.engine().frame, fetched_file), (1 << 20, 8 << 20));
-        let late: Config = toml::from_str("[contact]\nlate = '1m'\n").unwrap();
-        assert!(late.contradiction().unwrap().contains("contact.late"));
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ struct Import {
 }
 
 /// The imports of one definition.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Imports {
     /// By the imported file. An importer is imported before what it imports: these lead to the definition.
     first: HashMap<String, Import>,
@@ -30,6 +30,11 @@ impl Imports {
     pub(crate) fn add(&mut self, file: &str, path: &str, place: &Place) {
         let import = || Import { path: path.to_owned(), place: place.clone() };
         self.first.entry(file.to_owned()).or_insert_with(import);
+    }
+
+    /// The files that were imported, also by imported ones.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        self.first.keys().map(String::as_str)
     }
 
     /// The import in the definition by which a file got there.

@@ -24,14 +24,15 @@ use crate::language::admit::describe;
 use crate::language::class::{CLUSTER, Class, TEST_CASE, TEST_SUITE};
 use crate::language::object::Handle;
 use crate::language::register::register;
-use crate::language::session::{SharedSession, lock};
+use crate::language::session::{STANDARD, SharedSession, lock};
 use crate::place::{Located, Place};
+use crate::reuse::Texts;
 use crate::rules::evaluation::evaluation_failed::Undefined;
 use crate::rules::evaluation::{
     evaluation_failed, internal_error, limit_exceeded, missing_function, syntax_error, unreadable_file,
     wrong_return,
 };
-use crate::suppress::{Comments, Suppressions};
+use crate::source::without_mark;
 
 /// What a definition file defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +121,14 @@ impl Evaluator {
         (evaluated, lock_loaded(&self.loaded).take_imports())
     }
 
+    /// The texts that a definition was evaluated from; `None` where one of them can't be told.
+    pub(crate) fn texts(&self, file: &Arc<str>, imports: &Imports) -> Option<Texts> {
+        let loaded = lock_loaded(&self.loaded);
+        let imported = imports.files().filter(|file| !file.starts_with(STANDARD)).map(Arc::from);
+        let all = std::iter::once(Arc::clone(file)).chain(imported);
+        all.map(|file| loaded.compiled(&file).map(|compiled| (file, compiled.source))).collect()
+    }
+
     fn attempts(&self, file: &Arc<str>, subject: Subject, findings: &mut Findings) -> Option<Evaluated> {
         for number in 1..ATTEMPTS {
             let mut own = Findings::default();
@@ -183,13 +192,10 @@ impl Evaluator {
         }
     }
 
-    /// The suppression comments of all files that were compiled.
-    pub(crate) fn suppressions(&self) -> Suppressions {
-        let mut suppressions = Suppressions::default();
-        for (file, source) in lock_loaded(&self.loaded).sources() {
-            suppressions.read(&Arc::from(file), source.text(), Comments::Rhai);
-        }
-        suppressions
+    /// The texts of all files that were compiled.
+    pub(crate) fn sources(&self) -> Texts {
+        let loaded = lock_loaded(&self.loaded);
+        loaded.sources().map(|(file, source)| (Arc::from(file), Arc::clone(source))).collect()
     }
 
     fn compile(&self, file: &Arc<str>, findings: &mut Findings) -> Option<Compiled> {
@@ -200,10 +206,9 @@ impl Evaluator {
                 return None;
             }
         };
-        // Some editors put a byte order mark in front.
-        let text = match text.strip_prefix('\u{feff}') {
-            Some(rest) => rest.to_owned(),
-            None => text,
+        let text = match without_mark(&text) {
+            rest if rest.len() < text.len() => rest.to_owned(),
+            _ => text,
         };
         let compiled = lock_loaded(&self.loaded).compile(&self.engine, file, text);
         if let Err(error) = &compiled.ast {

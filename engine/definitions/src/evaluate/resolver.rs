@@ -75,9 +75,9 @@ impl Loaded {
     }
 
     /// The files of the repository that were compiled.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &Source)> {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &Arc<Source>)> {
         let own = self.compiled.iter().filter(|(file, _)| !file.starts_with(STANDARD));
-        own.map(|(file, compiled)| (file.as_str(), &*compiled.source))
+        own.map(|(file, compiled)| (file.as_str(), &compiled.source))
     }
 
     pub(crate) fn compiled(&self, file: &str) -> Option<Compiled> {

@@ -108,6 +108,7 @@ static ALL: &[Rule] = &[
     layout::defined_twice::RULE,
     layout::unreadable_folder::RULE,
     layout::malformed_name::RULE,
+    layout::in_two_repositories::RULE,
     suite::missing_field::RULE,
     suite::no_tests::RULE,
     suite::unknown_cluster::RULE,

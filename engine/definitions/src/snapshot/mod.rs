@@ -98,6 +98,7 @@ pub fn snapshot(
             failure: suite.alert_failure,
         },
         keep_on_failure: false,
+        origin: None,
     })
 }
 

@@ -43,6 +43,10 @@ impl Repository {
     pub fn write(&self, file: impl AsRef<Path>, content: impl AsRef<[u8]>) -> &Self {
         let path = self.path().join(file);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        if path.is_symlink() {
+            // What it leads to is not the test's.
+            fs::remove_file(&path).expect("removed");
+        }
         fs::write(path, content).expect("written");
         self
     }
@@ -61,7 +65,7 @@ impl Repository {
     }
 
     /// Changes the repository as a fixture says: sections `-- PATH --` with a file's new content, `-- PATH + --` with
-    /// lines for `add_lines`, `-- PATH -> TARGET --` for a link; `%FF` in a path is a byte.
+    /// lines for `add_lines`, `-- PATH -> TARGET --` for a link, relative to `fixtures`; `%FF` in a path is a byte.
     pub fn apply(&self, fixture: &str) {
         let mut sections: Vec<(&str, String)> = Vec::new();
         for line in fixture.lines() {
@@ -80,7 +84,7 @@ impl Repository {
             } else if let Some((link, target)) = head.split_once(" -> ") {
                 let link = self.path().join(link);
                 fs::create_dir_all(link.parent().expect("a folder")).expect("a folder");
-                std::os::unix::fs::symlink(target, link).expect("linked");
+                std::os::unix::fs::symlink(fixtures().join(target), link).expect("linked");
             } else {
                 self.write(unescape(head), body);
             }

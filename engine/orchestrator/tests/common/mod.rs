@@ -90,6 +90,7 @@ pub(crate) fn suite(clusters: &[Arc<ClusterPlan>]) -> RunPlan {
         limits: Limits::default(),
         alerts: Alerts { emails: Vec::new(), success: AlertPolicy::None, failure: AlertPolicy::None },
         keep_on_failure: false,
+        origin: None,
     }
 }
 

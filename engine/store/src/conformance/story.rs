@@ -82,6 +82,7 @@ impl Story {
             limits: Limits::default(),
             alerts: Alerts { emails: Vec::new(), success: AlertPolicy::None, failure: AlertPolicy::None },
             keep_on_failure: false,
+            origin: None,
         };
         Self { run: run.into(), instance: InstanceId::new(format!("{run}.0")), plan }
     }

@@ -77,7 +77,7 @@ impl Writing<'_> {
             bail!("the revision has folders more than {DEPTH} deep");
         }
         for entry in tree {
-            let Some(name) = entry.name() else { continue };
+            let Ok(name) = entry.name() else { continue };
             // Trees can hold what no file system does.
             if name.is_empty() || name.contains('/') || matches!(name, "." | ".." | ".git") {
                 continue;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use xrdtest_model::{Severity, Span};
 
+use super::Mention;
 use crate::evaluate::files::{Files, downward};
 use crate::findings::Findings;
 use crate::place::Place;
@@ -32,19 +33,27 @@ const MOST: usize = 100;
 /// Longer paths are none. Addresses may stand inside of each other, so that each must not be read to the end of a line.
 const LONGEST: usize = 512;
 
-pub(super) fn check(findings: &mut Findings, file: &Arc<str>, text: &str, files: &Files) {
+/// The addresses in a script.
+pub(super) fn mentioned(text: &str) -> Vec<Mention> {
     if !text.contains("Script/") {
-        return;
+        return Vec::new();
     }
     let lines = super::code_lines(text);
     let addresses =
         lines.flat_map(|(number, line)| paths(line).map(move |(start, path)| (number, line, start, path)));
-    for (number, line, start, path) in addresses.take(MOST) {
+    let mention = |(number, line, start, path): (u32, &str, usize, &str)| {
+        let span = Span::on_line(number, super::chars(&line[..start]) + 1, super::chars(path));
+        Mention { path: path.to_owned(), span }
+    };
+    addresses.take(MOST).map(mention).collect()
+}
+
+pub(super) fn check(findings: &mut Findings, file: &Arc<str>, mentioned: &[Mention], files: &Files) {
+    for Mention { path, span } in mentioned {
         if downward(path).is_none_or(|path| files.exists(&path)) {
             continue;
         }
-        let span = Span::on_line(number, super::chars(&line[..start]) + 1, super::chars(path));
-        let place = Place { file: Arc::clone(file), span };
+        let place = Place { file: Arc::clone(file), span: *span };
         let help = near(path, files).map(|near| format!("did you mean `{near}`?"));
         findings.push(&RULE, &place, format!("the repository has no file `{path}`"), help);
     }
@@ -105,7 +114,7 @@ mod tests {
         let text = format!("x{}", "/downloadScript/".repeat(60_000));
         let start = Instant::now();
         let file: Arc<str> = Arc::from("x.sh");
-        check(&mut Findings::default(), &file, &text, &Files::new("/no/such".into()));
+        check(&mut Findings::default(), &file, &mentioned(&text), &Files::new("/no/such".into()));
         assert!(start.elapsed().as_secs() < 2);
     }
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use xrdtest_model::{Severity, Span};
 
+use super::Mention;
 use crate::evaluate::files::{Files, within};
 use crate::findings::Findings;
 use crate::place::Place;
@@ -27,18 +28,30 @@ use crate::rules::Rule;
 pub(crate) const RULE: Rule =
     Rule::new("XT5004", "missing-source", Severity::Warning, include_str!("missing_source.rs"));
 
-pub(super) fn check(findings: &mut Findings, file: &Arc<str>, text: &str, files: &Files) {
+/// The files that a script sources and does not name elsewhere: one that names the file twice downloads or writes it.
+pub(super) fn mentioned(text: &str) -> Vec<Mention> {
     let sourced = super::code_lines(text).filter_map(|(number, line)| Some((number, sourced(line)?)));
-    for (number, (column, path)) in sourced.take(MOST) {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        // A script that names the file twice downloads or writes it.
-        if text.matches(name).count() > 1 || is_in_repository(file, path, name, files) {
+    let once = sourced.take(MOST).filter(|(_, (_, path))| text.matches(name_of(path)).count() <= 1);
+    let mention = |(number, (column, path)): (u32, (u32, &str))| Mention {
+        path: path.to_owned(),
+        span: Span::on_line(number, column, super::chars(path)),
+    };
+    once.map(mention).collect()
+}
+
+pub(super) fn check(findings: &mut Findings, file: &Arc<str>, mentioned: &[Mention], files: &Files) {
+    for Mention { path, span } in mentioned {
+        if is_in_repository(file, path, name_of(path), files) {
             continue;
         }
-        let place = Place { file: Arc::clone(file), span: Span::on_line(number, column, super::chars(path)) };
+        let place = Place { file: Arc::clone(file), span: *span };
         let message = format!("the repository has no file `{path}` that could be sourced");
         findings.add_with_help(&RULE, &place, message, "add it, and download it before it is sourced");
     }
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Lines that are looked at: each is searched for in the whole script.

@@ -10,6 +10,8 @@ pub(super) mod unknown_tag;
 
 use std::sync::Arc;
 
+use xrdtest_model::Span;
+
 use crate::evaluate::files::Files;
 use crate::findings::Findings;
 use crate::place::Place;
@@ -18,39 +20,75 @@ use crate::suppress::{Comments, Suppressions};
 
 pub(crate) use self::library::Library;
 
-/// What is known about the text of a script; the text itself is not kept.
+/// A script of the repository.
 #[derive(Debug)]
 pub(crate) struct Script {
+    pub(crate) contents: Arc<Contents>,
+    /// What was found by a look at other files of the repository.
+    findings: Findings,
+}
+
+/// What is known about the text of a script, whatever other files there are; the text itself is not kept.
+#[derive(Debug)]
+pub(crate) struct Contents {
     pub(crate) file: Arc<str>,
     /// The first line.
     pub(crate) head: String,
     /// What may be tags. Which tags there are depends on the suite.
     pub(crate) tags: Vec<unknown_tag::Used>,
+    downloads: Vec<Mention>,
+    sources: Vec<Mention>,
     findings: Findings,
     suppressions: Suppressions,
 }
 
+/// A path of another file in a script.
+#[derive(Debug)]
+struct Mention {
+    path: String,
+    span: Span,
+}
+
 impl Script {
-    /// Looks into a script of the repository.
-    pub(crate) fn new(file: Arc<str>, text: &str, files: &Files) -> Self {
-        let (mut findings, mut suppressions) = (Findings::default(), Suppressions::default());
-        suppressions.read(&file, text, Comments::Script);
-        carriage_returns::check(&mut findings, &file, text);
-        missing_download::check(&mut findings, &file, text, files);
-        let head = text.split('\n').next().unwrap_or_default().to_owned();
-        if is_shell(&head) {
-            missing_source::check(&mut findings, &file, text, files);
-            shell_syntax::check(&mut findings, &file, text);
-        }
-        Self { head, tags: unknown_tag::used(text), findings, suppressions, file }
+    /// Looks for the other files that a script needs.
+    fn new(contents: Arc<Contents>, files: &Files) -> Self {
+        let mut findings = Findings::default();
+        missing_download::check(&mut findings, &contents.file, &contents.downloads, files);
+        missing_source::check(&mut findings, &contents.file, &contents.sources, files);
+        Self { contents, findings }
     }
 
     /// One that could not be looked into because of a mistake here.
     fn failed(file: Arc<str>) -> Self {
         let mut findings = Findings::default();
         internal_error::report(&mut findings, &Place::start_of(&file));
-        let (head, suppressions) = ("#!/bin/sh".to_owned(), Suppressions::default());
-        Self { head, tags: Vec::new(), findings, suppressions, file }
+        let contents = Contents {
+            head: "#!/bin/sh".to_owned(),
+            tags: Vec::new(),
+            downloads: Vec::new(),
+            sources: Vec::new(),
+            findings: Findings::default(),
+            suppressions: Suppressions::default(),
+            file,
+        };
+        Self { contents: Arc::new(contents), findings }
+    }
+}
+
+impl Contents {
+    /// Looks into the text of a script.
+    fn new(file: Arc<str>, text: &str) -> Self {
+        let (mut findings, mut suppressions) = (Findings::default(), Suppressions::default());
+        suppressions.read(&file, text, Comments::Script);
+        carriage_returns::check(&mut findings, &file, text);
+        let downloads = missing_download::mentioned(text);
+        let head = text.split('\n').next().unwrap_or_default().to_owned();
+        let mut sources = Vec::new();
+        if is_shell(&head) {
+            sources = missing_source::mentioned(text);
+            shell_syntax::check(&mut findings, &file, text);
+        }
+        Self { head, tags: unknown_tag::used(text), downloads, sources, findings, suppressions, file }
     }
 }
 

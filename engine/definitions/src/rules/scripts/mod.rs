@@ -128,9 +128,10 @@ impl<'a> Check<'a> {
     }
 
     fn contents(&mut self, place: &Place, path: &str, script: &Script) {
-        bad_interpreter_line::check(self.findings, place, path, &script.head);
-        for used in &script.tags {
-            let place = Place { file: Arc::clone(&script.file), span: used.span };
+        let contents = &script.contents;
+        bad_interpreter_line::check(self.findings, place, path, &contents.head);
+        for used in &contents.tags {
+            let place = Place { file: Arc::clone(&contents.file), span: used.span };
             unknown_tag::check(self.findings, &place, &used.name, &self.tags, &mut self.suggestions);
         }
     }

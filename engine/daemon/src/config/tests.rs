@@ -1,0 +1,100 @@
+//! Tests of `engine.toml`.
+
+use super::*;
+use crate::repositories::Place;
+
+#[test]
+fn the_shipped_example_is_valid_and_tells_the_defaults() {
+    let shipped = include_str!("../../engine.toml");
+    assert_eq!(toml::from_str::<Config>(shipped).unwrap(), Config::default());
+    let is_setting = |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ");
+    let spelled_out = shipped.lines().map(|line| match line.strip_prefix('#') {
+        Some(setting) if is_setting(setting) || setting.starts_with("[[") => setting,
+        _ => line,
+    });
+    let all: Config = toml::from_str(&spelled_out.collect::<Vec<_>>().join("\n")).unwrap();
+    let [folder, remote] = &all.repository[..] else { panic!("{:?}", all.repository) };
+    assert_eq!(*folder, RepositoryConfig::folder("/srv/xrdtest"));
+    let Place::Remote(remote) = &remote.place else { panic!("{remote:?}") };
+    assert_eq!((remote.size, remote.timeout), (1 << 30, Duration::from_secs(120)));
+    assert_eq!(all.socket_group.as_deref(), Some("xrdtest"));
+    let defaults = Config::default();
+    let optional = Config {
+        repository: Vec::new(),
+        scripts: Scripts::default(),
+        socket_group: None,
+        archive: None,
+        log: None,
+        pid_file: None,
+        web: Web::default(),
+        retention: defaults.retention.clone(),
+        ..all
+    };
+    assert_eq!(optional, defaults);
+}
+
+#[test]
+fn the_shipped_example_has_every_key() {
+    let shipped = include_str!("../../engine.toml");
+    for section in [
+        "",
+        "[scripts]",
+        "[definitions]",
+        "[web]",
+        "[schedule]",
+        "[limits]",
+        "[contact]",
+        "[retention]",
+        "[[repository]]",
+    ] {
+        let error = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
+        // It names all that there are.
+        let keys = error.message().split('`').skip(3).step_by(2).collect::<Vec<_>>();
+        assert!(!keys.is_empty(), "{error}");
+        for key in keys {
+            let is_there = |line: &str| {
+                line.trim_start_matches('#').starts_with(&format!("{key} = "))
+                    || line.trim_start_matches('#').trim_matches(['[', ']']) == key
+            };
+            assert!(shipped.lines().any(is_there), "{section} {key}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_have_a_place() {
+    for (text, place) in [
+        ("listen = 'somewhere'\n", "line 1, column 10"),
+        ("state = '/x'\nlisten_ = 1\n", "line 2, column 1"),
+        ("[limits]\nstage = '15 parsecs'\n", "line 2, column 9"),
+        ("[limits]\noutput = '1X'\n", "line 2, column 10"),
+        ("[[repository]]\n", "a repository has either `path`, a folder, or `url`, a git remote"),
+        ("[[repository]]\npath = 1\n", "line 2, column 8"),
+        ("[contact]\nlate = 5\n", "line 2, column 8"),
+        ("[definitions]\ndepth = 5\n", "line 2, column 1"),
+        ("[definitions]\ntime = '11s'\n", "line 2, column 8"),
+        ("[definitions]\ntime = '11s'\n", "11.0 s is not possible here: at least 10 ms, at most 10.0 s"),
+        ("[definitions]\noperations = 10\n", "line 2, column 14"),
+        ("[definitions]\nmemory = '2G'\n", "2 GiB is not possible here: at least 16 MiB, at most 1 GiB"),
+        ("[definitions]\nstring = '2M'\n", "at least 4 KiB, at most 1 MiB"),
+        ("[definitions]\nelements = 100001\n", "at least 100, at most 100000"),
+        ("[definitions]\nfile = '1K'\n", "at least 4 KiB, at most 1 MiB"),
+        ("[schedule]\ntimezone = 'Europe/Zürich'\n", "line 2, column 12"),
+        ("[schedule]\ntimezone = 'CET+1'\n", "`CET+1` is no time zone"),
+        ("[limits]\nframe = '17M'\n", "line 2, column 9"),
+        ("[limits]\nframe = '512K'\n", "at least 1 MiB, at most 16 MiB"),
+        ("[limits]\nfetched_file = '65M'\n", "at least 4 KiB, at most 64 MiB"),
+        ("[limits]\nconsole = '1G'\n", "at least 4 KiB, at most 16 MiB"),
+    ] {
+        let words = toml::from_str::<Config>(text).unwrap_err().to_string();
+        assert!(words.contains(place), "{text}: {words}");
+    }
+    let text =
+        "[definitions]\ntime = '2s'\noperations = 1000000\n[limits]\nframe = '1M'\nfetched_file = '8M'\n";
+    let config = toml::from_str::<Config>(text).unwrap();
+    let DefinitionsConfig { bounds, fetched_file, .. } = config.definitions();
+    assert_eq!((bounds.time, bounds.operations), (Duration::from_secs(2), 1_000_000));
+    assert_eq!((config.engine().frame, fetched_file), (1 << 20, 8 << 20));
+    let late: Config = toml::from_str("[contact]\nlate = '1m'\n").unwrap();
+    assert!(late.contradiction().unwrap().contains("contact.late"));
+}
