@@ -63,6 +63,11 @@ fn main() -> ExitCode {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "talk of a command")]
+fn say(words: &str) {
+    eprintln!("{words}");
+}
+
 #[expect(clippy::print_stderr, reason = "the last word of a daemon that cannot run")]
 fn complain(error: &anyhow::Error) {
     eprintln!("xrdtest-hypervisor: {}", xrdtest_model::with_causes(error.as_ref()));
@@ -86,6 +91,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 fn collect(config: &Config, all: bool) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let removed = runtime.block_on(daemon::gc::collect(config, all))?;
+    if removed.is_empty() {
+        say("nothing was left over");
+    }
     let mut out = std::io::stdout().lock();
     for name in &removed {
         writeln!(out, "{name}")?;

@@ -35,6 +35,7 @@ trials! {
     two_runs_go_on_at_once
     only_the_second_hypervisor_has_room
     image_is_missing
+    emulator_is_missing
     pool_is_missing
     subnet_is_taken
     memory_is_not_enough

@@ -42,20 +42,14 @@ pub(super) struct Settings {
     pub(super) native: String,
 }
 
-/// Makes an instance; on failure nothing of it is left. Blocks.
+/// Makes an instance; what there is of it where that fails is left to the caller. Blocks.
 pub(super) fn start(
     settings: &Settings,
     order: &StartOrder,
     steps: &mpsc::UnboundedSender<Step>,
     cancelled: &CancellationToken,
 ) -> Result<(), LibvirtError> {
-    let made = Making { settings, order, steps, cancelled }.all();
-    if made.is_err()
-        && let Err(error) = remove(settings, &order.instance, &order.cluster)
-    {
-        tracing::warn!(instance = %order.instance, %error, "left-overs of a failed start");
-    }
-    made
+    Making { settings, order, steps, cancelled }.all()
 }
 
 struct Making<'a> {

@@ -147,17 +147,24 @@ impl Inner {
         self.note(id, cluster);
         let noted = |made| journal.write(&Entry::new(id.clone(), cluster.clone(), made));
         let started = noted(false).and_then(|()| instance::start(&self.settings, order, steps, cancelled));
-        let noted = started.and_then(|()| {
-            // An instance that can't be found again must not be there.
-            noted(true).inspect_err(|_| drop(instance::remove(&self.settings, id, cluster)))
-        });
-        match noted {
+        // An instance that can't be found again must not be there.
+        match started.and_then(|()| noted(true)) {
             Ok(()) => Ok(Made { id: id.clone(), cluster: cluster.clone() }),
             Err(error) => {
-                self.forget(id);
+                self.give_up(id, cluster);
                 Err(error)
             }
         }
+    }
+
+    /// Takes away what there is of an instance that can't be made. Blocks.
+    fn give_up(&self, id: &InstanceId, cluster: &Arc<ClusterPlan>) {
+        // Its machines end by us now: why it could not be made is told, and not that.
+        self.domains().retain(|_, (of, _)| of != id);
+        if let Err(error) = instance::remove(&self.settings, id, cluster) {
+            tracing::warn!(instance = %id, %error, "left-overs of a failed start");
+        }
+        self.settings.journal.forget(id);
     }
 
     /// Takes an instance away, trying again while libvirt can't be reached.

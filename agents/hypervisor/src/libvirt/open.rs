@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use nix::sys::statvfs::statvfs;
 use tokio::sync::mpsc;
 use virt::connect::Connect;
 use xrdtest_model::InstanceId;
@@ -113,7 +114,10 @@ fn room(settings: &Settings) -> Result<Room, LibvirtError> {
     let connect = settings.connection.get()?;
     let node = connect.node_info().during(|| "look at libvirt's machine".to_owned())?;
     let pool = images::pool(&connect, &settings.config.pool)?;
-    let free = pool.info().during(|| "look at the storage pool".to_owned())?.available;
+    let said = pool.info().during(|| "look at the storage pool".to_owned())?.available;
+    // libvirt counts what file systems keep for root, which emulators can't have.
+    let free = statvfs(&images::folder(&pool))
+        .map_or(said, |found| said.min(found.blocks_available().saturating_mul(found.fragment_size())));
     let (reserve, times) = (&settings.config.reserve, settings.config.overcommit);
     Ok(Room {
         memory_kib: node.memory.saturating_sub(reserve.memory.0 >> 10).saturating_mul(times.memory.into()),

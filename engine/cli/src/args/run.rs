@@ -35,7 +35,7 @@ pub(crate) struct RunArgs {
     /// Names of suites, or paths of their definitions
     #[arg(required = true, value_name = "SUITE")]
     pub(crate) suites: Vec<String>,
-    /// Run on this machine, in sandboxes, without an engine
+    /// Run on this machine, without an engine: in sandboxes, or what `--provider` says
     #[arg(long)]
     pub(crate) local: bool,
     /// The engine's socket

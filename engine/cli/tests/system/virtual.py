@@ -30,6 +30,7 @@ ALL = {
     made.two_runs_go_on_at_once: "",
     made.only_the_second_hypervisor_has_room: "",
     made.image_is_missing: "",
+    made.emulator_is_missing: "",
     made.pool_is_missing: "",
     made.subnet_is_taken: "",
     made.memory_is_not_enough: IMPATIENT,

@@ -131,6 +131,13 @@ def image_is_missing(lab):
     lab.ends(lab.submit("tiny"), "error", f"kernel nosuch.vmlinuz is not in storage pool {lab.pool}", patience=10)
 
 
+def emulator_is_missing(lab):
+    """Of one of two hosts: the reason is libvirt's, and not that the other machine was taken away again."""
+    lab.define("true", machines=2, hosts='if host.name.starts_with("m2") { host.emulatorPath = "/usr/bin/nothing"; }')
+    lab.start()
+    lab.ends(lab.submit("tiny"), "error", "cannot start machine m2.xrd.test", "/usr/bin/nothing", patience=20)
+
+
 def pool_is_missing(lab):
     """`default` takes its place; where that is missing too, the agent says so and ends."""
     image = f"xrdtest-test-{os.getpid()}"

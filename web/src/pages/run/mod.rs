@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use maud::{Markup, html};
 use xrdtest_model::RunId;
 use xrdtest_model::api::RunSummary;
-use xrdtest_model::document::StageRecord;
+use xrdtest_model::document::{LogRecord, StageRecord};
 use xrdtest_model::size::human_bytes;
 use xrdtest_model::time::{human, utc};
 
@@ -33,6 +33,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(run): Path<RunId>) -
         (failures(&view))
         section.panel { h2 { "Stages" } (matrix::table(&view)) }
         section.panel { h2 { "Time line" } (timeline::drawing(&view)) }
+        (metrics(&view))
         (evidence(&view, &run))
         (facts(&summary, &view))
     };
@@ -95,10 +96,11 @@ fn last_words(view: &RunView, stage: &StageRecord) -> Markup {
     }
 }
 
-/// Consoles and collected logs.
+/// Consoles, artifacts and collected logs.
 fn evidence(view: &RunView, run: &RunId) -> Markup {
-    let logs: Vec<_> = view.record.stages.iter().filter(|stage| !stage.logs.is_empty()).collect();
-    if logs.is_empty() && view.record.consoles.is_empty() {
+    let kept = |stage: &&StageRecord| !stage.logs.is_empty() || !stage.artifacts.is_empty();
+    let stages: Vec<_> = view.record.stages.iter().filter(kept).collect();
+    if stages.is_empty() && view.record.consoles.is_empty() {
         return html! {};
     }
     html! {
@@ -111,13 +113,52 @@ fn evidence(view: &RunView, run: &RunId) -> Markup {
                         " " span.quiet { (human_bytes(console.length)) }
                     }
                 }
-                @for stage in logs {
-                    @for log in &stage.logs {
-                        @let folder = view.folder_of(stage).unwrap_or_default();
-                        li {
-                            a href={ "/api/v1/runs/" (run) "/logs/" (folder) "/" (stage.machine) (log.path) } { (log.path) }
-                            " " span.quiet { "of " (stage.machine) " after " (view::stage_title(stage)) ", "
-                                (human_bytes(log.length)) @if !log.note.is_empty() { ", " (log.note) } }
+                @for stage in stages {
+                    @let folder = view.folder_of(stage).unwrap_or_default();
+                    @for file in &stage.artifacts { (kept_file(run, "artifacts", &folder, stage, file)) }
+                    @for file in &stage.logs { (kept_file(run, "logs", &folder, stage, file)) }
+                }
+            }
+        }
+    }
+}
+
+/// A file that a stage left; `kind`: in the API's words.
+fn kept_file(run: &RunId, kind: &str, folder: &str, stage: &StageRecord, file: &LogRecord) -> Markup {
+    html! {
+        li {
+            a href={ "/api/v1/runs/" (run) "/" (kind) "/" (folder) "/" (stage.machine) (file.path) } { (file.path) }
+            " " span.quiet {
+                @if kind == "artifacts" { "kept by " (view::stage_title(stage)) " on " (stage.machine) }
+                @else { "of " (stage.machine) " after " (view::stage_title(stage)) }
+                ", " (human_bytes(file.length)) @if !file.note.is_empty() { ", " (file.note) }
+            }
+        }
+    }
+}
+
+/// Numbers that scripts stated.
+fn metrics(view: &RunView) -> Markup {
+    let stages: Vec<_> = view.record.stages.iter().filter(|stage| !stage.metrics.is_empty()).collect();
+    html! {
+        @if !stages.is_empty() {
+            section.panel {
+                h2 { "Metrics" }
+                div.scroll {
+                    table {
+                        thead { tr { th { "Name" } th.number { "Value" } th { "Unit" } th { "Stage" } th { "Machine" } } }
+                        tbody {
+                            @for stage in stages {
+                                @for metric in &stage.metrics {
+                                    tr {
+                                        td { (metric.name) }
+                                        td.number { (metric.value) }
+                                        td { (metric.unit) }
+                                        td { (view::stage_title(stage)) }
+                                        td { (stage.machine) }
+                                    }
+                                }
+                            }
                         }
                     }
                 }
