@@ -1,5 +1,7 @@
 //! The engine as HTTP sees it.
 
+mod words;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +13,7 @@ use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
     RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
-use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
-use xrdtest_model::event::InstanceState;
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::plan::file_name;
 use xrdtest_model::{AgentName, InstanceId, MachineId, RunId};
@@ -22,6 +22,7 @@ use xrdtest_protocol::Identity;
 use xrdtest_store::Store;
 use xrdtest_web::engine::{Answer, Engine, Refusal};
 
+use self::words::{contact_word, instance_word, phase_words};
 use crate::command::{CancelHow, Command, NotCancelled};
 use crate::controls::Controls;
 use crate::handle::{EngineHandle, EngineStatus, HypervisorNote};
@@ -357,45 +358,6 @@ fn hypervisor_info(status: &HypervisorStatus, now: &EngineStatus) -> HypervisorI
         load,
         instances: here.map(instance_info).collect(),
         history: Vec::new(),
-    }
-}
-
-fn instance_word(state: InstanceState) -> StateWord {
-    StateWord::of_constant(match state {
-        InstanceState::Starting => "S_STARTING_CLUSTER",
-        InstanceState::WaitingSlaves => "S_WAITING_SLAVES",
-        InstanceState::Active => "S_ACTIVE",
-        InstanceState::Stopping => "S_STOPCOMMAND_SENT",
-        InstanceState::Stopped => "S_STOPPED",
-        InstanceState::Failed => "S_ERROR",
-    })
-}
-
-fn contact_word(connected: bool) -> StateWord {
-    StateWord::of_constant(if connected { "S_CONNECTED_IDLE" } else { "S_NOT_CONNECTED" })
-}
-
-/// What a run is doing, in words.
-fn phase_words(run: &RunStatus) -> String {
-    let names = |machines: &mut dyn Iterator<Item = &MachineId>| {
-        let names: Vec<_> = machines.map(|machine| machine.host.as_str()).collect();
-        names.join(", ")
-    };
-    let doing = match &run.phase {
-        RunPhase::Waiting { reason } if reason.is_empty() => "waits for a place".to_owned(),
-        RunPhase::Waiting { reason } => format!("waits: {reason}"),
-        RunPhase::Starting { missing, .. } if missing.is_empty() => "its cluster is being started".to_owned(),
-        RunPhase::Starting { missing, .. } => {
-            format!("its cluster is being started; not in contact: {}", names(&mut missing.iter()))
-        }
-        RunPhase::InStage { title, .. } => {
-            let waits_for = names(&mut run.waits_for().map(|status| &status.machine));
-            format!("{title}: waiting for {waits_for}")
-        }
-    };
-    match &run.ending {
-        Some(ending) => format!("{ending}; {doing}"),
-        None => doing,
     }
 }
 

@@ -114,8 +114,8 @@ fn killed_and_started_again_it_takes_its_place() {
     let place = Place::new("");
     let pid = place.background();
     kill(pid, Signal::SIGKILL).unwrap();
-    // The lock goes with the process, whoever reaps it.
-    while place.ask(&["status"]).0 == 0 {
+    // The lock goes with the process, whoever reaps it, but not before all its files are closed.
+    while xrdtest_engine::lock::holder(&place.path("state")).is_some() {
         std::thread::yield_now();
     }
     assert!(place.path("engine.sock").exists(), "the socket of the dead one lies there");

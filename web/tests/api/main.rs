@@ -8,6 +8,7 @@ mod instances;
 mod outputs;
 mod pages;
 mod reading;
+mod repositories;
 mod routes;
 mod runs;
 mod schedules;

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
-    Problem, QueueEntry, RepositoryInfo, RepositoryState, RunRequest, ScheduledSuite, SchedulesInfo,
-    TokenCreated, TokenRequest,
+    Problem, QueueEntry, RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated,
+    TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
@@ -31,7 +31,7 @@ use xrdtest_store::{SqliteStore, Store, TokenRecord};
 use xrdtest_web::Caller;
 use xrdtest_web::engine::{Answer, Engine, Refusal};
 
-use crate::schedules;
+use crate::{repositories, schedules};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -270,25 +270,7 @@ impl Engine for TestEngine {
     }
 
     fn repositories(&self) -> Vec<RepositoryInfo> {
-        vec![RepositoryInfo {
-            name: "suites".to_owned(),
-            location: "https://git.example.org/suites.git".to_owned(),
-            remote: true,
-            state: RepositoryState::Failing,
-            problem: "branch `main` is not there".to_owned(),
-            help: String::new(),
-            notes: Vec::new(),
-            branch: Some("main".to_owned()),
-            commit: None,
-            dirty: None,
-            suites: 1,
-            clusters: 1,
-            errors: 0,
-            checked: Some(Timestamp::from_millis(1)),
-            loaded: None,
-            next: None,
-            failures: 2,
-        }]
+        vec![repositories::failing()]
     }
 
     fn fetch(&self, repository: String) -> Answer<'_, RepositoryInfo> {
