@@ -41,6 +41,7 @@ trials! {
     memory_is_not_enough
     disks_are_wrong
     guest_panics
+    guest_panics_early
     emulator_is_killed
     guest_is_powered_off
     guest_never_reports

@@ -24,6 +24,11 @@ pub(super) enum Told {
         /// How, in words.
         how: &'static str,
     },
+    /// A machine boots again.
+    Rebooted {
+        /// The domain's name.
+        domain: String,
+    },
     /// The connection is lost: until there is another one nothing is told.
     Closed,
 }
@@ -115,6 +120,22 @@ fn register(connect: &Connect, told: &mpsc::UnboundedSender<Told>) -> Result<(),
         return Err(refused(opaque));
     }
     let opaque = self::opaque(told);
+    let id = sys::VIR_DOMAIN_EVENT_ID_REBOOT as c_int;
+    // SAFETY: as above; this kind's callback is of the generic type.
+    let registered = unsafe {
+        sys::virConnectDomainEventRegisterAny(
+            connect.as_ptr(),
+            ptr::null_mut(),
+            id,
+            Some(on_reboot),
+            opaque,
+            Some(forget),
+        )
+    };
+    if registered < 0 {
+        return Err(refused(opaque));
+    }
+    let opaque = self::opaque(told);
     // SAFETY: as above; the callback has the type that this function wants.
     let registered = unsafe {
         sys::virConnectRegisterCloseCallback(connect.as_ptr(), Some(on_close), opaque, Some(forget))
@@ -162,18 +183,35 @@ unsafe extern "C" fn on_lifecycle(
     detail: c_int,
     opaque: *mut c_void,
 ) -> c_int {
-    let Some(how) = how_ended(event, detail) else { return 0 };
+    if let Some(how) = how_ended(event, detail) {
+        // SAFETY: see above.
+        unsafe { tell(domain, opaque, |domain| Told::Ended { domain, how }) };
+    }
+    0
+}
+
+/// # Safety
+/// `domain` is a valid domain, and `opaque` what `register` gave: libvirt's promise for the length of the call.
+unsafe extern "C" fn on_reboot(_: sys::virConnectPtr, domain: sys::virDomainPtr, opaque: *mut c_void) {
+    // SAFETY: see above.
+    unsafe { tell(domain, opaque, |domain| Told::Rebooted { domain }) };
+}
+
+/// Tells something of the domain of this name.
+///
+/// # Safety
+/// `domain` is a valid domain, and `opaque` what `register` gave.
+unsafe fn tell(domain: sys::virDomainPtr, opaque: *mut c_void, what: impl FnOnce(String) -> Told) {
     // SAFETY: see above; the name belongs to the domain and is copied at once.
     let (domain, told) = unsafe {
         let name = sys::virDomainGetName(domain);
         if name.is_null() {
-            return 0;
+            return;
         }
         (CStr::from_ptr(name).to_string_lossy().into_owned(), &*opaque.cast::<mpsc::UnboundedSender<Told>>())
     };
     // Nobody listens any more only when the agent is going down.
-    let _ = told.send(Told::Ended { domain, how });
-    0
+    let _ = told.send(what(domain));
 }
 
 /// How a machine ended, where the event says that it did. Numbers are those of `virDomainEventType`,

@@ -30,6 +30,7 @@ pub(super) async fn watch(
     while let Some(told) = told.recv().await {
         match told {
             Told::Ended { domain, how } => report(&inner, &gone, &domain, how).await,
+            Told::Rebooted { domain } => rebooted(&inner, &gone, &domain).await,
             Told::Closed => {
                 tracing::warn!("the connection to libvirt is lost; machines go on");
                 let missed = missed(&inner).await;
@@ -39,6 +40,27 @@ pub(super) async fn watch(
                 }
             }
         }
+    }
+}
+
+/// A kernel that panics before the driver of its panic device is there boots again, and panics again. It ends here. A
+/// machine that boots for another reason goes on.
+async fn rebooted(inner: &Weak<Inner>, gone: &mpsc::UnboundedSender<MachineGone>, domain: &str) {
+    let Some(of) = inner.upgrade().filter(|inner| inner.machine(domain).is_some()) else { return };
+    let (path, name) = (console(&of.settings, domain), domain.to_owned());
+    let panicked = blocking(move || {
+        last_words(&path).is_some_and(|words| words.contains(PANIC)).then(|| of.settings.connection.get())
+    });
+    let Ok(Some(connect)) = panicked.await else { return };
+    report(inner, gone, domain, "its kernel panicked").await;
+    let ended = blocking(move || {
+        connect?
+            .lookup_domain_by_name(&name)
+            .and_then(|domain| domain.destroy())
+            .during(|| format!("end machine {name}"))
+    });
+    if let Ok(Err(error)) = ended.await {
+        tracing::warn!(domain, %error, "a machine whose kernel panicked goes on");
     }
 }
 

@@ -36,6 +36,7 @@ ALL = {
     made.memory_is_not_enough: IMPATIENT,
     made.disks_are_wrong: IMPATIENT,
     broken.guest_panics: "",
+    broken.guest_panics_early: "",
     broken.emulator_is_killed: "",
     broken.guest_is_powered_off: "",
     broken.guest_never_reports: "[limits]\ncluster_start = '20s'\n[contact]\nlost = '6s'\n",

@@ -26,6 +26,15 @@ def guest_panics(lab):
     assert "sysrq triggered crash" in whole.read_text(errors="replace")
 
 
+def guest_panics_early(lab):
+    """Before it has a driver for its panic device, so that it boots again, and would for ever."""
+    lab.define("true", hosts='host.cmdline = "console=ttyS0 panic=-1 quiet rdinit=/nothing";')
+    lab.start()
+    run = lab.submit("tiny")
+    lab.ends(run, "error", "m1.xrd.test", "its kernel panicked", patience=60)
+    assert "Kernel panic - not syncing" in console(lab.record(run))["tail"]
+
+
 def emulator_is_killed(lab):
     lab.define(WAIT_FOR_A_WORD)
     lab.start()
