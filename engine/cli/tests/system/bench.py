@@ -139,7 +139,7 @@ class Fleet:
         until("the fleet is in contact", lambda: lab.status()["hypervisors"] == 1)
 
     def stop(self):
-        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()
         seen = json.loads(self.process.communicate(timeout=60)[0])
         assert self.process.returncode == 0
         return seen
