@@ -12,7 +12,6 @@ import json
 import os
 import pathlib
 import re
-import signal
 import statistics
 import subprocess
 import tempfile
