@@ -80,18 +80,47 @@ pub(crate) async fn log(
     State(engine): State<Shared>,
     Path((run, stage, machine, path)): Path<(RunId, String, String, String)>,
 ) -> Answer<Response> {
-    let summary = summary_of(&engine, &run).await?;
+    let of = |entry: &OutputEntry| entry.log.clone();
+    kept(&engine, &run, (&stage, &machine), &path, of, "log").await
+}
+
+/// A file that a script kept, by its path on the machine.
+pub(crate) async fn artifact(
+    State(engine): State<Shared>,
+    Path((run, stage, machine, path)): Path<(RunId, String, String, String)>,
+) -> Answer<Response> {
+    let of = |entry: &OutputEntry| entry.artifact.clone();
+    let mut response = kept(&engine, &run, (&stage, &machine), &path, of, "artifact").await?;
+    let bytes = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, bytes);
+    Ok(response)
+}
+
+/// A file that a stage left on a machine, of its latest attempt. `of`: the path on the machine, of entries of this kind.
+async fn kept(
+    engine: &Shared,
+    run: &RunId,
+    (stage, machine): (&str, &str),
+    path: &str,
+    of: impl Fn(&OutputEntry) -> Option<String>,
+    kind: &str,
+) -> Answer<Response> {
+    let summary = summary_of(engine, run).await?;
     let entries = engine.store().outputs(run.clone()).await?;
     let wanted = path.trim_start_matches('/');
     let is_it = |entry: &&OutputEntry| {
-        let log = entry.log.as_deref().map(|log| log.trim_start_matches('/'));
-        entry.stage == stage && entry.machine == machine && log == Some(wanted)
+        let of_kind = of(entry).is_some_and(|path| path.trim_start_matches('/') == wanted);
+        of_kind && entry.stage == stage && entry.machine == machine
     };
     let entry = entries.iter().filter(is_it).max_by_key(|entry| entry.attempt).ok_or_else(|| {
-        Failure::not_found(format!("run {run} has no log /{wanted} of {machine} after {stage}"))
+        Failure::not_found(format!("run {run} has no {kind} /{wanted} of {machine} in {stage}"))
             .help(format!("GET /api/v1/runs/{run}/outputs lists what it left"))
     })?;
-    let folder = folder_of(&engine.runs_folder(), &run);
+    // There is no file without a byte.
+    if entry.length == 0 {
+        return Ok(text(Body::empty()));
+    }
+    let folder = folder_of(&engine.runs_folder(), run);
     let file = inside(&folder, &entry.file).ok_or_else(|| removed(&summary, &entry.file))?;
     whole(file, 0).await.map_err(|error| missing(&summary, &entry.file, &error))
 }
@@ -111,35 +140,6 @@ pub(crate) async fn output_file(
         Ok(true) => Ok(path),
         _ => Err(stage.has_no_output(summary)),
     }
-}
-
-/// A file that a script kept, by its path on the machine.
-pub(crate) async fn artifact(
-    State(engine): State<Shared>,
-    Path((run, stage, machine, path)): Path<(RunId, String, String, String)>,
-) -> Answer<Response> {
-    let summary = summary_of(&engine, &run).await?;
-    let entries = engine.store().outputs(run.clone()).await?;
-    let wanted = path.trim_start_matches('/');
-    let is_it = |entry: &&OutputEntry| {
-        let artifact = entry.artifact.as_deref().map(|artifact| artifact.trim_start_matches('/'));
-        entry.stage == stage && entry.machine == machine && artifact == Some(wanted)
-    };
-    let entry = entries.iter().filter(is_it).max_by_key(|entry| entry.attempt).ok_or_else(|| {
-        Failure::not_found(format!("run {run} has no artifact /{wanted} of {machine} in {stage}"))
-            .help(format!("GET /api/v1/runs/{run}/outputs lists what it left"))
-    })?;
-    // There is no file without a byte.
-    let mut response = if entry.length == 0 {
-        text(Body::empty())
-    } else {
-        let folder = folder_of(&engine.runs_folder(), &run);
-        let file = inside(&folder, &entry.file).ok_or_else(|| removed(&summary, &entry.file))?;
-        whole(file, 0).await.map_err(|error| missing(&summary, &entry.file, &error))?
-    };
-    let bytes = HeaderValue::from_static("application/octet-stream");
-    response.headers_mut().insert(header::CONTENT_TYPE, bytes);
-    Ok(response)
 }
 
 fn is_output(entry: &OutputEntry) -> bool {
