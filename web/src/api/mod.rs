@@ -33,7 +33,6 @@ use axum::routing::{delete, get, post, put};
 
 pub use self::extract::Caller;
 pub(crate) use self::extract::{Params, now};
-pub(crate) use self::files::{FileEvidence, folder_of};
 pub(crate) use self::problem::Failure;
 use crate::engine::Engine;
 

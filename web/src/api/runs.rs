@@ -7,7 +7,7 @@ use serde::Deserialize;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, CancelRequest, PinRequest, RunCreated, RunRequest, RunSummary,
 };
-use xrdtest_model::document::RunsDocument;
+use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_model::{RunId, RunPlan, Timestamp, Verdict};
 use xrdtest_report::RunRecorder;
 use xrdtest_store::RunFilter;
@@ -54,20 +54,23 @@ pub(crate) async fn create(
 pub(crate) async fn show(State(engine): State<Shared>, Path(run): Path<RunId>) -> Answer<Json<RunsDocument>> {
     let mut recorder = RunRecorder::new(run.clone());
     journal::each(&*engine.store(), &run, 0, |event| recorder.apply(event)).await?;
-    let phase = engine.phases().into_iter().find(|(other, _)| *other == run).map(|(_, phase)| phase);
-    let folder = folder_of(&engine.runs_folder(), &run);
+    Ok(Json(RunsDocument::new(vec![record(&engine, &run, recorder).await?])))
+}
+
+/// What a recorder that has heard all events of a run makes of them, with what the run is doing and where its files are.
+pub(crate) async fn record(engine: &Shared, run: &RunId, recorder: RunRecorder) -> Answer<RunRecord> {
+    let phase = engine.phases().into_iter().find(|(other, _)| other == run).map(|(_, phase)| phase);
+    let folder = folder_of(&engine.runs_folder(), run);
     let told = tokio::task::spawn_blocking(move || {
         let mut record = recorder.record_at(now(), &FileEvidence::new(folder.clone()))?;
-        if record.verdict.is_none() {
-            record.phase = phase;
-        }
+        record.phase = phase.filter(|_| record.verdict.is_none());
         record.directory = folder.is_dir().then(|| folder.to_string_lossy().into_owned());
         Some(record)
     });
     let record = told.await.map_err(|error| {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the record of {run} broke off: {error}"))
     })?;
-    Ok(Json(RunsDocument::new(vec![record.ok_or_else(|| Failure::unknown_run(&run))?])))
+    record.ok_or_else(|| Failure::unknown_run(run))
 }
 
 /// The definition as it was.

@@ -61,6 +61,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
     let suite = suites::one(&engine, &name).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.suites.get(&name);
+    let text = tokio::fs::read_to_string(&suite.file).await.unwrap_or_default();
     let content = html! {
         header.title {
             h1 { (name) }
@@ -79,7 +80,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
                 p { a.button href={ "/runs?suite=" (name) } { "All runs" } }
             }
         }
-        @if let Some(definition) = definition { (source(definition)) }
+        @if !suite.file.is_empty() { (source(&suite.file, &text)) }
         section.panel { h2 { "Activity" } (parts::activity(&suite.history)) }
     };
     Ok(Shell::new(&name).area("/testsuites").live(last_event, None).render(&content))
@@ -158,9 +159,8 @@ fn durations(runs: &[RunSummary]) -> Markup {
     }
 }
 
-fn source(definition: &SuiteDefinition) -> Markup {
-    let file = suites::file_of(&definition.source);
-    let text = std::fs::read_to_string(&file).unwrap_or_default();
+/// `text`: of the definition's file; empty where it is gone since it was loaded.
+fn source(file: &str, text: &str) -> Markup {
     html! {
         section.panel {
             h2 { "Definition" }

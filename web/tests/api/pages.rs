@@ -177,3 +177,24 @@ async fn an_open_page_hears_of_changes() {
     engine.end();
     assert!(reading.end().await);
 }
+
+#[tokio::test]
+async fn an_open_output_hears_of_what_is_written() {
+    let engine = TestEngine::start().await;
+    let story = Story::new("going", "ts_copy", 1);
+    engine.happen(story.beginning()).await;
+    engine.happen([story.begun(StageId::SUITE_INITIALIZE)]).await;
+    engine.write(&story, "outputs/01-suite-initialize/ds1.xrd.test.log", b"one\n");
+    let address = "/runs/going/outputs/01-suite-initialize/ds1.xrd.test";
+    let body = page(&engine, address).await;
+    holds(&body, &["id=\"L1\""]);
+    let stream =
+        body.split("sse-connect=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+    let request = Request::get(&stream).body(Body::empty()).unwrap();
+    let response = soon(xrdtest_web::dashboard(engine.clone()).oneshot(request)).await.unwrap();
+    let mut reading = Reading::new(response);
+    assert!(reading.is_waiting());
+    engine.write(&story, "outputs/01-suite-initialize/ds1.xrd.test.log", b"two\n");
+    reading.until("event: change").await;
+    holds(&page(&engine, address).await, &["id=\"L2\""]);
+}

@@ -1,16 +1,17 @@
 //! `/runs/RUN/outputs/STAGE/MACHINE`: the whole output of a stage on a machine, a window of lines at a time.
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 use xrdtest_model::RunId;
 
-use super::super::failure::{PageAnswer, PageFailure};
+use super::super::failure::PageAnswer;
 use super::super::parts::{run_link, suite_link};
 use super::super::shell::Shell;
 use super::ansi;
 use super::lines::{self, Level, Line, Lines, WINDOW, Wanted};
-use crate::api::{Params, Shared, outputs, runs};
+use crate::api::{Failure, Params, Shared, outputs, runs};
 
 #[derive(Debug, Deserialize)]
 pub(in super::super) struct Which {
@@ -37,11 +38,10 @@ pub(in super::super) async fn page(
     let path = outputs::output_file(&engine, &summary, &stage, &machine).await?;
     let wanted = Wanted { from: which.from, text: which.q.clone(), level: which.level };
     let read = tokio::task::spawn_blocking(move || lines::read(&path, &wanted)).await;
-    let read = match read {
-        Ok(Ok(read)) => read,
-        Ok(Err(error)) => return Err(PageFailure::not_found(format!("The output can't be read: {error}."))),
-        Err(_) => return Err(PageFailure::not_found("The output can't be read.".to_owned())),
-    };
+    let read = read.map_err(std::io::Error::other).and_then(|read| read).map_err(|error| {
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("The output can't be read: {error}."))
+            .help("The engine's machine says why; look at its disk and at the rights of the run's folder.")
+    })?;
     let address = format!("/runs/{run}/outputs/{stage}/{machine}");
     if which.part {
         return Ok(window(&read, &address));
@@ -64,7 +64,7 @@ pub(in super::super) async fn page(
     let shell = Shell::new(&title).area("/runs");
     // Whoever looks at the end of what grows sees it grow.
     let grows = summary.verdict.is_none() && which.from.is_none();
-    let shell = if grows { shell.live(last_event, Some(&run)) } else { shell };
+    let shell = if grows { shell.live(last_event, Some(&run)).with_output() } else { shell };
     Ok(shell.render(&content))
 }
 

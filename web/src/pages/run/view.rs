@@ -6,7 +6,7 @@ use xrdtest_model::document::{RunRecord, StageRecord};
 use xrdtest_model::{EventBody, Outcome, RunId, RunPlan, StageId, StageKind, Timestamp};
 use xrdtest_report::RunRecorder;
 
-use crate::api::{Failure, FileEvidence, Shared, folder_of, journal, now};
+use crate::api::{Failure, Shared, journal, runs};
 
 /// One run.
 #[derive(Debug)]
@@ -38,15 +38,7 @@ impl RunView {
         })
         .await?;
         let plan = journal::plan(&*engine.store(), run).await?;
-        let phase = engine.phases().into_iter().find(|(other, _)| other == run).map(|(_, phase)| phase);
-        let folder = folder_of(&engine.runs_folder(), run);
-        let told = tokio::task::spawn_blocking(move || {
-            let mut record = recorder.record_at(now(), &FileEvidence::new(folder.clone()))?;
-            record.phase = phase.filter(|_| record.verdict.is_none());
-            record.directory = folder.is_dir().then(|| folder.to_string_lossy().into_owned());
-            Some(record)
-        });
-        let record = told.await.ok().flatten().ok_or_else(|| Failure::unknown_run(run))?;
+        let record = runs::record(engine, run, recorder).await?;
         Ok(Self { record, plan, going_on })
     }
 
