@@ -37,8 +37,7 @@ pub(super) fn collect(
         let of_kept =
             kept.iter().any(|machine| name.strip_prefix(machine).is_some_and(|end| end.starts_with('.')));
         if name.starts_with(&owner.prefix()) && !is_kept_disk && !of_kept {
-            let found = pool.lookup_storage_vol_by_name(&name);
-            found.and_then(|found| found.delete(0)).during(|| format!("remove volume {name}"))?;
+            images::delete(&pool, &name)?;
             removed.push(name);
         }
     }
@@ -55,7 +54,9 @@ fn left_over(
     let domains = connect.list_all_domains(0).during(|| "list machines".to_owned())?;
     let mut machines: Vec<String> = domains.iter().filter_map(|domain| domain.name().ok()).collect();
     machines.retain(ours);
-    let mut networks = connect.list_networks().during(|| "list networks".to_owned())?;
+    // All of them, not the active ones alone: one that is being started for a process that was killed is waited for so.
+    let found = connect.list_all_networks(0).during(|| "list networks".to_owned())?;
+    let mut networks: Vec<String> = found.iter().filter_map(|network| network.name().ok()).collect();
     networks.retain(ours);
     Ok((networks, machines))
 }

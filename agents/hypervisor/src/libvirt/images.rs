@@ -1,8 +1,11 @@
 //! The storage pool: images by their names, and the volumes of machines.
 
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use virt::connect::Connect;
+use virt::error::ErrorNumber;
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt::stream::Stream;
@@ -16,6 +19,10 @@ use super::volume;
 const FALL_BACK: &str = "default";
 /// Bytes that are handed to libvirt at a time.
 const CHUNK: usize = 256 << 10;
+/// How long a volume may still be written when it is to be removed: a full copy of an image takes a while.
+const STILL_WRITTEN: Duration = Duration::from_secs(30);
+/// How often such a one is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A boot image.
 #[derive(Debug)]
@@ -150,6 +157,24 @@ pub(super) fn disk(pool: &StoragePool, name: &str, bytes: u64, keep: bool) -> Re
     let definition = volume::volume(name, bytes, "qcow2").document();
     let made = StorageVol::create_xml(pool, &definition, 0).and_then(|volume| volume.path());
     made.during(|| format!("make volume {name} of {bytes} bytes"))
+}
+
+/// Removes a volume. One that libvirt still writes, for a process that was killed since, is waited for: libvirt has no
+/// event for its end.
+pub(super) fn delete(pool: &StoragePool, name: &str) -> Result<(), LibvirtError> {
+    let begin = Instant::now();
+    loop {
+        // It may have gone by itself: libvirt removes one that it could not make.
+        let Ok(volume) = pool.lookup_storage_vol_by_name(name) else { return Ok(()) };
+        let deleted = volume.delete(0);
+        let written = |error: &virt::error::Error| {
+            error.code().is_known_and(|code| code == ErrorNumber::OperationInvalid)
+        };
+        if begin.elapsed() > STILL_WRITTEN || !deleted.as_ref().is_err_and(written) {
+            return deleted.during(|| format!("remove volume {name}"));
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// Makes a volume with this content.

@@ -61,6 +61,8 @@ struct Making<'a> {
 
 impl Making<'_> {
     fn all(&self) -> Result<(), LibvirtError> {
+        // libvirt finishes what it was asked for by a process that was killed since, perhaps after that was removed.
+        remove(self.settings, &self.order.instance, &self.order.cluster)?;
         let connect = self.settings.connection.get()?;
         let pool = images::pool(&connect, &self.settings.config.pool)?;
         preflight::check(self.settings, &connect, &pool, &self.order.cluster)?;
@@ -296,9 +298,7 @@ pub(super) fn sweep(settings: &Settings, network: &str, machines: &[String]) -> 
     let pool = images::pool(&connect, &settings.config.pool)?;
     let volumes = pool.list_volumes().during(|| "list volumes".to_owned())?;
     for volume in volumes.iter().filter(|name| machines.iter().any(|machine| is_of(name, machine))) {
-        let found = pool.lookup_storage_vol_by_name(volume);
-        let removed = found.and_then(|found| found.delete(0)).during(|| format!("remove volume {volume}"));
-        result = result.and(removed.map(drop));
+        result = result.and(images::delete(&pool, volume));
     }
     for machine in machines {
         let _ = std::fs::remove_file(console(settings, machine));
