@@ -3,6 +3,7 @@
 //!
 //! Who listens says who asks: the request's extensions hold a [`Caller`].
 
+pub mod access;
 pub mod api;
 pub mod engine;
 mod pages;

@@ -3,6 +3,7 @@
 
 mod instances;
 mod repositories;
+mod roles;
 mod schedule;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::time::Timestamp;
 
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
 pub use repositories::{CommitInfo, RepositoryInfo, RepositoryState};
+pub use roles::Role;
 pub use schedule::{LastStart, PauseRequest, ScheduledStart, ScheduledSuite, SchedulesInfo};
 
 /// `GET /status`: the engine itself.
