@@ -127,7 +127,7 @@ impl Walk<'_> {
     /// What is directly in a folder; `None` where there is no such folder. Hidden files are nobody's business.
     fn list(&mut self, folder: &str) -> Option<Listing> {
         let path = self.files.root().join(folder);
-        if !path.is_dir() || !self.is_inside(&path) {
+        if !self.is_folder_inside(&path) {
             return None;
         }
         let entries = match fs::read_dir(&path) {
@@ -152,7 +152,8 @@ impl Walk<'_> {
             if name.starts_with('.') {
                 continue;
             }
-            if entry.path().is_dir() {
+            let kind = entry.file_type();
+            if kind.is_ok_and(|kind| kind.is_dir() || kind.is_symlink() && entry.path().is_dir()) {
                 listing.folders.insert(name);
             } else if let Some(stem) = name.strip_suffix(".rhai") {
                 listing.definitions.insert(stem.to_owned());
@@ -161,9 +162,15 @@ impl Walk<'_> {
         Some(listing)
     }
 
-    /// A linked folder may lead anywhere, also back to where it stands.
-    fn is_inside(&self, path: &Path) -> bool {
-        path.canonicalize().is_ok_and(|target| target.starts_with(self.files.root()))
+    /// Whether it is a folder inside the repository. A linked one may lead anywhere, also back to where it stands; any
+    /// other is inside, as the folder that it was found in is.
+    fn is_folder_inside(&self, path: &Path) -> bool {
+        match path.symlink_metadata() {
+            Ok(found) if !found.is_symlink() => found.is_dir(),
+            _ => {
+                path.is_dir() && path.canonicalize().is_ok_and(|target| target.starts_with(self.files.root()))
+            }
+        }
     }
 }
 
