@@ -1,7 +1,7 @@
 //! How the provider begins: connects, tries how guests run, finds the instances of an earlier process again, and removes
 //! what is left of all others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::sys::statvfs::statvfs;
@@ -34,6 +34,9 @@ pub(super) struct Opened {
 /// Settles all of it. Blocks.
 pub(super) fn open(config: LibvirtConfig, told: mpsc::UnboundedSender<Told>) -> Result<Opened, LibvirtError> {
     std::fs::metadata(&config.agent).on("find the slave agent", &config.agent)?;
+    if let Some(emulator) = config.emulator.as_deref().map(Path::new) {
+        std::fs::metadata(emulator).on("find the emulator", emulator)?;
+    }
     let settings = connect(config, told)?;
     let found = find_again(&settings)?;
     let kept: Vec<_> = found.iter().map(|found| (found.instance.clone(), found.cluster.clone())).collect();
@@ -42,7 +45,16 @@ pub(super) fn open(config: LibvirtConfig, told: mpsc::UnboundedSender<Told>) -> 
     }
     let room = room(&settings)?;
     let connect = settings.connection.get()?;
-    let pool_folder = images::folder(&images::pool(&connect, &settings.config.pool)?);
+    let pool = images::pool(&connect, &settings.config.pool)?;
+    let name = pool.name().unwrap_or_default();
+    if name != settings.config.pool {
+        tracing::warn!(
+            configured = settings.config.pool,
+            used = name,
+            "storage pool not found; another one is used"
+        );
+    }
+    let pool_folder = images::folder(&pool);
     Ok(Opened { settings, room, pool_folder, found })
 }
 

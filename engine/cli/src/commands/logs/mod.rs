@@ -6,7 +6,7 @@ mod printer;
 
 use std::io::{self, Write};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
@@ -53,7 +53,13 @@ pub(crate) fn logs(args: &LogsArgs) -> anyhow::Result<Exit> {
 
 /// As it is: whoever looks at a console has a terminal.
 async fn console(ask: &Ask, run: &RunId, host: &str) -> anyhow::Result<Exit> {
-    let path = format!("/runs/{}/consoles/{}", part(run.as_str()), part(host));
+    let of_run = format!("/runs/{}", part(run.as_str()));
+    let plan: RunPlan = ask.client.get(&format!("{of_run}/plan")).await?;
+    let machines = Choice::new(&plan, &[host.to_owned()], &[])?.machines;
+    let [machine] = machines.as_slice() else {
+        bail!("`{host}` is more than one machine: {}; give a full name", machines.join(", "));
+    };
+    let path = format!("{of_run}/consoles/{}", part(machine));
     let mut body = ask.client.stream(&path, "text/plain").await?;
     let mut out = io::stdout().lock();
     while let Some(frame) = body.frame().await {
