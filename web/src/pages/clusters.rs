@@ -103,7 +103,7 @@ fn network(cluster: &ClusterDefinition) -> Markup {
 
 fn hosts(hosts: &[HostDefinition]) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table {
                 thead {
                     tr { th { "Host" } th { "Address" } th { "Other names" } th.number { "Memory" } th.number { "Cores" }

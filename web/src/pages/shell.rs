@@ -107,7 +107,8 @@ impl<'a> Shell<'a> {
             @match &self.live {
                 None => main #content tabindex="-1" { div #live { (content) } },
                 Some(stream) => main #content tabindex="-1" hx-ext="sse,morph" sse-connect=(stream) {
-                    div #live hx-get="" hx-trigger="sse:change" hx-select="#live > *" hx-swap="morph:innerHTML" {
+                    div #live hx-get="" hx-trigger="sse:change" hx-select="#live > *" hx-swap="morph:innerHTML"
+                        hx-disinherit="*" {
                         (content)
                     }
                 },

@@ -21,7 +21,7 @@ pub(super) fn drawing(cluster: &ClusterDefinition) -> Markup {
         Forward::Isolated => "isolated",
     };
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             svg.topology viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) role="img"
                 aria-label={ "The network " (cluster.network.name) " with " (hosts.len()) " hosts" } {
                 g.gate {

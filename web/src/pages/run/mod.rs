@@ -144,7 +144,7 @@ fn metrics(view: &RunView) -> Markup {
         @if !stages.is_empty() {
             section.panel {
                 h2 { "Metrics" }
-                div.scroll {
+                div.scroll tabindex="0" {
                     table {
                         thead { tr { th { "Name" } th.number { "Value" } th { "Unit" } th { "Stage" } th { "Machine" } } }
                         tbody {
