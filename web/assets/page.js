@@ -55,8 +55,12 @@
     if (output) output.scrollIntoView({ block: "end" });
   }
 
-  function follow() {
+  function live() {
     toTheEnd();
+    // What somebody has opened or closed stays so.
+    Idiomorph.defaults.callbacks.beforeAttributeUpdated = function (name, node) {
+      return name !== "open" || node.localName !== "details";
+    };
     document.body.addEventListener("htmx:beforeRequest", function (event) {
       if (event.target.id === "live" && away()) {
         missed = true;
@@ -96,6 +100,6 @@
     tell();
     setInterval(tell, 10000);
     document.body.addEventListener("htmx:afterSwap", tell);
-    follow();
+    live();
   });
 })();

@@ -74,8 +74,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
             @if suite.runs.is_empty() {
                 (parts::empty("It has never been run.", &format!("Start it: xrdtest run {name}")))
             } @else {
-                (success(&suite.runs))
-                (durations(&suite.runs))
+                div.beside { div { (success(&suite.runs)) } (durations(&suite.runs)) }
                 (parts::run_table(&suite.runs, false))
                 p { a.button href={ "/runs?suite=" (name) } { "All runs" } }
             }

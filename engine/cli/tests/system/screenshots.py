@@ -13,13 +13,15 @@ from browser_driver import Browser
 from browser_lab import DashboardLab
 from lab import until
 
-# Desktops have a better font as `system-ui` than a server without one.
+# A server without a desktop has no good font for `system-ui`.
 FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
 <fontconfig>
   <include>/etc/fonts/fonts.conf</include>
-  <alias binding="same"><family>system-ui</family><prefer><family>Inter</family></prefer></alias>
-  <alias binding="same"><family>ui-monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+  <match>
+    <test name="family"><string>sans-serif</string></test>
+    <edit name="family" mode="prepend" binding="strong"><string>Inter</string></edit>
+  </match>
 </fontconfig>
 """
 SIZE = (1200, 800)
@@ -77,6 +79,7 @@ def take(lab, browser, failed, output):
         "cluster": "/clusters/cluster_001_mm",
         "hypervisor": "/hypervisors/lab",
     }
+    browser.protocol("Emulation.setScrollbarsHidden", hidden=True)
     browser.screen(*SIZE, scale=2)
     for name, path in pictures.items():
         browser.open(path)

@@ -142,7 +142,7 @@ fn more(address: &str, from: u64, to: u64, part: Part) -> Markup {
 
 fn row(line: &Line, address: &str) -> Markup {
     html! {
-        span.line id={ "L" (line.number) } {
+        span.line.bad[lines::is_error(&line.text)] id={ "L" (line.number) } {
             a.number href={ (address) "?from=" (line.number) "#L" (line.number) } { (line.number) }
             (ansi::coloured(&line.text)) "\n"
         }
@@ -151,5 +151,5 @@ fn row(line: &Line, address: &str) -> Markup {
 
 /// Some output as lines without numbers.
 pub(super) fn lines_of(text: &str) -> Markup {
-    html! { @for line in text.lines() { span.line { (ansi::coloured(line)) "\n" } } }
+    html! { @for line in text.lines() { span.line.bad[lines::is_error(line)] { (ansi::coloured(line)) "\n" } } }
 }
