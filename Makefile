@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 RELEASE := target/release
 
-.PHONY: help demo demo-vm up image guests kill9 oracle build test check bench fmt packages test-packages clean
+.PHONY: help demo demo-vm up image guests kill9 oracle screenshots build test check bench fmt packages test-packages clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,13 @@ check: test-packages ## formatting, lints, documentation, dependencies, scripts
 	scripts/deny
 	scripts/shellcheck
 
+# What drives the dashboard.
+BROWSER := chromium chromium-driver
+
+screenshots: packages build ## pictures of the dashboard for the README, of real runs (root)
+	scripts/lab packages $(BROWSER) fonts-inter
+	scripts/as-root python3 engine/cli/tests/system/screenshots.py --programs $(RELEASE) --output web/screenshots
+
 image: ## a Debian image for virtual machines, with XRootD, in target/images
 	scripts/image
 
@@ -85,8 +92,9 @@ fmt: ## format the code
 packages: ## install the Debian packages that the demo needs
 	scripts/install-packages
 
-test-packages: packages ## and those that tests and checks need: libvirt, QEMU
+test-packages: packages ## and those that tests and checks need: libvirt, QEMU, a browser
 	scripts/lab packages
+	scripts/lab packages $(BROWSER)
 
 clean: ## remove what was built
 	cargo clean

@@ -1,4 +1,4 @@
-// What pages do beside htmx: the theme, times that stay true. Without it nothing is missing.
+// What pages do beside htmx: the theme, times that stay true, outputs that are followed. Without it nothing is missing.
 "use strict";
 
 (function () {
@@ -38,6 +38,46 @@
     }
   }
 
+  // An output that grows is followed while its end is in view: whoever reads further up is not disturbed.
+  let missed = false;
+
+  function growing() {
+    return document.querySelector("pre.follows");
+  }
+
+  function away() {
+    const output = growing();
+    return output !== null && output.getBoundingClientRect().bottom > innerHeight + 60;
+  }
+
+  function toTheEnd() {
+    const output = growing();
+    if (output) output.scrollIntoView({ block: "end" });
+  }
+
+  function live() {
+    toTheEnd();
+    // What somebody has opened or closed stays so.
+    Idiomorph.defaults.callbacks.beforeAttributeUpdated = function (name, node) {
+      return name !== "open" || node.localName !== "details";
+    };
+    document.body.addEventListener("htmx:beforeRequest", function (event) {
+      if (event.target.id === "live" && away()) {
+        missed = true;
+        event.preventDefault();
+      }
+    });
+    document.body.addEventListener("htmx:afterSwap", function (event) {
+      if (event.target.id === "live") toTheEnd();
+    });
+    document.addEventListener("scroll", function () {
+      if (missed && !away()) {
+        missed = false;
+        htmx.trigger("#live", "sse:change");
+      }
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", function () {
     const button = document.querySelector("button.theme");
     function name(theme) {
@@ -60,5 +100,6 @@
     tell();
     setInterval(tell, 10000);
     document.body.addEventListener("htmx:afterSwap", tell);
+    live();
   });
 })();

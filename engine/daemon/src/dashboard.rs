@@ -139,6 +139,8 @@ fn configuration(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(certificates, key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Browsers open at most six connections of HTTP/1.1 to a server, and each page that is open holds one for what
+    // changes: with HTTP/2 all pages share one.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -77,7 +77,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
             @if let Some(info) = definition.and_then(|it| it.info.as_ref()) { p.quiet { (info) } }
         }
         @if let Some(definition) = definition {
-            section.panel { h2 { "Network" } (topology::drawing(definition)) (network(definition)) }
+            section.panel { h2 { "Network" } div.beside { (topology::drawing(definition)) (network(definition)) } }
             section.panel { h2 { "Hosts" } (hosts(&definition.hosts)) }
         }
         section.panel { h2 { "Instances" } (instances(&cluster.instances, &name)) }
@@ -103,7 +103,7 @@ fn network(cluster: &ClusterDefinition) -> Markup {
 
 fn hosts(hosts: &[HostDefinition]) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table {
                 thead {
                     tr { th { "Host" } th { "Address" } th { "Other names" } th.number { "Memory" } th.number { "Cores" }

@@ -32,6 +32,8 @@ fn render(file: &str) -> PageAnswer<Markup> {
     let mut content = String::new();
     let events = Parser::new_ext(&text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).map(resolve);
     to_html::push_html(&mut content, with_anchors(events.collect()).into_iter());
+    // By the keyboard as well one gets to the end of a long line.
+    let content = content.replace("<pre>", "<pre tabindex=\"0\">");
     let content = html! {
         p { a href="/documentation" { "All documentation" } }
         article.documentation { (PreEscaped(content)) }

@@ -100,13 +100,15 @@ impl<'a> Shell<'a> {
         }
     }
 
-    /// Asked for again when the stream says so; what is the same stays, with focus and selection.
+    /// Asked for again when the stream says so; what is the same stays, with focus and selection. What is over has a
+    /// `#live` as well: it takes the place of what was not.
     fn content(&self, content: &Markup) -> Markup {
         html! {
             @match &self.live {
-                None => main #content tabindex="-1" { (content) },
+                None => main #content tabindex="-1" { div #live { (content) } },
                 Some(stream) => main #content tabindex="-1" hx-ext="sse,morph" sse-connect=(stream) {
-                    div #live hx-get="" hx-trigger="sse:change" hx-select="#live > *" hx-swap="morph:innerHTML" {
+                    div #live hx-get="" hx-trigger="sse:change" hx-select="#live > *" hx-swap="morph:innerHTML"
+                        hx-disinherit="*" {
                         (content)
                     }
                 },

@@ -74,8 +74,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
             @if suite.runs.is_empty() {
                 (parts::empty("It has never been run.", &format!("Start it: xrdtest run {name}")))
             } @else {
-                (success(&suite.runs))
-                (durations(&suite.runs))
+                div.beside { div { (success(&suite.runs)) } (durations(&suite.runs)) }
                 (parts::run_table(&suite.runs, false))
                 p { a.button href={ "/runs?suite=" (name) } { "All runs" } }
             }
@@ -142,7 +141,7 @@ fn durations(runs: &[RunSummary]) -> Markup {
         |took: std::time::Duration| (HEIGHT * took.as_secs_f64() / longest.as_secs_f64().max(0.001)).max(1.0);
     html! {
         figure.durations {
-            svg viewBox={ "0 0 " (bars.len() * 12) " " (HEIGHT) } width=(bars.len() * 12) height=(HEIGHT) role="img"
+            svg viewBox={ "0 0 " (bars.len() * 12) " " (HEIGHT) } width=(bars.len() * 12) height=(HEIGHT) role="group"
                 aria-label="How long the latest runs took" {
                 @for (index, (run, took)) in bars.iter().enumerate() {
                     @let height = share(*took);
@@ -166,7 +165,7 @@ fn source(file: &str, text: &str) -> Markup {
             h2 { "Definition" }
             p.quiet { (file) }
             @if !text.is_empty() {
-                pre.source { code { @for line in text.lines() { span.line { (line) "\n" } } } }
+                pre.source tabindex="0" { code { @for line in text.lines() { span.line { (line) "\n" } } } }
             }
         }
     }

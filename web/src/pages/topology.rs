@@ -12,8 +12,8 @@ const TOP: usize = 96;
 /// The engine, the network's own address, and the hosts at a line.
 pub(super) fn drawing(cluster: &ClusterDefinition) -> Markup {
     let hosts = &cluster.hosts;
-    let columns = hosts.len().clamp(1, PER_ROW);
     let rows = hosts.len().div_ceil(PER_ROW).max(1);
+    let columns = hosts.len().div_ceil(rows).max(1);
     let width = columns * (HOST.0 + GAP) + GAP;
     let height = TOP + rows * (HOST.1 + 2 * GAP) - GAP;
     let way_out = match cluster.network.forward {
@@ -21,7 +21,7 @@ pub(super) fn drawing(cluster: &ClusterDefinition) -> Markup {
         Forward::Isolated => "isolated",
     };
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             svg.topology viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) role="img"
                 aria-label={ "The network " (cluster.network.name) " with " (hosts.len()) " hosts" } {
                 g.gate {
@@ -32,12 +32,12 @@ pub(super) fn drawing(cluster: &ClusterDefinition) -> Markup {
                 path.wire d={ "M" (width / 2) " 52V" (TOP - GAP) } {}
                 @for row in 0..rows {
                     @let y = TOP - GAP + row * (HOST.1 + 2 * GAP);
-                    path.wire.bus d={ "M" (GAP / 2) " " (y) "H" (width - GAP) } {}
+                    path.wire.bus d={ "M" (GAP / 2) " " (y) "H" (width - GAP / 2) } {}
                     @if row > 0 { path.wire.bus d={ "M" (GAP / 2) " " (y - HOST.1 - 2 * GAP) "V" (y) } {} }
                 }
                 @for (index, host) in hosts.iter().enumerate() {
-                    @let x = GAP + index % PER_ROW * (HOST.0 + GAP);
-                    @let y = TOP + index / PER_ROW * (HOST.1 + 2 * GAP);
+                    @let x = GAP + index % columns * (HOST.0 + GAP);
+                    @let y = TOP + index / columns * (HOST.1 + 2 * GAP);
                     (machine(host, x, y, cluster.network.lb_hosts.contains(&host.name)))
                 }
             }

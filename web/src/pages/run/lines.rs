@@ -51,6 +51,11 @@ impl Level {
     }
 }
 
+/// Whether a line speaks of an error.
+pub(super) fn is_error(line: &str) -> bool {
+    Level::Errors.takes(&line.to_lowercase())
+}
+
 /// Which lines.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {

@@ -66,13 +66,18 @@ fn cell(view: &RunView, stage: StageId, machine: &str, result: Option<&StageReco
 fn over(view: &RunView, result: &StageRecord) -> Markup {
     let took = human(Duration::from_millis(result.duration_ms));
     let word = result.outcome.as_str();
+    // Most have passed: what catches the eye shall be the others.
+    let words = match result.outcome {
+        Outcome::Passed => html! { span.hidden { "passed " } (took) },
+        _ => html! { (word.replace('_', " ")) },
+    };
     html! {
         td class={ "cell " (word) } title=(result.reason) {
             @match view.output_address(result).filter(|_| result.outcome != Outcome::NotRun) {
-                Some(address) => a href=(address) { (word.replace('_', " ")) },
-                None => (word.replace('_', " ")),
+                Some(address) => a href=(address) { (words) },
+                None => (words),
             }
-            @if result.outcome != Outcome::NotRun {
+            @if !matches!(result.outcome, Outcome::NotRun | Outcome::Passed) {
                 span.took {
                     (took)
                     @if let Some(code) = result.exit_code.filter(|code| *code != 0) { " · code " (code) }

@@ -62,7 +62,6 @@ fn head(summary: &RunSummary, view: &RunView) -> Markup {
 /// The last words of what did not pass, by stage: those of the first machine at once, those of the others at a click.
 fn failures(view: &RunView) -> Markup {
     let bad: Vec<&StageRecord> = view.record.stages.iter().filter(|stage| view::is_bad(stage)).collect();
-    let same_stage = |a: &&StageRecord, b: &&StageRecord| view::stage_id(a) == view::stage_id(b);
     html! {
         @for stages in bad.chunk_by(same_stage).take(SHOWN) {
             section.panel.failed {
@@ -106,21 +105,38 @@ fn evidence(view: &RunView, run: &RunId) -> Markup {
     html! {
         section.panel {
             h2 { "Collected" }
-            ul.plain {
+            @if !view.record.consoles.is_empty() { ul.plain {
                 @for console in &view.record.consoles {
                     li {
                         a href={ "/api/v1/runs/" (run) "/consoles/" (console.machine) } { "Console of " (console.machine) }
                         " " span.quiet { (human_bytes(console.length)) }
                     }
                 }
-                @for stage in stages {
-                    @let folder = view.folder_of(stage).unwrap_or_default();
-                    @for file in &stage.artifacts { (kept_file(run, "artifacts", &folder, stage, file)) }
-                    @for file in &stage.logs { (kept_file(run, "logs", &folder, stage, file)) }
+            } }
+            @for stages in stages.chunk_by(same_stage) {
+                @let files = || stages.iter().flat_map(|stage| stage.artifacts.iter().chain(&stage.logs));
+                details {
+                    summary {
+                        (view::stage_title(stages[0])) " "
+                        span.quiet {
+                            (files().count()) " files, " (human_bytes(files().map(|file| file.length).sum()))
+                        }
+                    }
+                    ul.plain {
+                        @for stage in stages {
+                            @let folder = view.folder_of(stage).unwrap_or_default();
+                            @for file in &stage.artifacts { (kept_file(run, "artifacts", &folder, stage, file)) }
+                            @for file in &stage.logs { (kept_file(run, "logs", &folder, stage, file)) }
+                        }
+                    }
                 }
             }
         }
     }
+}
+
+fn same_stage(a: &&StageRecord, b: &&StageRecord) -> bool {
+    view::stage_id(a) == view::stage_id(b)
 }
 
 /// A file that a stage left; `kind`: in the API's words.
@@ -144,7 +160,7 @@ fn metrics(view: &RunView) -> Markup {
         @if !stages.is_empty() {
             section.panel {
                 h2 { "Metrics" }
-                div.scroll {
+                div.scroll tabindex="0" {
                     table {
                         thead { tr { th { "Name" } th.number { "Value" } th { "Unit" } th { "Stage" } th { "Machine" } } }
                         tbody {

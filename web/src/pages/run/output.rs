@@ -24,8 +24,34 @@ pub(in super::super) struct Which {
     #[serde(default)]
     level: Level,
     /// Only the lines, to be put into a page that is there.
-    #[serde(default)]
-    part: bool,
+    part: Option<Part>,
+}
+
+/// Where lines are put into a page: those at the other side are there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Part {
+    /// Above the lines that are there.
+    Earlier,
+    /// Below them.
+    Later,
+}
+
+impl Part {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Earlier => "earlier",
+            Self::Later => "later",
+        }
+    }
+
+    /// What comes above the reader moves the text, and is asked for; what comes below is loaded as it is scrolled to.
+    fn trigger(self) -> &'static str {
+        match self {
+            Self::Earlier => "click",
+            Self::Later => "intersect once",
+        }
+    }
 }
 
 pub(in super::super) async fn page(
@@ -43,27 +69,32 @@ pub(in super::super) async fn page(
             .help("The engine's machine says why; look at its disk and at the rights of the run's folder.")
     })?;
     let address = format!("/runs/{run}/outputs/{stage}/{machine}");
-    if which.part {
-        return Ok(window(&read, &address));
+    if which.part.is_some() {
+        return Ok(window(&read, &address, which.part));
     }
+    // Whoever looks at the end of what grows sees it grow.
+    let grows = summary.verdict.is_none() && which.from.is_none();
     let content = html! {
         header.title {
             h1 { (stage) " on " (machine) }
-            p.quiet { (suite_link(&summary.suite)) " · " (run_link(&run)) " · " (read.total) " lines" }
+            p.quiet {
+                (suite_link(&summary.suite)) " · " (run_link(&run)) " · " (read.total) " lines"
+                @if read.total > WINDOW {
+                    " · " a href={ (address) "?from=1" } { "the first" } " · " a href={ (address) "#end" } { "the last" }
+                }
+            }
         }
         (choice(&which))
         @if read.lines.is_empty() {
             p.quiet { @if read.total == 0 { "It has written nothing." } @else { "No line is like that." } }
         } @else {
-            pre.output.whole { (window(&read, &address)) }
+            pre.output.whole.follows[grows] { (window(&read, &address, None)) }
         }
         @if read.cut { p.quiet { "Only the first " (read.lines.len()) " such lines are shown." } }
-        p { a href={ "/api/v1" (address) } { "As plain text" } }
+        p #end { a href={ "/api/v1" (address) } { "As plain text" } }
     };
     let title = format!("{stage} on {machine}");
     let shell = Shell::new(&title).area("/runs");
-    // Whoever looks at the end of what grows sees it grow.
-    let grows = summary.verdict.is_none() && which.from.is_none();
     let shell = if grows { shell.live(last_event, Some(&run)).with_output() } else { shell };
     Ok(shell.render(&content))
 }
@@ -85,23 +116,25 @@ fn choice(which: &Which) -> Markup {
     }
 }
 
-/// The lines, and what loads those before and behind them when it comes into view.
-fn window(read: &Lines, address: &str) -> Markup {
+/// The lines, and what loads those before and behind them.
+fn window(read: &Lines, address: &str, part: Option<Part>) -> Markup {
     let first = read.lines.first().map_or(1, |line| line.number);
     let last = read.lines.last().map_or(0, |line| line.number);
-    let whole = !read.filtered;
+    let before = !read.filtered && first > 1 && part != Some(Part::Later);
+    let behind = !read.filtered && last < read.total && part != Some(Part::Earlier);
     html! {
-        @if whole && first > 1 { (more(address, first.saturating_sub(WINDOW).max(1), first - 1, "earlier")) }
+        @if before { (more(address, first.saturating_sub(WINDOW).max(1), first - 1, Part::Earlier)) }
         @for line in &read.lines { (row(line, address)) }
-        @if whole && last < read.total { (more(address, last + 1, read.total, "later")) }
+        @if behind { (more(address, last + 1, read.total, Part::Later)) }
     }
 }
 
-fn more(address: &str, from: u64, to: u64, word: &str) -> Markup {
+fn more(address: &str, from: u64, to: u64, part: Part) -> Markup {
     let to = to.min(from + WINDOW - 1);
+    let word = part.word();
     html! {
-        a.more href={ (address) "?from=" (from) } hx-get={ (address) "?from=" (from) "&part=true" }
-            hx-trigger="intersect once" hx-swap="outerHTML" {
+        a.more href={ (address) "?from=" (from) } hx-get={ (address) "?from=" (from) "&part=" (word) }
+            hx-trigger=(part.trigger()) hx-swap="outerHTML" {
             "Lines " (from) " – " (to) ", " (word)
         }
     }
@@ -109,7 +142,7 @@ fn more(address: &str, from: u64, to: u64, word: &str) -> Markup {
 
 fn row(line: &Line, address: &str) -> Markup {
     html! {
-        span.line id={ "L" (line.number) } {
+        span.line.bad[lines::is_error(&line.text)] id={ "L" (line.number) } {
             a.number href={ (address) "?from=" (line.number) "#L" (line.number) } { (line.number) }
             (ansi::coloured(&line.text)) "\n"
         }
@@ -118,5 +151,5 @@ fn row(line: &Line, address: &str) -> Markup {
 
 /// Some output as lines without numbers.
 pub(super) fn lines_of(text: &str) -> Markup {
-    html! { @for line in text.lines() { span.line { (ansi::coloured(line)) "\n" } } }
+    html! { @for line in text.lines() { span.line.bad[lines::is_error(line)] { (ansi::coloured(line)) "\n" } } }
 }

@@ -29,7 +29,7 @@ pub(super) fn drawing(view: &RunView) -> Markup {
     let height = TOP + ROW * to_f64(machines.len() as u64) + 8.0;
     html! {
         div.scroll {
-            svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="img"
+            svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="group"
                 aria-label={ "Stages on " (machines.len()) " machines over " (human(Duration::from_millis(end))) } {
                 @for mark in 0..=MARKS {
                     @let at = to_f64(end) * f64::from(mark) / f64::from(MARKS);
