@@ -1,6 +1,7 @@
 //! The JSON of `/api/v1`: what programs send to a running engine and get from it. Fields are only ever added within a
 //! version. Runs themselves are told by [`crate::document`], what happens by [`crate::event`].
 
+mod access;
 mod instances;
 mod repositories;
 mod roles;
@@ -17,6 +18,9 @@ use crate::outcome::Verdict;
 use crate::room::{Load, Room};
 use crate::time::Timestamp;
 
+pub use access::{
+    ApiTokenCreated, ApiTokenRequest, AuditEntry, AuditFilter, UserChange, UserInfo, UserRequest, Via,
+};
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
 pub use repositories::{CommitInfo, RepositoryInfo, RepositoryState};
 pub use roles::Role;
