@@ -321,8 +321,11 @@ pub struct TokenCreated {
 pub struct TokenInfo {
     /// The beginning of its secret's digest.
     pub id: String,
-    /// Whom it lets join: `hypervisor/NAME`, `slave/NAME`, `slave/INSTANCE/HOST`.
+    /// Whom it lets join: `hypervisor/NAME`, `slave/NAME`, `slave/INSTANCE/HOST`; `api/NAME`: what uses the API with it.
     pub identity: String,
+    /// What may be done with it, where it is a token for the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// Who made it.
     pub by: String,
     /// When it was made.
