@@ -38,7 +38,7 @@ enum UserCommand {
         #[arg(long)]
         role: Role,
         #[command(flatten)]
-        password: Password,
+        password: PasswordSource,
     },
     /// List accounts
     List,
@@ -59,13 +59,13 @@ enum UserCommand {
         /// Its name
         name: String,
         #[command(flatten)]
-        password: Password,
+        password: PasswordSource,
     },
 }
 
 /// Where the password comes from; without any of them it is asked for on the terminal.
 #[derive(Args)]
-struct Password {
+struct PasswordSource {
     /// Read it from standard input, up to the first line break
     #[arg(long, conflicts_with = "generate")]
     password_stdin: bool,
@@ -74,7 +74,7 @@ struct Password {
     generate: bool,
 }
 
-impl Password {
+impl PasswordSource {
     fn get(&self) -> anyhow::Result<String> {
         if self.generate {
             return Ok(generate()?);
