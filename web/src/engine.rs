@@ -13,6 +13,8 @@ use xrdtest_model::definition::Catalogue;
 use xrdtest_model::{InstanceId, MachineId, RunId};
 use xrdtest_store::Store;
 
+use crate::access::Access;
+
 /// Why the engine did not do it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -33,6 +35,9 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, Refusal>>;
 pub trait Engine: Send + Sync + 'static {
     /// The store.
     fn store(&self) -> Arc<dyn Store>;
+
+    /// Who may do what.
+    fn access(&self) -> Arc<Access>;
 
     /// The folder with one folder per run.
     fn runs_folder(&self) -> PathBuf;

@@ -1,7 +1,7 @@
 //! The engine over HTTP: `/api/v1` for programs, pages for people. See [`engine::Engine`] for what it needs of the
 //! engine, [`api`](mod@api) and `pages` for the routes.
 //!
-//! Who listens says who asks: the request's extensions hold a [`Caller`].
+//! Who may do what is decided in [`access`], before anything else.
 
 pub mod access;
 pub mod api;
@@ -11,29 +11,35 @@ mod pages;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::{Method, StatusCode};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
 
+pub use api::Caller;
 pub use api::files::FileEvidence;
-pub use api::{Caller, api};
 
-use self::api::Failure;
+use self::access::gate::guard;
 use self::engine::Engine;
 
-/// What people's browsers reach: the pages, and of the API what only reads.
+/// What people's browsers reach, and programs from elsewhere: the pages and the API.
 pub fn dashboard(engine: Arc<dyn Engine>) -> Router {
-    pages::pages(engine.clone()).merge(api(engine).layer(middleware::from_fn(only_reading)))
+    guard(pages::pages(engine.clone()).merge(api::api(engine.clone())), engine)
 }
 
-/// Over the network nobody is known yet, so nobody changes anything, or sees who may join.
-async fn only_reading(request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads && !request.uri().path().starts_with("/api/v1/tokens") {
-        return next.run(request).await;
-    }
-    let words = "the dashboard's address only shows what is; it changes nothing, and tells no tokens";
-    let help = "ask on the engine's machine: `xrdtest`, or the Unix socket /run/xrdtest/engine.sock";
-    Failure::new(StatusCode::FORBIDDEN, words).help(help).into_response()
+/// The API of an engine, under `/api/v1`.
+///
+/// Streams (server-sent events, outputs that are followed) end when the engine drops the senders behind
+/// [`Engine::last_event`] and [`Engine::output_arrived`].
+pub fn api(engine: Arc<dyn Engine>) -> Router {
+    guard(api::api(engine.clone()), engine)
+}
+
+/// The paths of all routes of [`dashboard`], as they are written in its tables.
+pub fn paths() -> Vec<String> {
+    let api = api::routes();
+    let api = api.paths().iter().map(|path| format!("/api/v1{path}"));
+    pages::routes().paths().iter().map(|path| (*path).to_owned()).chain(api).collect()
+}
+
+/// What needs another role than usual: method, path and role of the table; no role: it is for everybody.
+pub fn exceptions()
+-> impl Iterator<Item = (axum::http::Method, &'static str, Option<xrdtest_model::api::Role>)> {
+    access::table::TABLE.iter().map(|(method, path, role)| (method.clone(), *path, *role))
 }

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Hypervisors(args) => commands::hypervisors::hypervisors(&args),
         Command::Slaves(args) => commands::slaves::slaves(&args),
         Command::Token(args) => commands::token::token(&args),
+        Command::Audit(args) => commands::audit::audit(&args),
         Command::Sim(args) => commands::sim::sim(&args),
     };
     result.unwrap_or_else(|error| exit::report(&error)).into()

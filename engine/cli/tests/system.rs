@@ -49,6 +49,11 @@ fn a_running_engine_is_asked() {
 }
 
 #[test]
+fn nobody_changes_anything_who_may_not() {
+    trial("access.py", &[]);
+}
+
+#[test]
 fn a_remote_is_pushed_to_again_and_again() {
     trial("repositories.py", &[]);
 }

@@ -86,7 +86,8 @@ impl Dashboard {
             end.cancelled().await;
             ending.graceful_shutdown(Some(LAST_WORDS));
         });
-        let service = xrdtest_web::dashboard(Arc::new(engine)).into_make_service();
+        let service = xrdtest_web::dashboard(Arc::new(engine));
+        let service = service.into_make_service_with_connect_info::<SocketAddr>();
         let served = match axum_server::from_tcp_rustls(self.listener, self.tls) {
             Ok(server) => server.handle(handle).serve(service).await,
             Err(error) => Err(error),

@@ -13,6 +13,7 @@ use xrdtest_orchestrator::{HypervisorStatus, InstanceStatus, RunStatus};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::{Credentials, Identity, ProtocolError};
 use xrdtest_store::Store;
+use xrdtest_web::access::Access;
 
 use crate::clock::Clock;
 use crate::command::{CancelHow, Command};
@@ -83,6 +84,8 @@ pub struct EngineHandle {
     pub(crate) queue: usize,
     pub(crate) started: Timestamp,
     pub(crate) controls: Arc<OnceLock<Controls>>,
+    /// Who may do what over HTTP; set where there is HTTP.
+    pub(crate) access: Arc<OnceLock<Arc<Access>>>,
     pub(crate) scheduler: SchedulerHandle,
 }
 

@@ -1,5 +1,7 @@
 //! `xrdtest-engine`: the daemon, and the commands of its administrator.
 
+mod user;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ Examples:
   xrdtest-engine status                           whether it runs (exit code 1 where it does not)
   xrdtest-engine reload                           read configuration and definitions again
   xrdtest-engine log-level info,xrdtest_engine=debug
+  xrdtest-engine user add alice --role operator   an account of the dashboard
   xrdtest-engine stop                             end it; machines and their scripts go on
 
 Everything that it knows is on the disk at any moment: an engine that was ended in whatever way goes on where it was
@@ -63,6 +66,7 @@ enum Command {
     },
     /// Look whether the configuration is valid
     CheckConfig,
+    User(user::UserArgs),
 }
 
 fn main() -> ExitCode {
@@ -91,6 +95,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let body = serde_json::json!({ "log_level": level });
             tell(&Config::load(path)?, "PUT", "/api/v1/log-level", Some(body))?;
         }
+        Some(Command::User(args)) => user::user(&Config::load(path)?, args)?,
         Some(Command::CheckConfig) => {
             Config::load(path)?;
             say(&format!("{} is valid", path.display()))?;

@@ -1,5 +1,4 @@
-//! A secret of this engine that outlives it: with it a restarted engine can tell agents at once that their connections
-//! are gone, so that they need not find out by waiting.
+//! Secrets of this engine that outlive it.
 
 use std::fs;
 use std::io::{self, Write};
@@ -8,11 +7,15 @@ use std::path::Path;
 
 use crate::start::EngineError;
 
-const FILE: &str = "quic-secret";
+/// With it a restarted engine can tell agents at once that their connections are gone, so that they need not find out by
+/// waiting.
+pub(crate) const QUIC: &str = "quic-secret";
+/// It signs the cookies of sessions, and the forms of pages.
+pub(crate) const WEB: &str = "web-secret";
 
-/// Reads the secret in `folder`; makes one where there is none.
-pub(crate) fn open_or_create(folder: &Path) -> Result<[u8; 32], EngineError> {
-    let path = folder.join(FILE);
+/// Reads the secret of this name in `folder`; makes one where there is none.
+pub(crate) fn open_or_create(folder: &Path, name: &str) -> Result<[u8; 32], EngineError> {
+    let path = folder.join(name);
     match fs::read(&path) {
         // What is torn is worth nothing, and costs nothing to replace.
         Ok(bytes) => match bytes.try_into() {

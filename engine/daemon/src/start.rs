@@ -112,7 +112,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
             .map_err(protocol(format!("the certificate authority in {}", folder.display())))?,
         None => Authority::new().map_err(protocol("a certificate authority"))?,
     });
-    let secret = secret::open_or_create(&config.state)?;
+    let secret = secret::open_or_create(&config.state, secret::QUIC)?;
     let credentials = authority.issue(&Identity::Engine).map_err(protocol("the engine's certificate"))?;
     let listening = ListenerConfig {
         secret: Some(secret),
@@ -168,6 +168,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         queue: config.queue,
         started: clock.now(),
         controls: Arc::default(),
+        access: Arc::default(),
         scheduler,
     };
     let engine = Engine {

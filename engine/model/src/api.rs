@@ -1,6 +1,7 @@
 //! The JSON of `/api/v1`: what programs send to a running engine and get from it. Fields are only ever added within a
 //! version. Runs themselves are told by [`crate::document`], what happens by [`crate::event`].
 
+mod access;
 mod instances;
 mod repositories;
 mod roles;
@@ -17,6 +18,9 @@ use crate::outcome::Verdict;
 use crate::room::{Load, Room};
 use crate::time::Timestamp;
 
+pub use access::{
+    ApiTokenCreated, ApiTokenRequest, AuditEntry, AuditFilter, UserChange, UserInfo, UserRequest, Via,
+};
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
 pub use repositories::{CommitInfo, RepositoryInfo, RepositoryState};
 pub use roles::Role;
@@ -317,8 +321,11 @@ pub struct TokenCreated {
 pub struct TokenInfo {
     /// The beginning of its secret's digest.
     pub id: String,
-    /// Whom it lets join: `hypervisor/NAME`, `slave/NAME`, `slave/INSTANCE/HOST`.
+    /// Whom it lets join: `hypervisor/NAME`, `slave/NAME`, `slave/INSTANCE/HOST`; `api/NAME`: what uses the API with it.
     pub identity: String,
+    /// What may be done with it, where it is a token for the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// Who made it.
     pub by: String,
     /// When it was made.

@@ -12,8 +12,8 @@ use xrdtest_model::time::millis;
 
 use super::problem::Failure;
 
-/// Who asks: put into the request's extensions by who listens, from the connection (the user at the other end of a
-/// Unix socket). Where it is not there, somebody unknown asks.
+/// Who asks. Who listens on a Unix socket puts it into the request's extensions, from the connection: such a user may do
+/// everything. Otherwise it is put there when it is known who asks, see [`access`](crate::access).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// For records and people: `root`.

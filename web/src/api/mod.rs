@@ -1,9 +1,10 @@
 //! `/api/v1`: the whole route table. One file per resource; the JSON is [`xrdtest_model::api`]'s.
 //!
-//! Every answer that is not good is a [`xrdtest_model::api::Problem`]: 400 malformed, 404 unknown, 405 wrong method,
+//! Every answer that is not good is a [`xrdtest_model::api::Problem`]: 400 malformed, 401 nobody known, 403 not allowed, 404 unknown, 405 wrong method,
 //! 409 not in the present state, 410 removed, 413 too large, 415 not JSON, 422 can't be done as asked, 503 the engine
 //! or its store can't.
 
+mod audit;
 pub(crate) mod clusters;
 mod engine;
 mod events;
@@ -23,6 +24,7 @@ pub(crate) mod slaves;
 mod states;
 pub(crate) mod suites;
 mod tokens;
+mod users;
 
 use std::sync::Arc;
 
@@ -34,25 +36,23 @@ use axum::routing::{delete, get, post, put};
 pub use self::extract::Caller;
 pub(crate) use self::extract::{Params, now};
 pub(crate) use self::problem::Failure;
+use crate::access::Routes;
 use crate::engine::Engine;
 
 /// What handlers share.
 pub(crate) type Shared = Arc<dyn Engine>;
 
 /// Bytes of a request's body, at most: requests are names and reasons.
-const BODY_LIMIT: usize = 256 * 1024;
+pub(crate) const BODY_LIMIT: usize = 256 * 1024;
 
-/// The API of an engine, under `/api/v1`.
-///
-/// Streams (server-sent events, outputs that are followed) end when the engine drops the senders behind
-/// [`Engine::last_event`] and [`Engine::output_arrived`].
-pub fn api(engine: Arc<dyn Engine>) -> Router {
-    let routes = routes().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
+/// The API of an engine, with nobody before it who looks who asks.
+pub(crate) fn api(engine: Arc<dyn Engine>) -> Router {
+    let routes = routes().router().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
     Router::new().nest("/api/v1", routes.layer(DefaultBodyLimit::max(BODY_LIMIT))).with_state(engine)
 }
 
-fn routes() -> Router<Shared> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::default()
         .route("/status", get(engine::status))
         .route("/definitions", get(engine::definitions))
         .route("/reload", post(engine::reload))
@@ -90,7 +90,11 @@ fn routes() -> Router<Shared> {
         .route("/slaves", get(slaves::list))
         .route("/slaves/{*name}", get(slaves::show))
         .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/api", post(tokens::create_api))
         .route("/tokens/{id}", delete(tokens::revoke))
+        .route("/users", get(users::list).post(users::create))
+        .route("/users/{name}", put(users::change).delete(users::remove))
+        .route("/audit", get(audit::list))
 }
 
 async fn unknown_path(OriginalUri(uri): OriginalUri) -> Failure {

@@ -7,6 +7,7 @@ use xrdtest_model::RunId;
 use xrdtest_model::api::Problem;
 use xrdtest_store::StoreError;
 
+use crate::access::accounts::AccountError;
 use crate::engine::Refusal;
 
 /// A problem with its status code.
@@ -73,5 +74,21 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             .help("look at the engine's log, which says what to do; everything that was acknowledged is kept, and machines go on")
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        let words = error.to_string();
+        match error {
+            AccountError::Invalid(_) => Self::unprocessable(words),
+            AccountError::Taken(_) => Self::new(StatusCode::CONFLICT, words).help(
+                "`xrdtest-engine user list` lists accounts; `user role` and `user password` change one",
+            ),
+            AccountError::Unknown(_) => {
+                Self::not_found(words).help("`xrdtest-engine user list` lists accounts")
+            }
+            AccountError::Store(error) => error.into(),
+        }
     }
 }

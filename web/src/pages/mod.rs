@@ -4,12 +4,14 @@
 //! the browser asks for the page again and takes over what is different. Without JavaScript a page is a page.
 
 mod assets;
+mod audit;
 mod clusters;
 mod definitions;
 mod documentation;
 mod failure;
 mod hypervisors;
 mod live;
+mod login;
 mod overview;
 mod parts;
 mod run;
@@ -24,19 +26,30 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware;
-use axum::response::{Redirect, Response};
-use axum::routing::get;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
 
 use self::failure::PageFailure;
+use crate::access::Routes;
+use crate::api::Failure;
 use crate::engine::Engine;
 
 /// What the browser may load: nothing that is not ours, no scripts or styles in the page.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// The pages of an engine.
+/// The pages of an engine, with nobody before them who looks who asks.
 pub(crate) fn pages(engine: Arc<dyn Engine>) -> Router {
-    Router::new()
+    routes()
+        .router()
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(only_get)
+        .layer(middleware::map_response(protect))
+        .with_state(engine)
+}
+
+pub(crate) fn routes() -> Routes {
+    Routes::default()
         .route("/", get(overview::page))
         .route("/testsuites", get(suites::list))
         .route("/testsuites/{name}", get(suites::page))
@@ -58,10 +71,9 @@ pub(crate) fn pages(engine: Arc<dyn Engine>) -> Router {
         .route("/assets/{*path}", get(assets::asset))
         .route("/index", get(|| async { Redirect::permanent("/") }))
         .route("/indexRedirect", get(|| async { Redirect::permanent("/") }))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(only_get)
-        .layer(middleware::map_response(protect))
-        .with_state(engine)
+        .route("/login", get(login::page).post(login::enter))
+        .route("/logout", post(login::leave))
+        .route("/audit", get(audit::page))
 }
 
 async fn nothing_here(uri: Uri) -> PageFailure {
@@ -72,8 +84,17 @@ async fn only_get(method: Method, uri: Uri) -> PageFailure {
     PageFailure::wrong_method(&method, uri.path())
 }
 
+/// A refusal that was given before any page was asked.
+pub(crate) fn page_of_failure(failure: Failure) -> Response {
+    protected(PageFailure::from(failure).into_response())
+}
+
+async fn protect(response: Response) -> Response {
+    protected(response)
+}
+
 /// What browsers must know of every answer.
-async fn protect(mut response: Response) -> Response {
+fn protected(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

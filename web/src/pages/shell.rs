@@ -1,8 +1,10 @@
 //! What all pages have: head, navigation, place for the content.
 
 use maud::{DOCTYPE, Markup, html};
+use xrdtest_model::api::Role;
 
 use super::assets::address;
+use crate::access::{self, Visitor};
 
 /// The areas in the navigation, with their addresses.
 const AREAS: [(&str, &str); 7] = [
@@ -80,6 +82,7 @@ impl<'a> Shell<'a> {
                         span { "xrdtest " (env!("CARGO_PKG_VERSION")) }
                         a href="/documentation" { "Documentation" }
                         a href="/api/v1/status" { "API" }
+                        @if Visitor::current().may(Role::Admin) { a href="/audit" { "Audit log" } }
                     }
                 }
             }
@@ -95,6 +98,7 @@ impl<'a> Shell<'a> {
                         a href=(address) aria-current=[(self.area == address).then_some("page")] { (name) }
                     }
                 }
+                (who())
                 button.theme type="button" hidden title="Light, dark, or as the system says" { "Theme" }
             }
         }
@@ -112,6 +116,22 @@ impl<'a> Shell<'a> {
                         (content)
                     }
                 },
+            }
+        }
+    }
+}
+
+/// Who looks at the page, and the way out; or the way in.
+fn who() -> Markup {
+    let visitor = Visitor::current();
+    html! {
+        div.who {
+            @match (&visitor.name, visitor.role) {
+                (Some(name), Some(role)) => {
+                    span title={ "Role: " (role) } { (name) }
+                    (access::form(Role::Viewer, "/logout", &html! { button { "Log out" } }))
+                },
+                _ => a href="/login" { "Log in" },
             }
         }
     }

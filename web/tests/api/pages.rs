@@ -111,32 +111,15 @@ async fn what_is_not_there_is_said_on_a_page() {
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         holds(&body, &["404", "<main"]);
     }
-    let (status, body) = ask(&engine, Method::POST, "/runs").await;
-    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
-    holds(&body, &["/runs does not take POST"]);
+    let mut request = Request::post("/clusters").body(Body::empty()).unwrap();
+    request.extensions_mut().insert(xrdtest_web::Caller { name: "alice".to_owned() });
+    let response = soon(xrdtest_web::dashboard(engine.clone()).oneshot(request)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let body = soon(response.into_body().collect()).await.unwrap().to_bytes();
+    holds(std::str::from_utf8(&body).unwrap(), &["/clusters does not take POST"]);
     for old in ["/index", "/indexRedirect"] {
         assert_eq!(ask(&engine, Method::GET, old).await.0, StatusCode::PERMANENT_REDIRECT);
     }
-}
-
-/// Nobody is known at this address, so nothing is changed from there.
-#[tokio::test]
-async fn nothing_is_changed_from_here() {
-    let engine = TestEngine::start().await;
-    for (method, path) in [
-        (Method::POST, "/api/v1/runs"),
-        (Method::POST, "/api/v1/stop"),
-        (Method::POST, "/api/v1/reload"),
-        (Method::PUT, "/api/v1/log-level"),
-        (Method::DELETE, "/api/v1/queue/x"),
-        (Method::POST, "/api/v1/tokens"),
-        (Method::GET, "/api/v1/tokens"),
-    ] {
-        let (status, body) = ask(&engine, method.clone(), path).await;
-        assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}: {body}");
-    }
-    assert!(engine.asked.lock().unwrap().is_empty());
-    assert_eq!(ask(&engine, Method::GET, "/api/v1/status").await.0, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
-    Problem, QueueEntry, RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated,
+    Problem, QueueEntry, RepositoryInfo, Role, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated,
     TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
@@ -29,6 +29,7 @@ use xrdtest_model::{
 use xrdtest_store::conformance::story::{Scribe, Story};
 use xrdtest_store::{SqliteStore, Store, TokenRecord};
 use xrdtest_web::Caller;
+use xrdtest_web::access::{Access, Settings};
 use xrdtest_web::engine::{Answer, Engine, Refusal};
 
 use crate::{repositories, schedules};
@@ -51,12 +52,18 @@ pub(crate) struct TestEngine {
     pub(crate) machines: Mutex<Vec<MachineId>>,
     /// Instances that were started by hand.
     pub(crate) by_hand: Mutex<Vec<InstanceInfo>>,
+    pub(crate) access: Arc<Access>,
     /// What it was asked to do, with who asked.
     pub(crate) asked: Mutex<Vec<String>>,
 }
 
 impl TestEngine {
+    /// Whoever asks may read.
     pub(crate) async fn start() -> Arc<Self> {
+        Self::start_with(Settings { anonymous: Some(Role::Viewer), ..Settings::default() }).await
+    }
+
+    pub(crate) async fn start_with(settings: Settings) -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("store.sqlite")).await.unwrap();
         Arc::new(Self {
@@ -68,6 +75,7 @@ impl TestEngine {
             catalogue: Mutex::default(),
             machines: Mutex::default(),
             by_hand: Mutex::default(),
+            access: Arc::new(Access::new(settings, &[7; 32])),
             asked: Mutex::default(),
         })
     }
@@ -120,8 +128,9 @@ impl TestEngine {
         soon(self.api().oneshot(request)).await.unwrap()
     }
 
-    /// Any request.
-    pub(crate) async fn request(self: &Arc<Self>, request: Request<Body>) -> Response {
+    /// Any request of somebody on this machine.
+    pub(crate) async fn request(self: &Arc<Self>, mut request: Request<Body>) -> Response {
+        request.extensions_mut().insert(Caller { name: "somebody".to_owned() });
         soon(self.api().oneshot(request)).await.unwrap()
     }
 
@@ -159,6 +168,10 @@ fn done<T: Send + 'static>(result: Result<T, Refusal>) -> Answer<'static, T> {
 impl Engine for TestEngine {
     fn store(&self) -> Arc<dyn Store> {
         self.store.clone()
+    }
+
+    fn access(&self) -> Arc<Access> {
+        self.access.clone()
     }
 
     fn runs_folder(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod cluster;
 mod plan;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::audit::AuditArgs;
 pub(crate) use self::cluster::{ClusterArgs, ClusterCommand};
 pub(crate) use self::plan::PlanArgs;
 pub(crate) use self::remote::{
@@ -67,6 +69,7 @@ pub(crate) enum Command {
     Hypervisors(NamedArgs),
     Slaves(SlavesArgs),
     Token(TokenArgs),
+    Audit(AuditArgs),
     Sim(SimArgs),
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use xrdtest_model::Verdict;
+use xrdtest_model::api::Role;
 use xrdtest_model::time::parse_duration;
 
 use super::run::RunFormat;
@@ -263,12 +264,13 @@ pub(crate) struct SlavesArgs {
     pub(crate) remote: Remote,
 }
 
-/// Tokens: what lets a new agent join the engine, once.
+/// Tokens: what lets a new agent join the engine, once, or a program use its API.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   xrdtest token new hypervisor hv1
   xrdtest token new slave node7.example.org --valid 2h > token
+  xrdtest token new api nightly --role operator --expires 90d
   xrdtest token list
   xrdtest token revoke 3fa29c01")]
 pub(crate) struct TokenArgs {
@@ -282,14 +284,17 @@ pub(crate) struct TokenArgs {
 pub(crate) enum TokenCommand {
     /// Makes a token, and prints it: it is told this once
     New {
-        /// What joins
+        /// What joins, or `api` for what uses the API
         #[arg(value_enum)]
         agent: AgentKind,
-        /// Its name: any name of a hypervisor agent; the host name of a physical machine
+        /// Its name: any name of a hypervisor agent; the host name of a physical machine; who uses the API
         name: String,
-        /// For how long it is good
-        #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1d")]
-        valid: Duration,
+        /// Of a token for the API: what may be done with it: viewer, operator or admin
+        #[arg(long, required_if_eq("agent", "api"))]
+        role: Option<Role>,
+        /// For how long it is good; unless told otherwise a day, and 90 days for the API
+        #[arg(long, visible_alias = "expires", value_name = "TIME", value_parser = duration)]
+        valid: Option<Duration>,
     },
     /// Lists tokens that are not expired
     List,
@@ -306,6 +311,8 @@ pub(crate) enum AgentKind {
     Hypervisor,
     /// The slave agent of a physical machine
     Slave,
+    /// A program that uses the API
+    Api,
 }
 
 /// A duration as definitions write it.

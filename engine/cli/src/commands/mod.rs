@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod ask;
+pub(crate) mod audit;
 pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod cluster;

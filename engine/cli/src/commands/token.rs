@@ -1,8 +1,9 @@
 //! `xrdtest token`
 
+use anyhow::bail;
 use serde_json::Value;
 use xrdtest_model::AgentName;
-use xrdtest_model::api::{TokenCreated, TokenInfo, TokenRequest};
+use xrdtest_model::api::{ApiTokenCreated, ApiTokenRequest, Role, TokenCreated, TokenInfo, TokenRequest};
 
 use super::ask::{Ask, block_on, or_none};
 use crate::args::{AgentKind, RunFormat, TokenArgs, TokenCommand};
@@ -14,12 +15,20 @@ pub(crate) fn token(args: &TokenArgs) -> anyhow::Result<Exit> {
     let ask = Ask::new(&args.remote);
     block_on(async {
         match &args.command {
-            TokenCommand::New { agent, name, valid } => {
-                let agent = match agent {
-                    AgentKind::Hypervisor => AgentName::Hypervisor(name.as_str().into()),
-                    AgentKind::Slave => AgentName::Slave(name.clone()),
+            TokenCommand::New { agent, name, role, valid } => {
+                let valid_s = valid.map(|valid| valid.as_secs());
+                let agent = match (agent, role) {
+                    (AgentKind::Api, Some(role)) => return new_of_api(&ask, name, *role, valid_s).await,
+                    (AgentKind::Api, None) => {
+                        bail!("say what may be done with it: --role viewer, operator or admin")
+                    }
+                    (_, Some(_)) => {
+                        bail!("only tokens for the API have a role; an agent is what its name says")
+                    }
+                    (AgentKind::Hypervisor, None) => AgentName::Hypervisor(name.as_str().into()),
+                    (AgentKind::Slave, None) => AgentName::Slave(name.clone()),
                 };
-                let request = TokenRequest { agent, valid_s: Some(valid.as_secs()) };
+                let request = TokenRequest { agent, valid_s };
                 let answer: Value = ask.client.post("/tokens", &request).await?;
                 if ask.format == RunFormat::Text {
                     say(&how_to_join(&serde_json::from_value(answer.clone())?));
@@ -39,6 +48,17 @@ pub(crate) fn token(args: &TokenArgs) -> anyhow::Result<Exit> {
             }
         }
     })
+}
+
+async fn new_of_api(ask: &Ask, name: &str, role: Role, valid_s: Option<u64>) -> anyhow::Result<Exit> {
+    let request = ApiTokenRequest { name: name.to_owned(), role, valid_s };
+    let answer: Value = ask.client.post("/tokens/api", &request).await?;
+    if ask.format == RunFormat::Text {
+        say(&format!(
+            "{name} may use the API as {role}: with the header `Authorization: Bearer TOKEN` at the dashboard's address"
+        ));
+    }
+    ask.print(answer, |_, created: &ApiTokenCreated| format!("{}\n", created.token))
 }
 
 /// The command to type on the agent's machine.

@@ -137,13 +137,14 @@ pub(crate) fn tokens(now: Timestamp, tokens: &[TokenInfo]) -> String {
         vec![
             Cell::from(token.id.as_str()),
             Cell::from(token.identity.as_str()),
+            Cell::from(token.role.map(|role| role.to_string()).unwrap_or_default()),
             Cell::new(ago(now, token.created), DIM),
             Cell::new(token.by.as_str(), DIM),
             Cell::from(token.used.map_or_else(|| "no".to_owned(), |used| ago(now, used))),
             Cell::from(ahead(now, token.expires)),
         ]
     };
-    table(&["ID", "LETS JOIN", "MADE", "BY", "USED", "EXPIRES"], tokens.iter().map(row).collect())
+    table(&["ID", "FOR", "ROLE", "MADE", "BY", "USED", "EXPIRES"], tokens.iter().map(row).collect())
 }
 
 #[cfg(test)]

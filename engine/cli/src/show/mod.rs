@@ -1,6 +1,7 @@
 //! What engines answer, as text for people.
 
 mod agents;
+mod audit;
 mod definitions;
 mod instances;
 mod repositories;
@@ -9,6 +10,7 @@ mod table;
 mod time;
 
 pub(crate) use self::agents::{hypervisor, hypervisors, slave, slaves, tokens};
+pub(crate) use self::audit::audit;
 pub(crate) use self::definitions::{cluster, clusters, schedules, suite, suites};
 pub(crate) use self::instances::{instance, instances, kept_line, kept_until};
 pub(crate) use self::repositories::{repositories, repository};

@@ -257,6 +257,7 @@ fn agents_and_tokens() {
     let token = TokenInfo {
         id: "3fa29c0177aa".to_owned(),
         identity: "slave/node7.example.org".to_owned(),
+        role: None,
         by: "root".to_owned(),
         created: ago(7200),
         expires: NOW.after(Duration::from_secs(79200)),

@@ -20,7 +20,7 @@ use xrdtest_store::retention::RetentionPolicy;
 
 pub use self::bounds::DefinitionsSection;
 pub use self::schedule::ScheduleSection;
-pub use self::web::Web;
+pub use self::web::{Anonymous, Web};
 use crate::definitions::DefinitionsConfig;
 use crate::repositories::{self, RepositoryConfig};
 use crate::start::EngineConfig;

@@ -1,12 +1,17 @@
 //! `[web]`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
+use xrdtest_model::api::Role;
+use xrdtest_web::access::Settings;
 
-/// The dashboard: pages for people, over HTTPS.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+use super::units;
+
+/// The dashboard: pages for people, and the API, over HTTPS.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Web {
     /// Where it listens; absent: there is no dashboard.
@@ -18,4 +23,50 @@ pub struct Web {
     pub certificate: Option<PathBuf>,
     /// File of its private key (PEM).
     pub key: Option<PathBuf>,
+    /// What may be done by who has not logged in; absent: nothing.
+    pub anonymous: Option<Anonymous>,
+    /// A session in which nothing is asked ends after this time.
+    #[serde(deserialize_with = "units::duration")]
+    pub session_idle: Duration,
+    /// Any session ends after this time.
+    #[serde(deserialize_with = "units::duration")]
+    pub session_longest: Duration,
+    /// Proxies in front of it, whose `X-Forwarded-For` says who asks.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+/// What may be done by who has not logged in: never more than reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Anonymous {
+    /// Reading.
+    Viewer,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        let Settings { idle, longest, trusted_proxies, .. } = Settings::default();
+        Self {
+            listen: None,
+            names: Vec::new(),
+            certificate: None,
+            key: None,
+            anonymous: None,
+            session_idle: idle,
+            session_longest: longest,
+            trusted_proxies,
+        }
+    }
+}
+
+impl Web {
+    /// Who may do what.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            anonymous: self.anonymous.map(|Anonymous::Viewer| Role::Viewer),
+            idle: self.session_idle,
+            longest: self.session_longest,
+            trusted_proxies: self.trusted_proxies.clone(),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod background;
 mod log;
+pub mod users;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use xrdtest_model::with_causes;
 use xrdtest_protocol::open_files;
+use xrdtest_web::access::Access;
 
 use self::log::Log;
 use crate::config::Config;
@@ -21,6 +23,7 @@ use crate::controls::Controls;
 use crate::dashboard::Dashboard;
 use crate::handle::EngineHandle;
 use crate::lock::Lock;
+use crate::secret;
 use crate::socket::Socket;
 use crate::start::start;
 
@@ -52,6 +55,8 @@ pub fn run(path: &Path, detached: bool) -> anyhow::Result<()> {
 async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("signals can't be caught")?;
     let engine = start(config.engine()).await.context("the engine can't start")?;
+    let key = secret::open_or_create(&config.state, secret::WEB)?;
+    let _ = engine.access.set(Arc::new(Access::new(config.web.settings(), &key)));
     let socket = Socket::bind(&config.socket, config.socket_group.as_deref())?;
     let dashboard =
         config.web.listen.map(|listen| Dashboard::bind(listen, &config.web, &engine)).transpose()?;

@@ -3,6 +3,7 @@
 //! A back-end's own tests call [`check`]. What only its process can show (killed while it writes, a full disk) they show
 //! themselves.
 
+mod access;
 mod concurrent;
 mod journal;
 mod live;
@@ -46,6 +47,9 @@ where
     tokens::are_used_once(&open).await?;
     tokens::are_revoked_by_prefix(open("revoked").await?).await?;
     schedules::are_kept(&open).await?;
+    access::accounts_and_sessions(&open).await?;
+    access::tokens_of_programs(&open).await?;
+    access::who_has_done_what(&open).await?;
     concurrent::writes_all_become_durable(&open).await?;
     concurrent::a_closed_store_says_so(open("closed").await?).await
 }

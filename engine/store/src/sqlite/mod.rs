@@ -5,6 +5,7 @@
 //! and see what is durable. After the first error in writing nothing is written any more: every request is answered
 //! with that error, so nothing is reported as durable that may not be.
 
+mod access;
 mod append;
 mod checkpoints;
 mod history;

@@ -1,9 +1,29 @@
 //! Who is at the other end, and what they may do.
+//!
+//! `gate` stands before every route: it finds out who asks (`identity`), looks up which role that needs (`table`), holds
+//! forms and requests of browsers to the page that they came from (`origin`), and notes what was changed (`audit`).
+//! Only then path and body are looked at by whoever answers.
+
+pub mod accounts;
+mod address;
+mod audit;
+pub(crate) mod gate;
+mod identity;
+pub(crate) mod login;
+mod origin;
+pub mod password;
+pub(crate) mod secret;
+mod settings;
+pub(crate) mod table;
+mod throttle;
 
 use std::future::Future;
 
 use maud::{Markup, html};
 use xrdtest_model::api::Role;
+
+pub use self::settings::{Access, Settings};
+pub(crate) use self::table::Routes;
 
 /// Who looks at a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
