@@ -4,6 +4,7 @@
 //! Who listens says who asks: the request's extensions hold a [`Caller`].
 
 pub mod access;
+mod actions;
 pub mod api;
 pub mod engine;
 mod pages;

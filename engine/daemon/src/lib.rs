@@ -28,6 +28,7 @@ mod inputs;
 mod listener;
 pub mod lock;
 mod registry;
+mod requests;
 pub mod repositories;
 mod run_files;
 mod runs;

@@ -1,6 +1,7 @@
 //! The JSON of `/api/v1`: what programs send to a running engine and get from it. Fields are only ever added within a
 //! version. Runs themselves are told by [`crate::document`], what happens by [`crate::event`].
 
+mod actions;
 mod instances;
 mod repositories;
 mod roles;
@@ -12,11 +13,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::chronicle::{StateWord, Transition};
 use crate::diagnostic::Diagnostic;
+use crate::hold::Hold;
 use crate::ids::{AgentName, HypervisorName, RunId};
 use crate::outcome::Verdict;
 use crate::room::{Load, Room};
 use crate::time::Timestamp;
 
+pub use actions::{
+    CancelRequest, HoldRequest, QueuePause, QueuePauseRequest, RerunRequest, RunCreated, RunRequest,
+};
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
 pub use repositories::{CommitInfo, RepositoryInfo, RepositoryState};
 pub use roles::Role;
@@ -43,6 +48,9 @@ pub struct EngineInfo {
     pub runs_running: u32,
     /// Runs that wait for one.
     pub runs_waiting: u32,
+    /// Who holds the queue; `null`: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_paused: Option<Hold>,
     /// Hypervisor agents in contact.
     pub hypervisors: u32,
     /// Slave agents in contact.
@@ -64,42 +72,6 @@ pub struct DefinitionsInfo {
     pub clusters: u32,
     /// What was found wrong.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// `POST /runs`: asks for a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunRequest {
-    /// The suite's name.
-    pub suite: String,
-    /// Only these cases; empty: all.
-    #[serde(default)]
-    pub cases: Vec<String>,
-    /// Why, for people; may be empty.
-    #[serde(default)]
-    pub reason: String,
-    /// If it does not pass, its machines are left as they are for a while, to look into.
-    #[serde(default)]
-    pub keep_on_failure: bool,
-}
-
-/// The answer to [`RunRequest`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunCreated {
-    /// The new run.
-    pub run: RunId,
-}
-
-/// `POST /runs/RUN/cancel`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CancelRequest {
-    /// Why, for people; may be empty.
-    #[serde(default)]
-    pub reason: String,
-    /// Without finalize stages.
-    #[serde(default)]
-    pub force: bool,
 }
 
 /// One run in a list.
@@ -254,6 +226,9 @@ pub struct HypervisorInfo {
     /// How busy its machine is; `null` where that was not told, or where it is not in contact.
     #[serde(default)]
     pub load: Option<Load>,
+    /// Who holds it, so that nothing new is made on it; absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Hold>,
     /// What it has.
     pub instances: Vec<InstanceInfo>,
     /// Its states, newest first; in the answer about one only.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hold::Held;
 use crate::ids::{AgentName, HypervisorName, InstanceId, MachineId, RunId};
 use crate::metric::Metric;
 use crate::order::{is_false, is_zero};
@@ -213,6 +214,23 @@ pub enum EventBody {
         instance: InstanceId,
         /// It is stopped then, if nobody stops it before.
         until: Timestamp,
+    },
+    /// Somebody holds the queue or a hypervisor back: nothing gets a place there until the hold is ended. Said again
+    /// where somebody else does, or for another reason.
+    HoldBegan {
+        /// What.
+        on: Held,
+        /// Who.
+        by: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Somebody ended a hold.
+    HoldEnded {
+        /// Of what.
+        on: Held,
+        /// Who.
+        by: String,
     },
 }
 

@@ -1,6 +1,6 @@
 //! A run's own copy of everything it uses, resolved: no file of the repository is read again for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -34,6 +34,9 @@ pub struct RunPlan {
     pub logs: Vec<String>,
     /// The suite's own tags.
     pub tags: BTreeMap<String, String>,
+    /// Those of them that have other values in this run than the definition says.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub overridden: BTreeSet<String>,
     /// Its limits.
     pub limits: Limits,
     /// Who gets mail, and about what.

@@ -11,7 +11,7 @@ mod extract;
 pub(crate) mod files;
 mod follow;
 pub(crate) mod hypervisors;
-mod instances;
+pub(crate) mod instances;
 pub(crate) mod journal;
 pub(crate) mod outputs;
 mod problem;
@@ -33,7 +33,8 @@ use axum::routing::{delete, get, post, put};
 
 pub use self::extract::Caller;
 pub(crate) use self::extract::{Params, now};
-pub(crate) use self::problem::Failure;
+pub(crate) use self::problem::{Answer, Failure};
+pub(crate) use self::schedule::STARTS;
 use crate::engine::Engine;
 
 /// What handlers share.
@@ -63,12 +64,14 @@ fn routes() -> Router<Shared> {
         .route("/log-level", get(engine::log_level).put(engine::set_log_level))
         .route("/events", get(events::all))
         .route("/queue", get(queue::list))
+        .route("/queue/pause", get(queue::paused).put(queue::pause))
         .route("/queue/{run}", delete(queue::remove))
         .route("/runs", get(runs::list).post(runs::create))
         .route("/runs/archive", post(runs::archive))
-        .route("/runs/{run}", get(runs::show))
+        .route("/runs/{run}", get(runs::show).delete(runs::delete))
         .route("/runs/{run}/plan", get(runs::plan))
         .route("/runs/{run}/cancel", post(runs::cancel))
+        .route("/runs/{run}/rerun", post(runs::rerun))
         .route("/runs/{run}/pin", put(runs::pin))
         .route("/runs/{run}/events", get(events::of_run))
         .route("/runs/{run}/outputs", get(outputs::index))
@@ -87,6 +90,7 @@ fn routes() -> Router<Shared> {
         .route("/instances/{instance}/events", get(events::of_instance))
         .route("/hypervisors", get(hypervisors::list))
         .route("/hypervisors/{name}", get(hypervisors::show))
+        .route("/hypervisors/{name}/hold", put(hypervisors::hold))
         .route("/slaves", get(slaves::list))
         .route("/slaves/{*name}", get(slaves::show))
         .route("/tokens", get(tokens::list).post(tokens::create))

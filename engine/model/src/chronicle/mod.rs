@@ -154,6 +154,8 @@ impl Chronicle {
             }
             EventBody::InstanceKept { instance, until } => self.instance_kept(instance, *until, &mut told),
             EventBody::ImagesUsed { .. }
+            | EventBody::HoldBegan { .. }
+            | EventBody::HoldEnded { .. }
             | EventBody::StageReported { .. }
             | EventBody::CancelRequested { .. }
             | EventBody::RunTimedOut { .. }
