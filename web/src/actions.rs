@@ -34,7 +34,9 @@ pub(crate) async fn rerun(
     let cases = old.cases(plan, request.failed);
     if cases.is_empty() {
         let help = "rerun all of them instead";
-        return Err(conflict(format!("all cases of {run} have passed: there is nothing to run again")).help(help));
+        return Err(
+            conflict(format!("all cases of {run} have passed: there is nothing to run again")).help(help)
+        );
     }
     let what = if request.failed { "what failed in" } else { "all of" };
     let reason = match request.reason.as_str() {
@@ -147,7 +149,11 @@ pub(crate) fn queue_pause(engine: &Shared) -> QueuePause {
 }
 
 /// Pauses the queue, or lets it go on.
-pub(crate) async fn pause_queue(engine: &Shared, by: String, request: QueuePauseRequest) -> Answer<QueuePause> {
+pub(crate) async fn pause_queue(
+    engine: &Shared,
+    by: String,
+    request: QueuePauseRequest,
+) -> Answer<QueuePause> {
     engine.hold(Held::Queue, by, request.paused.then_some(request.reason)).await?;
     Ok(queue_pause(engine))
 }

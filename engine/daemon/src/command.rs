@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use xrdtest_model::{AttemptId, Event, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport};
+use xrdtest_model::{
+    AttemptId, Event, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport,
+};
 use xrdtest_orchestrator::ClusterOrder;
 use xrdtest_protocol::message::{Abilities, EngineToHypervisor, EngineToSlave, HypervisorToEngine};
 

@@ -45,7 +45,8 @@ impl EngineHandle {
         };
         let mut runs = Vec::with_capacity(count);
         for number in 1..=count {
-            let trigger = if count == 1 { trigger.clone() } else { format!("{trigger} ({number} of {count})") };
+            let trigger =
+                if count == 1 { trigger.clone() } else { format!("{trigger} ({number} of {count})") };
             runs.push(self.enqueue(new_run_id(&request.suite), plan.clone(), trigger).await?);
         }
         Ok(runs)
@@ -100,7 +101,9 @@ impl EngineHandle {
         if let Some(left) = left.map(|left| &left.instance) {
             return refused(
                 format!("{run} still has instance {left}"),
-                format!("`xrdtest cluster stop {left}` ends one that is kept; one that is being stopped is gone soon"),
+                format!(
+                    "`xrdtest cluster stop {left}` ends one that is kept; one that is being stopped is gone soon"
+                ),
             );
         }
         self.remove_run(&run).await.map_err(|error| Refusal::Unavailable(problem(error.to_string(), "")))?;

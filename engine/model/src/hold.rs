@@ -64,9 +64,7 @@ impl FromStr for Held {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('/') {
             None if text == "queue" => Ok(Self::Queue),
-            Some(("hypervisor", name)) if !name.is_empty() => {
-                Ok(Self::Hypervisor(HypervisorName::new(name)))
-            }
+            Some(("hypervisor", name)) if !name.is_empty() => Ok(Self::Hypervisor(HypervisorName::new(name))),
             _ => Err(ParseHeldError(text.to_owned())),
         }
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use xrdtest_model::{
-    AttemptId, ClusterPlan, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport, Timestamp,
+    AttemptId, ClusterPlan, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport,
+    Timestamp,
     event::{ImageUsed, InstanceStep},
     room::Room,
 };

@@ -2,6 +2,7 @@
 //! that a core would write.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod actions;
 mod agents;
 mod events;
 mod instances;

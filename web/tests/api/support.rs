@@ -25,7 +25,8 @@ use xrdtest_model::definition::Catalogue;
 use xrdtest_model::event::InstanceOwner;
 use xrdtest_model::room::Load;
 use xrdtest_model::{
-    Diagnostic, EventBody, Held, Hold, HypervisorName, InstanceId, MachineId, RunId, Severity, Span, Timestamp,
+    Diagnostic, EventBody, Held, Hold, HypervisorName, InstanceId, MachineId, RunId, Severity, Span,
+    Timestamp,
 };
 use xrdtest_store::conformance::story::{Scribe, Story};
 use xrdtest_store::{SqliteStore, Store, TokenRecord};

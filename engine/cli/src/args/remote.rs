@@ -162,7 +162,9 @@ pub(crate) struct CancelArgs {
 
 /// Lists the runs that wait, in the order in which they get a place, each with what it waits for.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  xrdtest queue\n  xrdtest queue remove RUN --reason \"not needed\"\n  xrdtest queue pause --reason \"the switch is being replaced\"\n  xrdtest queue resume")]
+#[command(
+    after_help = "Examples:\n  xrdtest queue\n  xrdtest queue remove RUN --reason \"not needed\"\n  xrdtest queue pause --reason \"the switch is being replaced\"\n  xrdtest queue resume"
+)]
 pub(crate) struct QueueArgs {
     #[command(subcommand)]
     pub(crate) command: Option<QueueCommand>,

@@ -145,7 +145,8 @@ async fn refuse(client: &Client, problem: &Problem) -> anyhow::Result<()> {
 }
 
 fn print_queued(args: &RunArgs, runs: &[(String, RunId)]) -> anyhow::Result<()> {
-    let created: Vec<_> = runs.iter().map(|(_, run)| RunCreated { run: run.clone(), runs: Vec::new() }).collect();
+    let created: Vec<_> =
+        runs.iter().map(|(_, run)| RunCreated { run: run.clone(), runs: Vec::new() }).collect();
     match args.format {
         RunFormat::Json => print(&pretty(&created)?),
         RunFormat::Text => {

@@ -19,7 +19,8 @@ pub(crate) fn rerun(args: &RerunArgs) -> anyhow::Result<Exit> {
             return ask.print(answer, |_, created: &RunCreated| format!("{}\n", created.run));
         }
         let created: RunCreated = serde_json::from_value(answer)?;
-        let following = Following { client: &ask.client, cancels: false, text: ask.format == RunFormat::Text };
+        let following =
+            Following { client: &ask.client, cancels: false, text: ask.format == RunFormat::Text };
         let again = |_: usize, _: &_| format!("xrdtest rerun --failed {}", created.run);
         let followed = follow(following, std::slice::from_ref(&created.run), again).await?;
         let exit = followed.exit;

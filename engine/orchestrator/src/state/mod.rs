@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use xrdtest_model::event::{InstanceState, Placement};
-use xrdtest_model::{AgentName, Event, EventBody, Held, Hold, HypervisorName, InstanceId, MachineId, RunId, Timestamp, Verdict};
+use xrdtest_model::{
+    AgentName, Event, EventBody, Held, Hold, HypervisorName, InstanceId, MachineId, RunId, Timestamp, Verdict,
+};
 
 pub(crate) use instance::{Instance, Machine, Owner, Presence};
 pub(crate) use run::{Attempt, Barrier, Boot, Brief, Cancel, CaseEnd, Run};
