@@ -29,6 +29,7 @@ pub use schedule::{LastStart, PauseRequest, ScheduledStart, ScheduledSuite, Sche
 
 /// `GET /status`: the engine itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EngineInfo {
     /// Version of its software.
     pub version: String,
@@ -61,6 +62,7 @@ pub struct EngineInfo {
 
 /// What the engine knows of its repositories.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DefinitionsInfo {
     /// Counts loads.
     pub generation: u64,
@@ -76,6 +78,7 @@ pub struct DefinitionsInfo {
 
 /// One run in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunSummary {
     /// Its id.
     pub run: RunId,
@@ -105,6 +108,7 @@ pub struct RunSummary {
 
 /// One file that a run left: `GET /runs/RUN/outputs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutputEntry {
     /// Folder of the stage: `03-copy_to-run`.
     pub stage: String,
@@ -127,6 +131,7 @@ pub struct OutputEntry {
 
 /// `GET /queue`: one waiting run, in the order in which they get a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueueEntry {
     /// Position, from 1.
     pub position: u32,
@@ -144,6 +149,7 @@ pub struct QueueEntry {
 
 /// A suite: `GET /suites`, `GET /suites/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SuiteInfo {
     /// Its name.
     pub name: String,
@@ -176,6 +182,7 @@ pub struct SuiteInfo {
 
 /// A cluster: `GET /clusters`, `GET /clusters/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterInfo {
     /// Its name.
     pub name: String,
@@ -202,6 +209,7 @@ pub struct ClusterInfo {
 
 /// A hypervisor agent: `GET /hypervisors`, `GET /hypervisors/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HypervisorInfo {
     /// Its name.
     pub name: HypervisorName,
@@ -239,6 +247,7 @@ pub struct HypervisorInfo {
 /// A slave agent: of a machine that an instance has or had, or of a physical machine. `GET /slaves`,
 /// `GET /slaves/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SlaveInfo {
     /// `INSTANCE/HOST`; of a physical machine its host name.
     pub name: String,
@@ -263,6 +272,7 @@ pub struct SlaveInfo {
 
 /// `POST /tokens`: asks for a one-time join token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Who may join with it.
@@ -274,6 +284,7 @@ pub struct TokenRequest {
 
 /// The answer to [`TokenRequest`]: the only time that the token is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenCreated {
     /// Its id in lists.
     pub id: String,
@@ -289,6 +300,7 @@ pub struct TokenCreated {
 
 /// A token in a list: `GET /tokens`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenInfo {
     /// The beginning of its secret's digest.
     pub id: String,
@@ -306,6 +318,7 @@ pub struct TokenInfo {
 
 /// `POST /runs/archive`: packs runs into files and frees their outputs and logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ArchiveRequest {
     /// These runs; empty: all that are over and older than `older_than_s`.
@@ -318,6 +331,7 @@ pub struct ArchiveRequest {
 
 /// The answer to [`ArchiveRequest`]: each run, with its file or why not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Archived {
     /// Path of the file by run.
     pub archived: BTreeMap<String, String>,
@@ -327,6 +341,7 @@ pub struct Archived {
 
 /// `PUT /runs/RUN/pin`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PinRequest {
     /// Whether the run is never removed by itself.
@@ -335,6 +350,7 @@ pub struct PinRequest {
 
 /// `PUT /log-level`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LogLevel {
     /// `info`, or a filter such as `info,xrdtest_engine=debug`.
@@ -343,6 +359,7 @@ pub struct LogLevel {
 
 /// The body of every answer that is not good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// What is wrong, for people.
     pub error: String,

@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 
 /// What gets nothing new to do while somebody holds it. Written `queue` or `hypervisor/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum Held {
     /// No waiting run gets a place.
@@ -20,6 +21,7 @@ pub enum Held {
 
 /// Who holds something, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hold {
     /// Who.
     pub by: String,

@@ -14,6 +14,7 @@ use crate::stage::{StageId, StageKind};
 
 /// One run of one suite, ready to be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunPlan {
     /// The suite's name.
     pub suite: String,
@@ -51,6 +52,7 @@ pub struct RunPlan {
 
 /// Mail of a suite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Alerts {
     /// Addresses.
     pub emails: Vec<String>,
@@ -62,6 +64,7 @@ pub struct Alerts {
 
 /// One case of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CasePlan {
     /// Its name; not unique within a run.
     pub name: String,
@@ -77,6 +80,7 @@ pub struct CasePlan {
 
 /// A script as it will be run, tags not yet replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Script {
     /// Where it came from, for people: `suites/ts_001_mm/tc/copy_to/run.sh`, `inline`, a URL.
     pub origin: String,
@@ -88,6 +92,7 @@ pub struct Script {
 
 /// A cluster as it will be started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterPlan {
     /// Its name.
     pub name: String,
@@ -106,6 +111,7 @@ pub struct ClusterPlan {
 
 /// A cluster's network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NetworkPlan {
     /// Its name.
     pub name: String,
@@ -126,6 +132,7 @@ pub struct NetworkPlan {
 
 /// A host as it will be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostPlan {
     /// FQDN.
     pub name: String,
@@ -167,6 +174,7 @@ pub struct HostPlan {
 
 /// A disk as it will be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiskPlan {
     /// Unique within the host; safe as a file's name.
     pub name: String,

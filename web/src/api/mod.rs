@@ -6,6 +6,7 @@
 
 pub(crate) mod clusters;
 mod engine;
+mod etag;
 mod events;
 mod extract;
 pub(crate) mod files;
@@ -13,7 +14,9 @@ mod follow;
 pub(crate) mod hypervisors;
 pub(crate) mod instances;
 pub(crate) mod journal;
+mod openapi;
 pub(crate) mod outputs;
+mod paging;
 mod problem;
 mod queue;
 mod repositories;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::http::{Method, StatusCode};
+use axum::middleware;
 use axum::routing::{delete, get, post, put};
 
 pub use self::extract::Caller;
@@ -49,11 +53,13 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// [`Engine::last_event`] and [`Engine::output_arrived`].
 pub fn api(engine: Arc<dyn Engine>) -> Router {
     let routes = routes().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
+    let routes = routes.layer(middleware::from_fn(etag::tag));
     Router::new().nest("/api/v1", routes.layer(DefaultBodyLimit::max(BODY_LIMIT))).with_state(engine)
 }
 
 fn routes() -> Router<Shared> {
     Router::new()
+        .route("/openapi.json", get(openapi::openapi))
         .route("/status", get(engine::status))
         .route("/definitions", get(engine::definitions))
         .route("/reload", post(engine::reload))

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use xrdtest_model::RunId;
 use xrdtest_model::api::{QueueEntry, QueuePause, QueuePauseRequest, RunSummary};
@@ -15,7 +16,7 @@ pub(crate) async fn list(State(engine): State<Shared>) -> Json<Vec<QueueEntry>> 
     Json(engine.queue())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Removal {
     #[serde(default)]

@@ -1,8 +1,9 @@
 //! Runs: asked for, listed, told, given up.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderName, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, CancelRequest, PinRequest, RerunRequest, RunCreated, RunRequest, RunSummary,
@@ -16,29 +17,39 @@ use super::Shared;
 use super::extract::{Body, Caller, Params, limit, now};
 use super::files::{FileEvidence, folder_of};
 use super::journal;
+use super::paging::{Paged, next};
 use super::problem::{Answer, Failure};
 use crate::actions;
 
 /// Runs in a list, unless said otherwise, and at most.
 const LISTED: (u32, u32) = (100, 1000);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Filter {
+    /// Of this suite only.
     suite: Option<String>,
+    /// With this verdict only.
     verdict: Option<Verdict>,
+    /// Only those that are over, or are not.
     over: Option<bool>,
+    /// Asked for before this time, in milliseconds since 1970.
     before: Option<Timestamp>,
+    /// At most so many, 1 to 1000; absent: 100.
     limit: Option<u32>,
 }
 
 pub(crate) async fn list(
     State(engine): State<Shared>,
+    OriginalUri(uri): OriginalUri,
     Params(filter): Params<Filter>,
-) -> Answer<Json<Vec<RunSummary>>> {
+) -> Answer<Paged<RunSummary>> {
     let Filter { suite, verdict, over, before, limit: asked } = filter;
     let limit = limit(asked, LISTED.0, LISTED.1)?;
-    Ok(Json(engine.store().runs(RunFilter { suite, verdict, over, before, limit }).await?))
+    let runs = engine.store().runs(RunFilter { suite, verdict, over, before, limit }).await?;
+    let more = runs.last().filter(|_| runs.len() == limit as usize);
+    let next = more.map(|last| next(&uri, "before", last.queued.as_millis()));
+    Ok(Paged { next, items: runs })
 }
 
 /// Where the first new run is told, and all of them.

@@ -6,6 +6,7 @@ mod actions;
 mod agents;
 mod events;
 mod instances;
+mod openapi;
 mod outputs;
 mod pages;
 mod reading;

@@ -9,6 +9,7 @@ use crate::ids::RunId;
 
 /// `POST /runs`: asks for a run, or for several of the same suite.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RunRequest {
     /// The suite's name.
@@ -37,6 +38,7 @@ impl RunRequest {
 
 /// The answer to [`RunRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunCreated {
     /// The new run; the first one of several.
     pub run: RunId,
@@ -48,6 +50,7 @@ pub struct RunCreated {
 /// `POST /runs/RUN/rerun`: the suite of a run that is over once more, as defined now, with the same cases, tags and
 /// `keep_on_failure`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RerunRequest {
     /// Only the cases that did not pass.
@@ -60,6 +63,7 @@ pub struct RerunRequest {
 
 /// `POST /runs/RUN/cancel`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CancelRequest {
     /// Why, for people; may be empty.
@@ -72,6 +76,7 @@ pub struct CancelRequest {
 
 /// `PUT /queue/pause`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct QueuePauseRequest {
     /// No waiting run gets a place from now on; or they do again.
@@ -83,6 +88,7 @@ pub struct QueuePauseRequest {
 
 /// `GET /queue/pause`, and the answer to [`QueuePauseRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueuePause {
     /// Who has paused the queue; `null`: nobody.
     pub paused: Option<Hold>,
@@ -90,6 +96,7 @@ pub struct QueuePause {
 
 /// `PUT /hypervisors/NAME/hold`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HoldRequest {
     /// Nothing new is made on it from now on, what is there goes on; or it is used again.
