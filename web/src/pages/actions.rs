@@ -40,7 +40,7 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
         let Form(fields) =
             sent.map_err(|rejection| Failure::new(rejection.status(), rejection.body_text()))?;
         let sent = Self { by: visitor.name.unwrap_or_else(|| "somebody".to_owned()), fields };
-        if sent.one("form_token") != visitor.form_token {
+        if visitor.form_token.is_empty() || sent.one("form_token") != visitor.form_token {
             let words = "This form is not from a page that was made for you now.";
             let help = "Go back, load the page again, and send its form.";
             return Err(Failure::new(StatusCode::FORBIDDEN, words).help(help).into());
@@ -95,17 +95,19 @@ pub(super) async fn run(State(engine): State<Shared>, Path(suite): Path<String>,
     };
     let catalogue = engine.catalogue();
     let defined = catalogue.suites.get(&suite).map(|definition| &definition.tags);
+    // Browsers send the line ends of the network.
+    let tags = sent.fields.iter().filter_map(|(field, value)| {
+        Some((field.strip_prefix("tag.")?.to_owned(), value.replace("\r\n", "\n")))
+    });
     // What was left as the page showed it is as the definition says.
-    let is_other =
-        |name: &str, value: &str| defined.and_then(|tags| tags.get(name)).is_none_or(|it| it != value);
-    let tags = sent.fields.iter().filter_map(|(field, value)| Some((field.strip_prefix("tag.")?, value)));
-    let tags = tags.filter(|(name, value)| is_other(name, value));
+    let as_defined = |name: &str| defined.and_then(|tags| tags.get(name));
+    let tags = tags.filter(|(name, value)| as_defined(name) != Some(value));
     let request = RunRequest {
         suite: suite.clone(),
         cases: sent.all("case"),
         reason: sent.reason(),
         keep_on_failure: sent.is("keep_on_failure"),
-        tags: tags.map(|(name, value)| (name.to_owned(), value.clone())).collect(),
+        tags: tags.collect(),
         repeat,
     };
     let runs = actions::run(&engine, sent.by, request).await?;

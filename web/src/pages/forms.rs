@@ -70,7 +70,14 @@ fn run_form(definition: &SuiteDefinition) -> Markup {
             fieldset {
                 legend { "Tags" }
                 @for (tag, value) in &definition.tags {
-                    label { code { "@" (tag) "@" } input name={ "tag." (tag) } value=(value); }
+                    label {
+                        code { "@" (tag) "@" }
+                        @if value.contains('\n') {
+                            textarea name={ "tag." (tag) } rows="4" { "\n" (value) }
+                        } @else {
+                            input name={ "tag." (tag) } value=(value);
+                        }
+                    }
                 }
             }
         }
