@@ -101,5 +101,19 @@
     setInterval(tell, 10000);
     document.body.addEventListener("htmx:afterSwap", tell);
     live();
+
+    // What somebody fills in is not taken from under their hands; the page is brought up to date when they are done.
+    const isOpen = () => document.querySelector("#live details.act[open]") !== null;
+    document.body.addEventListener("htmx:beforeSwap", function (event) {
+      if (event.detail.target && event.detail.target.id === "live" && isOpen()) event.detail.shouldSwap = false;
+    });
+    document.body.addEventListener(
+      "toggle",
+      function (event) {
+        const live = document.getElementById("live");
+        if (live && event.target.matches("details.act") && !isOpen()) htmx.trigger(live, "sse:change");
+      },
+      true,
+    );
   });
 })();

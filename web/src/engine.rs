@@ -1,5 +1,6 @@
 //! What HTTP needs of a running engine. The daemon implements it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,10 +8,10 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
+    RepositoryInfo, RunRequest, RunSummary, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
-use xrdtest_model::{InstanceId, MachineId, RunId};
+use xrdtest_model::{Held, Hold, InstanceId, MachineId, RunId};
 use xrdtest_store::Store;
 
 use crate::access::Access;
@@ -75,8 +76,18 @@ pub trait Engine: Send + Sync + 'static {
     /// Slave agents in contact.
     fn slaves(&self) -> Vec<MachineId>;
 
-    /// Asks for a run. `by`: who asks.
-    fn submit(&self, request: RunRequest, by: String) -> Answer<'_, RunId>;
+    /// Asks for a run, or for as many as the request says. `by`: who asks.
+    fn submit(&self, request: RunRequest, by: String) -> Answer<'_, Vec<RunId>>;
+
+    /// Removes a run and all that it left; answers what was known of it. A conflict where it is not over, is pinned, or
+    /// still has an instance.
+    fn delete_run(&self, run: RunId, by: String) -> Answer<'_, RunSummary>;
+
+    /// What people hold.
+    fn holds(&self) -> BTreeMap<Held, Hold>;
+
+    /// Holds the queue or a hypervisor back, for a reason that may be empty; without one the hold is over.
+    fn hold(&self, on: Held, by: String, reason: Option<String>) -> Answer<'_, ()>;
 
     /// Gives a run up.
     fn cancel(&self, run: RunId, by: String, reason: String, force: bool) -> Answer<'_, ()>;

@@ -4,6 +4,7 @@
 //! Who may do what is decided in [`access`], before anything else.
 
 pub mod access;
+mod actions;
 pub mod api;
 pub mod engine;
 mod pages;

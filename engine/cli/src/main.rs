@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Show(args) => commands::show::show(&args),
         Command::Logs(args) => commands::logs::logs(&args),
         Command::Cancel(args) => commands::cancel::cancel(&args),
+        Command::Rerun(args) => commands::rerun::rerun(&args),
         Command::Queue(args) => commands::queue::queue(&args),
         Command::Suites(args) => commands::suites::suites(&args),
         Command::Clusters(args) => commands::clusters::clusters(&args),

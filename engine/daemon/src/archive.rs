@@ -31,7 +31,7 @@ const PAGE: u32 = 1000;
 
 /// Why a run was not packed.
 #[derive(Debug, thiserror::Error)]
-enum ArchiveError {
+pub(crate) enum ArchiveError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{}: {source}", path.display())]
@@ -133,6 +133,12 @@ impl EngineHandle {
         }
     }
 
+    /// Everything of a run that is over: first its files, so that none is left that no record knows.
+    pub(crate) async fn remove_run(&self, run: &RunId) -> Result<(), ArchiveError> {
+        remove_folder(RunFiles::new(&self.runs, run).folder().to_owned()).await?;
+        Ok(self.store.remove_run(run.clone()).await?)
+    }
+
     async fn tidy(&self, policy: &RetentionPolicy) -> Result<(), ArchiveError> {
         for action in decide(policy, &self.all_runs().await?, self.clock.now()) {
             match action {
@@ -142,8 +148,7 @@ impl EngineHandle {
                     info!(%run, "outputs and logs removed, as they are older or more than is kept");
                 }
                 RetentionAction::RemoveRun(run) => {
-                    remove_folder(RunFiles::new(&self.runs, &run).folder().to_owned()).await?;
-                    self.store.remove_run(run.clone()).await?;
+                    self.remove_run(&run).await?;
                     info!(%run, "run removed, as it is older or more than is kept");
                 }
             }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use xrdtest_model::{AttemptId, Event, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport};
+use xrdtest_model::{
+    AttemptId, Event, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport,
+};
 use xrdtest_orchestrator::ClusterOrder;
 use xrdtest_protocol::message::{Abilities, EngineToHypervisor, EngineToSlave, HypervisorToEngine};
 
@@ -39,6 +41,14 @@ pub(crate) enum Command {
         by: String,
         /// Told when that is in the journal, or why it can't be.
         noted: oneshot::Sender<Result<(), NotStopped>>,
+    },
+    Hold {
+        on: Held,
+        by: String,
+        /// Why; `None` ends the hold.
+        reason: Option<String>,
+        /// Told when that is in the journal.
+        noted: oneshot::Sender<()>,
     },
     Subscribe(mpsc::UnboundedSender<Arc<Event>>),
     /// Say that you are there.

@@ -165,10 +165,10 @@ impl Definitions {
     }
 
     /// A run's own copy of everything it uses.
-    pub(crate) async fn plan(&self, suite: String, cases: Vec<String>) -> Result<RunPlan, SnapshotError> {
+    pub(crate) async fn plan(&self, suite: String, selection: Selection) -> Result<RunPlan, SnapshotError> {
         let loaded = self.loaded();
         let broken_off = suite.clone();
-        let planned = tokio::task::spawn_blocking(move || loaded.plan(&suite, Selection { cases }));
+        let planned = tokio::task::spawn_blocking(move || loaded.plan(&suite, selection));
         planned.await.unwrap_or_else(|error| {
             let problem = format!("the plan could not be made: {error}");
             Err(SnapshotError::Inconsistent { suite: broken_off, problem })

@@ -160,6 +160,7 @@ impl Engine {
             hypervisors: self.core.hypervisors(),
             notes: self.notes.clone(),
             slaves: self.slaves.names(),
+            holds: self.core.holds().clone(),
             last_event: self.core.last_event(),
             idle: self.core.is_idle(),
             failed: self.failure.clone(),

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use xrdtest_model::room::Load;
-use xrdtest_model::{AttemptId, Event, HypervisorName, MachineId, RunId, RunPlan, Timestamp};
+use xrdtest_model::{AttemptId, Event, Held, Hold, HypervisorName, MachineId, RunId, RunPlan, Timestamp};
 use xrdtest_orchestrator::{HypervisorStatus, InstanceStatus, RunStatus};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::{Credentials, Identity, ProtocolError};
@@ -55,6 +55,8 @@ pub struct EngineStatus {
     pub notes: BTreeMap<HypervisorName, HypervisorNote>,
     /// Slave agents in contact; physical machines under their own names.
     pub slaves: Arc<Vec<MachineId>>,
+    /// What people hold.
+    pub holds: BTreeMap<Held, Hold>,
     /// Number of the last event.
     pub last_event: u64,
     /// Nothing runs, waits or is left of any instance.

@@ -41,6 +41,13 @@ impl Engine {
                 }
                 self.answers.push(Box::new(move || send(noted, possible)));
             }
+            Command::Hold { on, by, reason, noted } => {
+                inputs.push(match reason {
+                    Some(reason) => Input::Hold { on, by, reason },
+                    None => Input::Release { on, by },
+                });
+                self.answers.push(Box::new(move || send(noted, ())));
+            }
             Command::Subscribe(subscriber) => self.subscribers.push(subscriber),
             Command::Answer(reply) => send(reply, ()),
             Command::SlaveConnected { machine, connected, hello } => {

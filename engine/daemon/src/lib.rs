@@ -29,6 +29,7 @@ mod listener;
 pub mod lock;
 mod registry;
 pub mod repositories;
+mod requests;
 mod run_files;
 mod runs;
 mod scheduler;

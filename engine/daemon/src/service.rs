@@ -2,6 +2,7 @@
 
 mod words;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +12,12 @@ use tokio::sync::{oneshot, watch};
 use xrdtest_definitions::SnapshotError;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
+    RepositoryInfo, RunRequest, RunSummary, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::plan::file_name;
-use xrdtest_model::{AgentName, InstanceId, MachineId, RunId};
+use xrdtest_model::{AgentName, Held, Hold, InstanceId, MachineId, RunId};
 use xrdtest_orchestrator::{HypervisorStatus, InstanceStatus, RunPhase, RunStatus};
 use xrdtest_protocol::Identity;
 use xrdtest_store::Store;
@@ -42,48 +43,13 @@ pub(crate) fn stopping() -> Refusal {
 }
 
 impl EngineHandle {
-    fn now(&self) -> Arc<EngineStatus> {
+    pub(crate) fn now(&self) -> Arc<EngineStatus> {
         self.status.borrow().clone()
     }
 
     fn controls(&self) -> Result<&Controls, Refusal> {
         let help = "ask the program that it is part of";
         self.controls.get().ok_or_else(|| Refusal::Conflict(problem("this engine is no daemon", help)))
-    }
-
-    async fn queue_run(&self, request: RunRequest, by: String) -> Result<RunId, Refusal> {
-        let status = self.now();
-        let waiting = status.runs.iter().filter(|run| is_waiting(run)).count();
-        if waiting >= self.queue {
-            return Err(Refusal::Conflict(problem(
-                format!("the queue is full: {waiting} runs wait (key limits.queue)"),
-                "cancel some (`xrdtest queue`), or wait",
-            )));
-        }
-        let trigger = match request.reason.as_str() {
-            "" => by,
-            reason => format!("{by}: {reason}"),
-        };
-        let run = new_run_id(&request.suite);
-        self.queue_run_as(run, request, trigger).await
-    }
-
-    /// Asks for a run with an id that was chosen before, also where the queue is full: schedules have one run of a suite
-    /// in it at most.
-    pub(crate) async fn queue_run_as(
-        &self,
-        run: RunId,
-        request: RunRequest,
-        trigger: String,
-    ) -> Result<RunId, Refusal> {
-        let mut plan = self.definitions.plan(request.suite.clone(), request.cases).await.map_err(refuse)?;
-        plan.keep_on_failure = request.keep_on_failure;
-        let (queued, answer) = oneshot::channel();
-        let command =
-            Command::Submit { run: run.clone(), plan: Box::new(plan), trigger, queued: Some(queued) };
-        self.commands.send(command).await.map_err(|_| stopping())?;
-        answer.await.map_err(|_| stopping())?;
-        Ok(run)
     }
 
     async fn cancel_run(
@@ -209,6 +175,7 @@ impl Engine for EngineHandle {
             last_event: now.last_event,
             runs_running: count(now.runs.len() - waiting),
             runs_waiting: count(waiting),
+            queue_paused: now.holds.get(&Held::Queue).cloned(),
             hypervisors: count(hypervisors.count()),
             slaves: count(now.slaves.len()),
             definitions: self.definitions.info(),
@@ -249,8 +216,20 @@ impl Engine for EngineHandle {
         self.now().slaves.to_vec()
     }
 
-    fn submit(&self, request: RunRequest, by: String) -> Answer<'_, RunId> {
-        self.queue_run(request, by).boxed()
+    fn submit(&self, request: RunRequest, by: String) -> Answer<'_, Vec<RunId>> {
+        self.queue_runs(request, by).boxed()
+    }
+
+    fn delete_run(&self, run: RunId, by: String) -> Answer<'_, RunSummary> {
+        self.delete(run, by).boxed()
+    }
+
+    fn holds(&self) -> BTreeMap<Held, Hold> {
+        self.now().holds.clone()
+    }
+
+    fn hold(&self, on: Held, by: String, reason: Option<String>) -> Answer<'_, ()> {
+        self.hold_back(on, by, reason).boxed()
     }
 
     fn cancel(&self, run: RunId, by: String, reason: String, force: bool) -> Answer<'_, ()> {
@@ -330,7 +309,7 @@ pub(crate) fn refuse(error: SnapshotError) -> Refusal {
     }
 }
 
-fn is_waiting(run: &RunStatus) -> bool {
+pub(crate) fn is_waiting(run: &RunStatus) -> bool {
     matches!(run.phase, RunPhase::Waiting { .. })
 }
 
@@ -367,6 +346,7 @@ fn hypervisor_info(status: &HypervisorStatus, now: &EngineStatus) -> HypervisorI
         labels: status.labels.clone(),
         detail,
         load,
+        held: now.holds.get(&Held::Hypervisor(status.name.clone())).cloned(),
         instances: here.map(instance_info).collect(),
         history: Vec::new(),
     }

@@ -48,6 +48,8 @@ pub(crate) fn tell(event: &Event) {
         EventBody::InstanceKept { instance, until } => {
             info!(%instance, until = utc(*until), "instance is kept, as its run did not pass");
         }
+        EventBody::HoldBegan { on, by, reason } => info!(%on, by, reason, "held: it gets nothing new to do"),
+        EventBody::HoldEnded { on, by } => info!(%on, by, "not held any more"),
         EventBody::InstanceChanged { instance, state: InstanceState::Stopping, detail, step: None }
             if !detail.is_empty() =>
         {

@@ -23,7 +23,7 @@ fn plan(repository: &Repository) -> Result<RunPlan, SnapshotError> {
 }
 
 fn cases(repository: &Repository, cases: &[&str]) -> Result<RunPlan, SnapshotError> {
-    let selection = Selection { cases: cases.iter().map(|&name| name.to_owned()).collect() };
+    let selection = Selection { cases: cases.iter().map(|&it| it.into()).collect(), ..Default::default() };
     snapshot(&repository.load(), "ts_base", &selection, &SnapshotOptions::default())
 }
 

@@ -2,6 +2,7 @@
 //! version. Runs themselves are told by [`crate::document`], what happens by [`crate::event`].
 
 mod access;
+mod actions;
 mod instances;
 mod repositories;
 mod roles;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chronicle::{StateWord, Transition};
 use crate::diagnostic::Diagnostic;
+use crate::hold::Hold;
 use crate::ids::{AgentName, HypervisorName, RunId};
 use crate::outcome::Verdict;
 use crate::room::{Load, Room};
@@ -21,6 +23,9 @@ use crate::time::Timestamp;
 pub use access::{
     ApiTokenCreated, ApiTokenRequest, AuditEntry, AuditFilter, UserChange, UserInfo, UserRequest, Via,
 };
+pub use actions::{
+    CancelRequest, HoldRequest, QueuePause, QueuePauseRequest, RerunRequest, RunCreated, RunRequest,
+};
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
 pub use repositories::{CommitInfo, RepositoryInfo, RepositoryState};
 pub use roles::Role;
@@ -28,6 +33,7 @@ pub use schedule::{LastStart, PauseRequest, ScheduledStart, ScheduledSuite, Sche
 
 /// `GET /status`: the engine itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EngineInfo {
     /// Version of its software.
     pub version: String,
@@ -47,6 +53,9 @@ pub struct EngineInfo {
     pub runs_running: u32,
     /// Runs that wait for one.
     pub runs_waiting: u32,
+    /// Who holds the queue; `null`: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_paused: Option<Hold>,
     /// Hypervisor agents in contact.
     pub hypervisors: u32,
     /// Slave agents in contact.
@@ -57,6 +66,7 @@ pub struct EngineInfo {
 
 /// What the engine knows of its repositories.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DefinitionsInfo {
     /// Counts loads.
     pub generation: u64,
@@ -70,44 +80,9 @@ pub struct DefinitionsInfo {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// `POST /runs`: asks for a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunRequest {
-    /// The suite's name.
-    pub suite: String,
-    /// Only these cases; empty: all.
-    #[serde(default)]
-    pub cases: Vec<String>,
-    /// Why, for people; may be empty.
-    #[serde(default)]
-    pub reason: String,
-    /// If it does not pass, its machines are left as they are for a while, to look into.
-    #[serde(default)]
-    pub keep_on_failure: bool,
-}
-
-/// The answer to [`RunRequest`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunCreated {
-    /// The new run.
-    pub run: RunId,
-}
-
-/// `POST /runs/RUN/cancel`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CancelRequest {
-    /// Why, for people; may be empty.
-    #[serde(default)]
-    pub reason: String,
-    /// Without finalize stages.
-    #[serde(default)]
-    pub force: bool,
-}
-
 /// One run in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunSummary {
     /// Its id.
     pub run: RunId,
@@ -137,6 +112,7 @@ pub struct RunSummary {
 
 /// One file that a run left: `GET /runs/RUN/outputs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutputEntry {
     /// Folder of the stage: `03-copy_to-run`.
     pub stage: String,
@@ -159,6 +135,7 @@ pub struct OutputEntry {
 
 /// `GET /queue`: one waiting run, in the order in which they get a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueueEntry {
     /// Position, from 1.
     pub position: u32,
@@ -176,6 +153,7 @@ pub struct QueueEntry {
 
 /// A suite: `GET /suites`, `GET /suites/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SuiteInfo {
     /// Its name.
     pub name: String,
@@ -208,6 +186,7 @@ pub struct SuiteInfo {
 
 /// A cluster: `GET /clusters`, `GET /clusters/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterInfo {
     /// Its name.
     pub name: String,
@@ -234,6 +213,7 @@ pub struct ClusterInfo {
 
 /// A hypervisor agent: `GET /hypervisors`, `GET /hypervisors/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HypervisorInfo {
     /// Its name.
     pub name: HypervisorName,
@@ -258,6 +238,9 @@ pub struct HypervisorInfo {
     /// How busy its machine is; `null` where that was not told, or where it is not in contact.
     #[serde(default)]
     pub load: Option<Load>,
+    /// Who holds it, so that nothing new is made on it; absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Hold>,
     /// What it has.
     pub instances: Vec<InstanceInfo>,
     /// Its states, newest first; in the answer about one only.
@@ -268,6 +251,7 @@ pub struct HypervisorInfo {
 /// A slave agent: of a machine that an instance has or had, or of a physical machine. `GET /slaves`,
 /// `GET /slaves/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SlaveInfo {
     /// `INSTANCE/HOST`; of a physical machine its host name.
     pub name: String,
@@ -292,6 +276,7 @@ pub struct SlaveInfo {
 
 /// `POST /tokens`: asks for a one-time join token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Who may join with it.
@@ -303,6 +288,7 @@ pub struct TokenRequest {
 
 /// The answer to [`TokenRequest`]: the only time that the token is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenCreated {
     /// Its id in lists.
     pub id: String,
@@ -318,6 +304,7 @@ pub struct TokenCreated {
 
 /// A token in a list: `GET /tokens`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenInfo {
     /// The beginning of its secret's digest.
     pub id: String,
@@ -338,6 +325,7 @@ pub struct TokenInfo {
 
 /// `POST /runs/archive`: packs runs into files and frees their outputs and logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ArchiveRequest {
     /// These runs; empty: all that are over and older than `older_than_s`.
@@ -350,6 +338,7 @@ pub struct ArchiveRequest {
 
 /// The answer to [`ArchiveRequest`]: each run, with its file or why not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Archived {
     /// Path of the file by run.
     pub archived: BTreeMap<String, String>,
@@ -359,6 +348,7 @@ pub struct Archived {
 
 /// `PUT /runs/RUN/pin`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PinRequest {
     /// Whether the run is never removed by itself.
@@ -367,6 +357,7 @@ pub struct PinRequest {
 
 /// `PUT /log-level`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LogLevel {
     /// `info`, or a filter such as `info,xrdtest_engine=debug`.
@@ -375,6 +366,7 @@ pub struct LogLevel {
 
 /// The body of every answer that is not good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// What is wrong, for people.
     pub error: String,

@@ -23,6 +23,7 @@ pub struct Catalogue {
 
 /// Where a definition came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
     /// Absolute path of the repository's root.
     pub repository: String,
@@ -36,6 +37,7 @@ pub struct Source {
 
 /// Text of a script, or where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ScriptRef {
     /// The script's text stands in the definition (it begins with `#!`).
@@ -50,6 +52,7 @@ pub enum ScriptRef {
 
 /// `TestSuite` (manual 6.1, 9.1.16).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SuiteDefinition {
     /// Unique; the file's and the folder's name.
     pub name: String,
@@ -90,6 +93,7 @@ pub struct SuiteDefinition {
 
 /// `TestCase`: by name (a folder below `tc/`), or with scripts of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CaseDefinition {
     /// The folder below `tc/`, or any name where all scripts are given.
     pub name: String,
@@ -105,6 +109,7 @@ pub struct CaseDefinition {
 
 /// Mail policies (manual 6.1.1, "Getting email alerts").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum AlertPolicy {
     /// One mail about the whole run.
@@ -117,6 +122,7 @@ pub enum AlertPolicy {
 
 /// When a suite runs (manual 6.1.1, "Scheduling test suites"), as written and checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// A map of APScheduler's fields: `year month day week day_of_week hour minute second`.
@@ -127,6 +133,7 @@ pub enum Schedule {
 
 /// How a schedule is taken: what stands beside `schedule` in a suite.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Timing {
     /// The IANA time zone of the schedule; `None`: the engine's.
@@ -141,6 +148,7 @@ pub struct Timing {
 
 /// What becomes of starts at which the engine was down, or its schedules off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MissedStart {
     /// Nothing.
@@ -152,6 +160,7 @@ pub enum MissedStart {
 
 /// What becomes of a start while a run is not over that an earlier start of the suite led to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
     /// It is queued, except where one waits already.
@@ -163,6 +172,7 @@ pub enum Overlap {
 
 /// `Cluster` (manual chapter 9.1.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterDefinition {
     /// Unique; the file's (and folder's) name.
     pub name: String,
@@ -182,6 +192,7 @@ pub struct ClusterDefinition {
 
 /// `Network`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NetworkDefinition {
     /// Unique within a repository.
     pub name: String,
@@ -207,6 +218,7 @@ pub struct NetworkDefinition {
 
 /// What machines reach beyond their network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Forward {
     /// Whatever the hypervisor's machine reaches, by address translation.
@@ -218,6 +230,7 @@ pub enum Forward {
 
 /// `Host`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostDefinition {
     /// FQDN, unique within the cluster.
     pub name: String,
@@ -255,6 +268,7 @@ pub struct HostDefinition {
 
 /// `Disk`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiskDefinition {
     /// Unique within the host.
     pub name: String,

@@ -21,6 +21,7 @@ pub const CONSOLE_LINES: usize = 30;
 
 /// One or more runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunsDocument {
     /// Always [`SCHEMA`].
     pub schema: String,
@@ -37,6 +38,7 @@ impl RunsDocument {
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunRecord {
     /// Its id.
     pub id: String,
@@ -76,6 +78,7 @@ pub struct RunRecord {
 
 /// What one machine wrote to its serial console.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConsoleRecord {
     /// The host's name.
     pub machine: String,
@@ -90,6 +93,7 @@ pub struct ConsoleRecord {
 
 /// One case of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CaseRecord {
     /// Position in the run, from 0.
     pub index: u32,
@@ -104,6 +108,7 @@ pub struct CaseRecord {
 
 /// One stage on one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StageRecord {
     /// Position of the case; `null` for the suite's own stages.
     pub case_index: Option<u32>,
@@ -151,6 +156,7 @@ pub struct StageRecord {
 
 /// One collected log file, or one artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogRecord {
     /// Path on the machine.
     pub path: String,

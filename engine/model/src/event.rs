@@ -3,11 +3,13 @@
 //! Written to disk as JSON, so variants and fields are only ever added, with a default. The golden file is
 //! `tests/golden/events-1.jsonl`.
 
-use std::fmt;
+mod owner;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hold::Held;
 use crate::ids::{AgentName, HypervisorName, InstanceId, MachineId, RunId};
 use crate::metric::Metric;
 use crate::order::{is_false, is_zero};
@@ -16,8 +18,11 @@ use crate::plan::{ClusterPlan, RunPlan};
 use crate::stage::StageId;
 use crate::time::Timestamp;
 
+pub use owner::InstanceOwner;
+
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Counts from 1 without gaps over the life of a journal; the id of server-sent events.
     pub number: u64,
@@ -29,6 +34,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventBody {
     /// A run was asked for.
@@ -214,10 +220,28 @@ pub enum EventBody {
         /// It is stopped then, if nobody stops it before.
         until: Timestamp,
     },
+    /// Somebody holds the queue or a hypervisor back: nothing gets a place there until the hold is ended. Said again
+    /// where somebody else does, or for another reason.
+    HoldBegan {
+        /// What.
+        on: Held,
+        /// Who.
+        by: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Somebody ended a hold.
+    HoldEnded {
+        /// Of what.
+        on: Held,
+        /// Who.
+        by: String,
+    },
 }
 
 /// Where one instance of a run is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Placement {
     /// The new instance.
     pub instance: InstanceId,
@@ -227,49 +251,9 @@ pub struct Placement {
     pub hypervisor: HypervisorName,
 }
 
-/// Whose an instance is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum InstanceOwner {
-    /// A run's that it was made for; it ends with the run.
-    Run {
-        /// The run.
-        run: RunId,
-    },
-    /// Somebody's who started it by hand.
-    Hand {
-        /// Who.
-        by: String,
-    },
-    /// Nobody's: it was made for a run, and is kept after that did not pass.
-    Kept {
-        /// The run.
-        run: RunId,
-    },
-}
-
-impl InstanceOwner {
-    /// The run that it was made for.
-    pub fn run(&self) -> Option<&RunId> {
-        match self {
-            Self::Run { run } | Self::Kept { run } => Some(run),
-            Self::Hand { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for InstanceOwner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Run { run } => write!(f, "run {run}"),
-            Self::Hand { by } => write!(f, "by hand, {by}"),
-            Self::Kept { run } => write!(f, "kept after run {run} failed"),
-        }
-    }
-}
-
 /// The life of an instance. The manual's cluster states (chapter 9.1.3, `S_*`) are shown from these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceState {
     /// The order went to the hypervisor agent (S_DEFINITION_SENT, S_STARTING_CLUSTER).
@@ -288,6 +272,7 @@ pub enum InstanceState {
 
 /// What a hypervisor agent is doing about an instance; the manual's cluster states of the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceStep {
     /// S_STARTING_CLUSTER.
@@ -309,6 +294,7 @@ pub enum InstanceStep {
 
 /// A boot image that machines start from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ImageUsed {
     /// As the definition names it.
     pub name: String,
@@ -318,6 +304,7 @@ pub struct ImageUsed {
 
 /// How one stage ended on one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StageResult {
     /// The stage.
     pub stage: StageId,
@@ -366,6 +353,7 @@ pub(crate) fn evidence_length(output: u64, logs: &[CollectedLog]) -> u64 {
 
 /// One file collected from a machine after a stage: what is new in a log file since the last stage, or an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CollectedLog {
     /// The path on the machine, tags replaced.
     pub path: String,

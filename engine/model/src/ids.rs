@@ -14,6 +14,7 @@ macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
 
@@ -64,6 +65,7 @@ text_id! {
 
 /// One machine: a host of an instance. Written `INSTANCE/HOST`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MachineId {
     /// The instance that the machine belongs to.
     pub instance: InstanceId,
@@ -130,6 +132,7 @@ pub struct ParseMachineIdError(String);
 
 /// An agent that has a name of its own. Written `hypervisor/NAME` or `slave/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum AgentName {
     /// A hypervisor agent.
@@ -181,6 +184,7 @@ pub struct ParseAgentNameError(String);
 /// One try to carry out one stage on one machine. It fences late answers: whoever reports an attempt that is not
 /// the current one is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AttemptId {
     /// The run.
     pub run: RunId,

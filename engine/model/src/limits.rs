@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The limits that hold for one run, resolved from defaults and definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Limits {
     /// Key `stage_timeout`: any one stage. 15 min.
     pub stage_ms: u64,

@@ -13,6 +13,7 @@ const UNIT: usize = 16;
 
 /// One number that a script has stated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Metric {
     /// What was measured: `copy.throughput`.
     pub name: String,
@@ -25,6 +26,7 @@ pub struct Metric {
 
 /// A finite number in double precision.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Number(f64);
 

@@ -18,6 +18,7 @@ use crate::time::Timestamp;
 
 /// Carry out one stage on one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StageOrder {
     /// The attempt. The machine runs it at most once, however often it is ordered.
     pub attempt: AttemptId,
@@ -47,6 +48,7 @@ pub struct StageOrder {
 
 /// What a machine says about an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub enum StageReport {
     /// The order is in the machine's journal; the script runs, or is about to.
@@ -61,6 +63,7 @@ pub enum StageReport {
 
 /// How a stage ended on a machine, in the machine's own words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FinishedReport {
     /// How it ended. `lost`: it was accepted, but neither an outcome nor a supervisor is left.
     pub outcome: Outcome,
@@ -109,6 +112,7 @@ impl FinishedReport {
 
 /// Why the engine ends a running stage; the machine reports the outcome of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EndCause {
     /// Somebody cancelled the run, or nobody wants this attempt any more.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a run was made from: repository, and the commit where git tells one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Origin {
     /// The repository's name in the engine's configuration.
     pub repository: String,

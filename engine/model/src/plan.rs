@@ -1,6 +1,6 @@
 //! A run's own copy of everything it uses, resolved: no file of the repository is read again for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::stage::{StageId, StageKind};
 
 /// One run of one suite, ready to be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunPlan {
     /// The suite's name.
     pub suite: String,
@@ -34,6 +35,9 @@ pub struct RunPlan {
     pub logs: Vec<String>,
     /// The suite's own tags.
     pub tags: BTreeMap<String, String>,
+    /// Those of them that have other values in this run than the definition says.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub overridden: BTreeSet<String>,
     /// Its limits.
     pub limits: Limits,
     /// Who gets mail, and about what.
@@ -48,6 +52,7 @@ pub struct RunPlan {
 
 /// Mail of a suite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Alerts {
     /// Addresses.
     pub emails: Vec<String>,
@@ -59,6 +64,7 @@ pub struct Alerts {
 
 /// One case of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CasePlan {
     /// Its name; not unique within a run.
     pub name: String,
@@ -74,6 +80,7 @@ pub struct CasePlan {
 
 /// A script as it will be run, tags not yet replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Script {
     /// Where it came from, for people: `suites/ts_001_mm/tc/copy_to/run.sh`, `inline`, a URL.
     pub origin: String,
@@ -85,6 +92,7 @@ pub struct Script {
 
 /// A cluster as it will be started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterPlan {
     /// Its name.
     pub name: String,
@@ -103,6 +111,7 @@ pub struct ClusterPlan {
 
 /// A cluster's network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NetworkPlan {
     /// Its name.
     pub name: String,
@@ -123,6 +132,7 @@ pub struct NetworkPlan {
 
 /// A host as it will be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostPlan {
     /// FQDN.
     pub name: String,
@@ -164,6 +174,7 @@ pub struct HostPlan {
 
 /// A disk as it will be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiskPlan {
     /// Unique within the host; safe as a file's name.
     pub name: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Amounts of what machines are made from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Room {
     /// Memory in KiB.
     pub memory_kib: u64,
@@ -15,6 +16,7 @@ pub struct Room {
 
 /// How busy a machine is that makes others. Nothing is decided by it; people look at it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Load {
     /// Load average of the last minute, in hundredths.
     pub load_1min_centi: u32,

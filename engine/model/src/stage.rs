@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a stage does, for the suite as for a case. A suite has no `run` of its own: its cases are that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StageKind {
     /// `suite_init.sh`, `tc/CASE/init.sh`
@@ -36,6 +37,7 @@ impl fmt::Display for StageKind {
 /// One stage of one run. `case` is the position in the suite's list of cases, from 0 (a case may stand in that list
 /// more than once); `None` for the suite's own stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StageId {
     /// Position of the case in the run, from 0; `None`: the suite's own stage.
     pub case: Option<u32>,

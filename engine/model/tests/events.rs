@@ -9,7 +9,7 @@ use xrdtest_model::Event;
 const GOLDEN: &str = include_str!("golden/events-1.jsonl");
 
 /// All events there are, by their names in the journal.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 24] = [
     "run_queued",
     "run_waiting",
     "run_placed",
@@ -32,6 +32,8 @@ const NAMES: [&str; 22] = [
     "run_finished",
     "cluster_ordered",
     "instance_kept",
+    "hold_began",
+    "hold_ended",
 ];
 
 /// Whether `new` says all that `old` says, and perhaps more.

@@ -46,7 +46,9 @@ impl Orchestrator {
                 self.stop_instance(instance);
             }
             EventBody::StageFinished { run, result } => self.close_attempt(run, result),
-            EventBody::RunFinished { .. } => self.placement_due = true,
+            EventBody::RunFinished { .. } | EventBody::HoldBegan { .. } | EventBody::HoldEnded { .. } => {
+                self.placement_due = true;
+            }
             EventBody::InstanceChanged { instance, state: InstanceState::Stopped, .. } => {
                 self.placement_due = true;
                 // Who is out of contact will not come back; who is in contact is forgotten when it goes.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use xrdtest_model::{
-    AttemptId, ClusterPlan, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport, Timestamp,
+    AttemptId, ClusterPlan, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport,
+    Timestamp,
     event::{ImageUsed, InstanceStep},
     room::Room,
 };
@@ -40,6 +41,22 @@ pub enum Input {
     StopCluster {
         /// The instance.
         instance: InstanceId,
+        /// Who asks.
+        by: String,
+    },
+    /// The queue or a hypervisor is to get nothing new to do. What goes on goes on.
+    Hold {
+        /// What.
+        on: Held,
+        /// Who asks.
+        by: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// The queue or a hypervisor is to be used again.
+    Release {
+        /// What.
+        on: Held,
         /// Who asks.
         by: String,
     },

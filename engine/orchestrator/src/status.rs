@@ -1,7 +1,9 @@
 //! The queries: a look at the present state, which changes nothing.
 
+use std::collections::BTreeMap;
+
 use xrdtest_model::event::InstanceState;
-use xrdtest_model::{InstanceId, MachineId, RunId};
+use xrdtest_model::{Held, Hold, InstanceId, MachineId, RunId};
 
 use crate::placement::free_room;
 use crate::query::{
@@ -99,6 +101,11 @@ impl Orchestrator {
                 instances: self.instances_on(name),
             })
             .collect()
+    }
+
+    /// What people hold.
+    pub fn holds(&self) -> &BTreeMap<Held, Hold> {
+        &self.state.holds
     }
 
     fn instances_on(&self, name: &xrdtest_model::HypervisorName) -> Vec<InstanceId> {

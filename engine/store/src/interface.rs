@@ -32,7 +32,7 @@ pub trait Store: AccessStore + Send + Sync + std::fmt::Debug + 'static {
     fn append(&self, events: Vec<Event>) -> Answer<'_, ()>;
 
     /// What a core is restored from: all events of runs that are not over and of instances of which something may be
-    /// left, those about agents that say who is in contact, and the journal's last event; in order.
+    /// left, those about agents that say who is in contact, those that say what people hold, and the journal's last event; in order.
     fn live_events(&self) -> Answer<'_, Vec<Event>>;
 
     /// Events with greater numbers than `after`, at most `limit`, in order; of one run (with its instances and

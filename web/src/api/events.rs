@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tracing::warn;
@@ -19,6 +19,7 @@ use super::Shared;
 use super::extract::{Params, limit};
 use super::instances::{filed_under, unknown};
 use super::journal::{self, BATCH, End};
+use super::paging::{Paged, next};
 use super::problem::{Answer, Failure};
 use super::runs::summary_of;
 
@@ -27,7 +28,7 @@ const LISTED: (u32, u32) = (100, 1000);
 /// How often a silent stream shows that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
     /// Only those with greater numbers.
@@ -39,25 +40,28 @@ pub(crate) struct Which {
 pub(crate) async fn all(
     State(engine): State<Shared>,
     headers: HeaderMap,
+    OriginalUri(uri): OriginalUri,
     Params(which): Params<Which>,
 ) -> Answer<Response> {
-    answer(engine, None, &headers, &which).await
+    answer(engine, None, (&headers, &uri), &which).await
 }
 
 pub(crate) async fn of_run(
     State(engine): State<Shared>,
     headers: HeaderMap,
+    OriginalUri(uri): OriginalUri,
     Path(run): Path<RunId>,
     Params(which): Params<Which>,
 ) -> Answer<Response> {
     summary_of(&engine, &run).await?;
-    answer(engine, Some(run), &headers, &which).await
+    answer(engine, Some(run), (&headers, &uri), &which).await
 }
 
 /// Those of the run that it was made for, with all of its instances; of one that was started by hand its own.
 pub(crate) async fn of_instance(
     State(engine): State<Shared>,
     headers: HeaderMap,
+    OriginalUri(uri): OriginalUri,
     Path(instance): Path<InstanceId>,
     Params(which): Params<Which>,
 ) -> Answer<Response> {
@@ -65,14 +69,21 @@ pub(crate) async fn of_instance(
     if engine.store().events(Some(filed.clone()), 0, 1).await?.is_empty() {
         return Err(unknown(&instance));
     }
-    answer(engine, Some(filed), &headers, &which).await
+    answer(engine, Some(filed), (&headers, &uri), &which).await
 }
 
-async fn answer(engine: Shared, run: Option<RunId>, headers: &HeaderMap, which: &Which) -> Answer<Response> {
+async fn answer(
+    engine: Shared,
+    run: Option<RunId>,
+    (headers, uri): (&HeaderMap, &Uri),
+    which: &Which,
+) -> Answer<Response> {
     if !wants_stream(headers) {
         let limit = limit(which.limit, LISTED.0, LISTED.1)?;
         let events = engine.store().events(run, which.after.unwrap_or(0), limit).await?;
-        return Ok(Json(events).into_response());
+        let more = events.last().filter(|_| events.len() == limit as usize);
+        let next = more.map(|last| next(uri, "after", last.number));
+        return Ok(Paged { next, items: events }.into_response());
     }
     let after = resume_after(headers, which)?;
     let mut end = End::default();

@@ -2,13 +2,15 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use xrdtest_model::HypervisorName;
-use xrdtest_model::api::HypervisorInfo;
+use xrdtest_model::api::{HoldRequest, HypervisorInfo};
 use xrdtest_model::chronicle::{SubjectKind, Transition};
+use xrdtest_model::{Held, HypervisorName};
 
 use super::Shared;
+use super::extract::{Body, Caller};
 use super::problem::{Answer, Failure};
 use super::states;
+use crate::actions;
 
 pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<HypervisorInfo>>> {
     Ok(Json(all(&engine).await?))
@@ -19,6 +21,16 @@ pub(crate) async fn show(
     Path(name): Path<HypervisorName>,
 ) -> Answer<Json<HypervisorInfo>> {
     Ok(Json(one(&engine, &name).await?))
+}
+
+/// While it is held nothing new is made on it; what is there goes on.
+pub(crate) async fn hold(
+    State(engine): State<Shared>,
+    caller: Caller,
+    Path(name): Path<HypervisorName>,
+    Body(request): Body<HoldRequest>,
+) -> Answer<Json<HypervisorInfo>> {
+    Ok(Json(actions::hold(&engine, caller.name, &name, request).await?))
 }
 
 /// One with its history.
@@ -60,6 +72,7 @@ fn away(engine: &Shared, state: Transition) -> HypervisorInfo {
         labels: Vec::new(),
         detail: String::new(),
         load: None,
+        held: engine.holds().remove(&Held::Hypervisor(name.clone())),
         instances: engine.instances().into_iter().filter(|instance| instance.hypervisor == name).collect(),
         history: Vec::new(),
         name,

@@ -13,6 +13,7 @@ use super::extract::{Body, Caller};
 use super::journal;
 use super::problem::{Answer, Failure};
 use super::{slaves, states};
+use crate::actions;
 
 pub(crate) async fn list(State(engine): State<Shared>) -> Json<Vec<InstanceInfo>> {
     Json(engine.instances())
@@ -24,9 +25,9 @@ pub(crate) async fn create(
     caller: Caller,
     Body(request): Body<ClusterRequest>,
 ) -> Answer<(StatusCode, [(HeaderName, String); 1], Json<InstanceInfo>)> {
-    let instance = engine.start_cluster(request, caller.name).await?;
-    let location = format!("/api/v1/instances/{instance}");
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(find(&engine, &instance)?)))
+    let started = actions::start_cluster(&engine, caller.name, request).await?;
+    let location = format!("/api/v1/instances/{}", started.instance);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(started)))
 }
 
 pub(crate) async fn show(
@@ -56,10 +57,7 @@ pub(crate) async fn remove(
     caller: Caller,
     Path(id): Path<InstanceId>,
 ) -> Answer<(StatusCode, Json<InstanceInfo>)> {
-    let instance = find(&engine, &id)?;
-    engine.stop_cluster(id.clone(), caller.name).await?;
-    // Where nothing was left of it so soon, what was there is told.
-    Ok((StatusCode::ACCEPTED, Json(find(&engine, &id).unwrap_or(instance))))
+    Ok((StatusCode::ACCEPTED, Json(actions::stop_instance(&engine, caller.name, &id).await?)))
 }
 
 pub(crate) fn unknown(id: &InstanceId) -> Failure {
@@ -73,7 +71,7 @@ pub(crate) fn filed_under(engine: &Shared, id: &InstanceId) -> RunId {
     run.unwrap_or_else(|| RunId::new(id.as_str()))
 }
 
-fn find(engine: &Shared, id: &InstanceId) -> Answer<InstanceInfo> {
+pub(crate) fn find(engine: &Shared, id: &InstanceId) -> Answer<InstanceInfo> {
     engine.instances().into_iter().find(|instance| instance.instance == *id).ok_or_else(|| unknown(id))
 }
 

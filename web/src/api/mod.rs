@@ -7,14 +7,17 @@
 mod audit;
 pub(crate) mod clusters;
 mod engine;
+mod etag;
 mod events;
 mod extract;
 pub(crate) mod files;
 mod follow;
 pub(crate) mod hypervisors;
-mod instances;
+pub(crate) mod instances;
 pub(crate) mod journal;
+mod openapi;
 pub(crate) mod outputs;
+mod paging;
 mod problem;
 mod queue;
 mod repositories;
@@ -31,11 +34,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::http::{Method, StatusCode};
+use axum::middleware;
 use axum::routing::{delete, get, post, put};
 
 pub use self::extract::Caller;
 pub(crate) use self::extract::{Params, now};
-pub(crate) use self::problem::Failure;
+pub(crate) use self::problem::{Answer, Failure};
+pub(crate) use self::schedule::STARTS;
 use crate::access::Routes;
 use crate::engine::Engine;
 
@@ -48,11 +53,13 @@ pub(crate) const BODY_LIMIT: usize = 256 * 1024;
 /// The API of an engine, with nobody before it who looks who asks.
 pub(crate) fn api(engine: Arc<dyn Engine>) -> Router {
     let routes = routes().router().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
+    let routes = routes.layer(middleware::from_fn(etag::tag));
     Router::new().nest("/api/v1", routes.layer(DefaultBodyLimit::max(BODY_LIMIT))).with_state(engine)
 }
 
 pub(crate) fn routes() -> Routes {
     Routes::default()
+        .route("/openapi.json", get(openapi::openapi))
         .route("/status", get(engine::status))
         .route("/definitions", get(engine::definitions))
         .route("/reload", post(engine::reload))
@@ -63,12 +70,14 @@ pub(crate) fn routes() -> Routes {
         .route("/log-level", get(engine::log_level).put(engine::set_log_level))
         .route("/events", get(events::all))
         .route("/queue", get(queue::list))
+        .route("/queue/pause", get(queue::paused).put(queue::pause))
         .route("/queue/{run}", delete(queue::remove))
         .route("/runs", get(runs::list).post(runs::create))
         .route("/runs/archive", post(runs::archive))
-        .route("/runs/{run}", get(runs::show))
+        .route("/runs/{run}", get(runs::show).delete(runs::delete))
         .route("/runs/{run}/plan", get(runs::plan))
         .route("/runs/{run}/cancel", post(runs::cancel))
+        .route("/runs/{run}/rerun", post(runs::rerun))
         .route("/runs/{run}/pin", put(runs::pin))
         .route("/runs/{run}/events", get(events::of_run))
         .route("/runs/{run}/outputs", get(outputs::index))
@@ -87,6 +96,7 @@ pub(crate) fn routes() -> Routes {
         .route("/instances/{instance}/events", get(events::of_instance))
         .route("/hypervisors", get(hypervisors::list))
         .route("/hypervisors/{name}", get(hypervisors::show))
+        .route("/hypervisors/{name}/hold", put(hypervisors::hold))
         .route("/slaves", get(slaves::list))
         .route("/slaves/{*name}", get(slaves::show))
         .route("/tokens", get(tokens::list).post(tokens::create))

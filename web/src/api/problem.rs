@@ -1,8 +1,10 @@
 //! Answers that are not good.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
 use xrdtest_model::RunId;
 use xrdtest_model::api::Problem;
 use xrdtest_store::StoreError;
@@ -52,9 +54,35 @@ impl Failure {
     }
 }
 
+/// The body of an answer that is not good: a problem of RFC 9457, with what our clients know it by.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ProblemDocument {
+    /// The version of this document's fields: `xrdtest.problem/1`.
+    schema: &'static str,
+    /// `about:blank`: the status says which kind of problem it is.
+    r#type: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    status: u16,
+    /// What is wrong, for people; the same as `error`.
+    detail: String,
+    #[serde(flatten)]
+    problem: Problem,
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, Json(self.problem)).into_response()
+        let Self { status, problem } = self;
+        let document = ProblemDocument {
+            schema: "xrdtest.problem/1",
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: problem.error.clone(),
+            problem,
+        };
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(document)).into_response()
     }
 }
 

@@ -1,11 +1,12 @@
 //! Runs: asked for, listed, told, given up.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderName, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use xrdtest_model::api::{
-    ArchiveRequest, Archived, CancelRequest, PinRequest, RunCreated, RunRequest, RunSummary,
+    ArchiveRequest, Archived, CancelRequest, PinRequest, RerunRequest, RunCreated, RunRequest, RunSummary,
 };
 use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_model::{RunId, RunPlan, Timestamp, Verdict};
@@ -16,38 +17,78 @@ use super::Shared;
 use super::extract::{Body, Caller, Params, limit, now};
 use super::files::{FileEvidence, folder_of};
 use super::journal;
+use super::paging::{Paged, next};
 use super::problem::{Answer, Failure};
+use crate::actions;
 
 /// Runs in a list, unless said otherwise, and at most.
 const LISTED: (u32, u32) = (100, 1000);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Filter {
+    /// Of this suite only.
     suite: Option<String>,
+    /// With this verdict only.
     verdict: Option<Verdict>,
+    /// Only those that are over, or are not.
     over: Option<bool>,
+    /// Asked for before this time, in milliseconds since 1970.
     before: Option<Timestamp>,
+    /// At most so many, 1 to 1000; absent: 100.
     limit: Option<u32>,
 }
 
 pub(crate) async fn list(
     State(engine): State<Shared>,
+    OriginalUri(uri): OriginalUri,
     Params(filter): Params<Filter>,
-) -> Answer<Json<Vec<RunSummary>>> {
+) -> Answer<Paged<RunSummary>> {
     let Filter { suite, verdict, over, before, limit: asked } = filter;
     let limit = limit(asked, LISTED.0, LISTED.1)?;
-    Ok(Json(engine.store().runs(RunFilter { suite, verdict, over, before, limit }).await?))
+    let runs = engine.store().runs(RunFilter { suite, verdict, over, before, limit }).await?;
+    let more = runs.last().filter(|_| runs.len() == limit as usize);
+    let next = more.map(|last| next(&uri, "before", last.queued.as_millis()));
+    Ok(Paged { next, items: runs })
+}
+
+/// Where the first new run is told, and all of them.
+type Created = (StatusCode, [(HeaderName, String); 1], Json<RunCreated>);
+
+fn created(runs: Vec<RunId>) -> Answer<Created> {
+    let run = runs.first().cloned().ok_or_else(|| {
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the engine queued no run, and does not say why")
+    })?;
+    let location = format!("/api/v1/runs/{run}");
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RunCreated { run, runs })))
 }
 
 pub(crate) async fn create(
     State(engine): State<Shared>,
     caller: Caller,
     Body(request): Body<RunRequest>,
-) -> Answer<(StatusCode, [(HeaderName, String); 1], Json<RunCreated>)> {
-    let run = engine.submit(request, caller.name).await?;
-    let location = format!("/api/v1/runs/{run}");
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RunCreated { run })))
+) -> Answer<Created> {
+    created(actions::run(&engine, caller.name, request).await?)
+}
+
+/// What a run that is over did, or what of it failed, once more.
+pub(crate) async fn rerun(
+    State(engine): State<Shared>,
+    caller: Caller,
+    Path(run): Path<RunId>,
+    request: Option<Body<RerunRequest>>,
+) -> Answer<Created> {
+    let request = request.map(|Body(request)| request).unwrap_or_default();
+    created(actions::rerun(&engine, caller.name, &run, request).await?)
+}
+
+/// Answers what was known of it.
+pub(crate) async fn delete(
+    State(engine): State<Shared>,
+    caller: Caller,
+    Path(run): Path<RunId>,
+) -> Answer<Json<RunSummary>> {
+    Ok(Json(actions::delete(&engine, caller.name, &run).await?))
 }
 
 /// The run document with this one run, over or not.
@@ -85,9 +126,8 @@ pub(crate) async fn cancel(
     Path(run): Path<RunId>,
     request: Option<Body<CancelRequest>>,
 ) -> Answer<(StatusCode, Json<RunSummary>)> {
-    let CancelRequest { reason, force } = request.map(|Body(request)| request).unwrap_or_default();
-    engine.cancel(run.clone(), caller.name, reason, force).await?;
-    Ok((StatusCode::ACCEPTED, Json(summary_of(&engine, &run).await?)))
+    let request = request.map(|Body(request)| request).unwrap_or_default();
+    Ok((StatusCode::ACCEPTED, Json(actions::cancel(&engine, caller.name, &run, request).await?)))
 }
 
 pub(crate) async fn pin(
@@ -95,10 +135,7 @@ pub(crate) async fn pin(
     Path(run): Path<RunId>,
     Body(request): Body<PinRequest>,
 ) -> Answer<Json<RunSummary>> {
-    if !engine.store().pin(run.clone(), request.pinned).await? {
-        return Err(Failure::unknown_run(&run));
-    }
-    Ok(Json(summary_of(&engine, &run).await?))
+    Ok(Json(actions::pin(&engine, &run, request.pinned).await?))
 }
 
 pub(crate) async fn archive(

@@ -7,9 +7,10 @@ use xrdtest_model::api::{PauseRequest, SchedulesInfo};
 use super::Shared;
 use super::extract::{Body, Caller};
 use super::problem::Answer;
+use crate::actions;
 
 /// Starts to come that are told of each suite.
-const STARTS: usize = 10;
+pub(crate) const STARTS: usize = 10;
 
 pub(crate) async fn show(State(engine): State<Shared>) -> Json<SchedulesInfo> {
     Json(engine.schedules(STARTS))
@@ -21,8 +22,7 @@ pub(crate) async fn pause_all(
     caller: Caller,
     Body(request): Body<PauseRequest>,
 ) -> Answer<Json<SchedulesInfo>> {
-    engine.pause(String::new(), request.paused, caller.name).await?;
-    Ok(Json(engine.schedules(STARTS)))
+    Ok(Json(actions::pause_schedule(&engine, caller.name, String::new(), request.paused).await?))
 }
 
 /// Answers with all schedules.
@@ -32,6 +32,5 @@ pub(crate) async fn pause(
     Path(name): Path<String>,
     Body(request): Body<PauseRequest>,
 ) -> Answer<Json<SchedulesInfo>> {
-    engine.pause(name, request.paused, caller.name).await?;
-    Ok(Json(engine.schedules(STARTS)))
+    Ok(Json(actions::pause_schedule(&engine, caller.name, name, request.paused).await?))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use xrdtest_model::MachineId;
 use xrdtest_model::api::{InstanceInfo, SlaveInfo};
@@ -14,7 +15,7 @@ use super::extract::Params;
 use super::problem::{Answer, Failure};
 use super::states;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
     /// Those of instances of which nothing is left, too.

@@ -8,6 +8,7 @@ use xrdtest_model::size::human_bytes;
 use xrdtest_model::time::utc;
 
 use super::failure::PageAnswer;
+use super::forms;
 use super::parts::{self, ago, cluster_link, hypervisor_link, run_link};
 use super::shell::Shell;
 use super::topology;
@@ -76,6 +77,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
             (parts::state(&cluster.state)) (flaws(&cluster))
             @if let Some(info) = definition.and_then(|it| it.info.as_ref()) { p.quiet { (info) } }
         }
+        (forms::of_cluster(&name, definition.is_some_and(|it| !it.source.broken)))
         @if let Some(definition) = definition {
             section.panel { h2 { "Network" } div.beside { (topology::drawing(definition)) (network(definition)) } }
             section.panel { h2 { "Hosts" } (hosts(&definition.hosts)) }
@@ -150,6 +152,7 @@ fn instances(instances: &[InstanceInfo], name: &str) -> Markup {
                         @if let Some(until) = instance.until { ", until " (utc(until)) }
                         @else { ", until its run is over" }
                     }
+                    (forms::of_instance(instance))
                 }
             }
         }

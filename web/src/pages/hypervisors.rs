@@ -7,6 +7,7 @@ use xrdtest_model::api::HypervisorInfo;
 use xrdtest_model::size::human_bytes;
 
 use super::failure::PageAnswer;
+use super::forms;
 use super::parts::{self, ago, cluster_link, hypervisor_link, run_link};
 use super::shell::Shell;
 use crate::api::{Shared, hypervisors};
@@ -24,6 +25,7 @@ pub(super) async fn list(State(engine): State<Shared>) -> PageAnswer<Markup> {
                 @for hypervisor in &all {
                     li.card {
                         strong { (hypervisor_link(hypervisor.name.as_str())) } " " (parts::state(&hypervisor.state))
+                        (forms::held(hypervisor.held.as_ref()))
                         (room(hypervisor))
                     }
                 }
@@ -82,6 +84,7 @@ pub(super) async fn page(
     let hypervisor = hypervisors::one(&engine, &name).await?;
     let content = html! {
         header.title { h1 { (name) } (parts::state(&hypervisor.state)) }
+        (forms::of_hypervisor(name.as_str(), hypervisor.held.as_ref()))
         section.panel { h2 { "Room" } (room(&hypervisor)) }
         section.panel {
             h2 { "Instances" }

@@ -3,12 +3,14 @@
 //! A page is a function of the present state. While it is open, a stream says when something has changed (`live`), and
 //! the browser asks for the page again and takes over what is different. Without JavaScript a page is a page.
 
+mod actions;
 mod assets;
 mod audit;
 mod clusters;
 mod definitions;
 mod documentation;
 mod failure;
+mod forms;
 mod hypervisors;
 mod live;
 mod login;
@@ -69,6 +71,20 @@ pub(crate) fn routes() -> Routes {
         .route("/documentation/{page}", get(documentation::page))
         .route("/live", get(live::changes))
         .route("/assets/{*path}", get(assets::asset))
+        .route("/testsuites/{name}/run", post(actions::run))
+        .route("/testsuites/{name}/pause", post(actions::pause_suite))
+        .route("/runs/{run}/cancel", post(actions::cancel))
+        .route("/runs/{run}/rerun", post(actions::rerun))
+        .route("/runs/{run}/pin", post(actions::pin))
+        .route("/runs/{run}/delete", post(actions::delete))
+        .route("/clusters/{name}/start", post(actions::start_cluster))
+        .route("/instances/{instance}/stop", post(actions::stop_instance))
+        .route("/queue/pause", post(actions::pause_queue))
+        .route("/schedule/pause", post(actions::pause_schedules))
+        .route("/hypervisors/{name}/hold", post(actions::hold))
+        .route("/action", post(actions::gone))
+        .route("/auth", post(actions::gone))
+        .route("/update", post(actions::gone))
         .route("/index", get(|| async { Redirect::permanent("/") }))
         .route("/indexRedirect", get(|| async { Redirect::permanent("/") }))
         .route("/login", get(login::page).post(login::enter))

@@ -7,6 +7,7 @@ use xrdtest_model::{RunId, Verdict};
 use xrdtest_store::RunFilter;
 
 use super::failure::PageAnswer;
+use super::forms;
 use super::parts::{self, ago, run_link, suite_link, verdict};
 use super::shell::Shell;
 use crate::api::{Shared, suites};
@@ -32,6 +33,7 @@ pub(super) async fn page(State(engine): State<Shared>) -> PageAnswer<Markup> {
             }
             section.panel {
                 h2 { "Waiting" }
+                (forms::of_queue(engine.info().queue_paused.as_ref()))
                 (waiting(&queue))
             }
             section.panel {
@@ -116,6 +118,7 @@ fn next_starts(schedules: &SchedulesInfo) -> Markup {
         } @else if let Some(who) = &schedules.paused {
             p.quiet { "Schedules are paused by " (who) "." }
         }
+        @if !schedules.suites.is_empty() { (forms::of_schedules(schedules.paused.is_some())) }
         @if coming.is_empty() {
             (parts::empty("No suite starts by itself.", "A suite with a `schedule` does."))
         } @else {

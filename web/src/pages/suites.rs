@@ -11,6 +11,7 @@ use xrdtest_model::time::{human, limit};
 use xrdtest_store::RunFilter;
 
 use super::failure::{PageAnswer, PageFailure};
+use super::forms;
 use super::parts::{self, cluster_link, suite_link};
 use super::shell::Shell;
 use crate::api::{Shared, suites};
@@ -68,6 +69,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
             (parts::state(&suite.state)) (flaws(&suite))
             @if let Some(title) = &suite.title { p.quiet { (title) } }
         }
+        (forms::of_suite(&name, definition.map(|it| &**it), suite.schedule.as_ref()))
         @if let Some(definition) = definition { (facts(&suite, definition)) }
         section.panel {
             h2 { "Runs" }

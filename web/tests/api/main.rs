@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod access;
+mod actions;
 mod agents;
 mod events;
 mod instances;
+mod openapi;
 mod outputs;
 mod pages;
 mod reading;

@@ -1,5 +1,6 @@
 //! An engine that keeps its events in a real store, and requests to its API.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,15 +17,16 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
-    Problem, QueueEntry, RepositoryInfo, Role, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated,
-    TokenRequest,
+    Problem, QueueEntry, RepositoryInfo, Role, RunRequest, RunSummary, ScheduledSuite, SchedulesInfo,
+    TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::event::InstanceOwner;
 use xrdtest_model::room::Load;
 use xrdtest_model::{
-    Diagnostic, EventBody, HypervisorName, InstanceId, MachineId, RunId, Severity, Span, Timestamp,
+    Diagnostic, EventBody, Held, Hold, HypervisorName, InstanceId, MachineId, RunId, Severity, Span,
+    Timestamp,
 };
 use xrdtest_store::conformance::story::{Scribe, Story};
 use xrdtest_store::{SqliteStore, Store, TokenRecord};
@@ -50,6 +52,7 @@ pub(crate) struct TestEngine {
     arrived: Mutex<Option<watch::Sender<u64>>>,
     pub(crate) catalogue: Mutex<Arc<Catalogue>>,
     pub(crate) machines: Mutex<Vec<MachineId>>,
+    held: Mutex<BTreeMap<Held, Hold>>,
     /// Instances that were started by hand.
     pub(crate) by_hand: Mutex<Vec<InstanceInfo>>,
     pub(crate) access: Arc<Access>,
@@ -74,6 +77,7 @@ impl TestEngine {
             arrived: Mutex::new(Some(watch::Sender::new(0))),
             catalogue: Mutex::default(),
             machines: Mutex::default(),
+            held: Mutex::default(),
             by_hand: Mutex::default(),
             access: Arc::new(Access::new(settings, &[7; 32])),
             asked: Mutex::default(),
@@ -203,6 +207,7 @@ impl Engine for TestEngine {
             last_event: 0,
             runs_running: 0,
             runs_waiting: 0,
+            queue_paused: self.holds().remove(&Held::Queue),
             hypervisors: 0,
             slaves: 0,
             definitions: DefinitionsInfo { generation: 1, ..DefinitionsInfo::default() },
@@ -245,6 +250,7 @@ impl Engine for TestEngine {
             labels: vec!["ssd".to_owned()],
             detail: "tcg: there is no /dev/kvm".to_owned(),
             load: Some(Load { load_1min_centi: 52, memory_free_kib: 1, disk_free_bytes: 2 }),
+            held: self.holds().remove(&Held::Hypervisor("hv1".into())),
             instances: self.instances(),
             history: Vec::new(),
         }]
@@ -254,8 +260,14 @@ impl Engine for TestEngine {
         self.machines.lock().unwrap().clone()
     }
 
-    fn submit(&self, request: RunRequest, by: String) -> Answer<'_, RunId> {
-        self.ask(format!("{by} submits {} {:?} {}", request.suite, request.cases, request.reason));
+    fn submit(&self, request: RunRequest, by: String) -> Answer<'_, Vec<RunId>> {
+        let tags = if request.tags.is_empty() { String::new() } else { format!(" {:?}", request.tags) };
+        let repeat = request.repeat.map(|count| format!(" {count} times")).unwrap_or_default();
+        let keep = if request.keep_on_failure { " kept" } else { "" };
+        self.ask(format!(
+            "{by} submits {} {:?} {}{tags}{repeat}{keep}",
+            request.suite, request.cases, request.reason
+        ));
         let diagnostic = Diagnostic {
             file: "suites/broken/broken.rhai".into(),
             span: Span::on_line(3, 5, 4),
@@ -275,11 +287,43 @@ impl Engine for TestEngine {
                 let story = Story::new("new", suite, 1);
                 async move {
                     self.happen([story.queued()]).await;
-                    Ok(story.run)
+                    Ok(vec![story.run])
                 }
                 .boxed()
             }
         }
+    }
+
+    fn delete_run(&self, run: RunId, by: String) -> Answer<'_, RunSummary> {
+        self.ask(format!("{by} deletes {run}"));
+        async move {
+            match self.store.run(run.clone()).await.unwrap() {
+                None => Err(Refusal::Unknown(problem("there is no such run"))),
+                Some(known) if known.pinned => Err(Refusal::Conflict(problem("it is pinned"))),
+                Some(known) => {
+                    self.store.remove_run(run).await.unwrap();
+                    Ok(known)
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn holds(&self) -> BTreeMap<Held, Hold> {
+        self.held.lock().unwrap().clone()
+    }
+
+    fn hold(&self, on: Held, by: String, reason: Option<String>) -> Answer<'_, ()> {
+        self.ask(format!("{by} holds {on}: {reason:?}"));
+        if on == Held::Hypervisor("nosuch".into()) {
+            return done(Err(Refusal::Unknown(problem("there is no such hypervisor"))));
+        }
+        let since = Timestamp::from_millis(1_795_342_500_000);
+        match reason {
+            Some(reason) => drop(self.held.lock().unwrap().insert(on, Hold { by, reason, since })),
+            None => drop(self.held.lock().unwrap().remove(&on)),
+        }
+        done(Ok(()))
     }
 
     fn repositories(&self) -> Vec<RepositoryInfo> {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod actions;
 mod audit;
 mod cluster;
 mod plan;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::actions::{HypervisorsArgs, HypervisorsCommand, RerunArgs};
 pub(crate) use self::audit::AuditArgs;
 pub(crate) use self::cluster::{ClusterArgs, ClusterCommand};
 pub(crate) use self::plan::PlanArgs;
@@ -53,6 +55,7 @@ pub(crate) enum Command {
     Show(ShowArgs),
     Logs(LogsArgs),
     Cancel(CancelArgs),
+    Rerun(RerunArgs),
     Queue(QueueArgs),
     Suites(SuitesArgs),
     /// Clusters of the engine's definitions: their states and instances
@@ -62,11 +65,7 @@ pub(crate) enum Command {
     Clusters(NamedArgs),
     Cluster(ClusterArgs),
     Repositories(RepositoriesArgs),
-    /// Hypervisor agents: their states, what room they have, what they run
-    #[command(
-        after_help = "Examples:\n  xrdtest hypervisors\n  xrdtest hypervisors hv1    with the history of its states"
-    )]
-    Hypervisors(NamedArgs),
+    Hypervisors(HypervisorsArgs),
     Slaves(SlavesArgs),
     Token(TokenArgs),
     Audit(AuditArgs),

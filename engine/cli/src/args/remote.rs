@@ -25,7 +25,7 @@ pub(crate) struct Remote {
     pub(crate) format: RunFormat,
 }
 
-/// Lists runs, newest first; archives and pins them.
+/// Lists runs, newest first; archives, pins and deletes them.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -76,6 +76,17 @@ Examples:
     Unpin {
         /// The run
         run: String,
+    },
+    /// Removes runs that are over with all that they left; not those that are pinned
+    #[command(after_help = "\
+A file that a run was archived to stays. Exit code 2 where one of them could not be removed.
+
+Examples:
+  xrdtest runs delete ts_001_mm/latest")]
+    Delete {
+        /// These runs
+        #[arg(value_name = "RUN", required = true)]
+        runs: Vec<String>,
     },
 }
 
@@ -152,7 +163,9 @@ pub(crate) struct CancelArgs {
 
 /// Lists the runs that wait, in the order in which they get a place, each with what it waits for.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  xrdtest queue\n  xrdtest queue remove RUN --reason \"not needed\"")]
+#[command(
+    after_help = "Examples:\n  xrdtest queue\n  xrdtest queue remove RUN --reason \"not needed\"\n  xrdtest queue pause --reason \"the switch is being replaced\"\n  xrdtest queue resume"
+)]
 pub(crate) struct QueueArgs {
     #[command(subcommand)]
     pub(crate) command: Option<QueueCommand>,
@@ -162,6 +175,14 @@ pub(crate) struct QueueArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
+    /// Gives no waiting run a place from now on; what runs goes on
+    Pause {
+        /// Why, for those who wait
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        reason: String,
+    },
+    /// Takes that back
+    Resume,
     /// Takes a run out of the queue; one that runs already is left alone
     Remove {
         /// The run

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use xrdtest_model::api::RunRequest;
 
 use super::remote::SOCKET;
 
@@ -28,6 +29,7 @@ Ctrl-C cancels in an orderly way, the second at once.
 Examples:
   xrdtest run ts_001_mm
   xrdtest run ts_001_mm ts_002_frm --no-wait --reason 'before the release'
+  xrdtest run ts_001_mm --tag version=5.8.1 --repeat 20
   xrdtest run ts_001_mm --local
   xrdtest run ts_001_mm --local --case copy_to --keep-on-failure
   xrdtest run ts_001_mm ts_002_frm --local --junit report.xml --format json > runs.json")]
@@ -62,6 +64,13 @@ pub(crate) struct RunArgs {
     /// Run only this case of each suite; may be repeated
     #[arg(long = "case", value_name = "NAME")]
     pub(crate) cases: Vec<String>,
+    /// Give a tag of the suite another value, as `version=5.8`; may be repeated
+    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = tag)]
+    pub(crate) tags: Vec<(String, String)>,
+    /// Run each suite so many times, one run after the other
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(RunRequest::MOST)))]
+    pub(crate) repeat: u32,
     /// With --local: the repository, or a folder in it [default: where you are]
     #[arg(long, value_name = "DIR", requires = "local")]
     pub(crate) definitions: Option<PathBuf>,
@@ -108,4 +117,25 @@ pub(crate) enum RunFormat {
     Text,
     /// The run document `xrdtest.run/1`
     Json,
+}
+
+/// `NAME=VALUE`; the value may be empty.
+fn tag(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("say it as NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tag;
+
+    #[test]
+    fn tags_have_a_name_and_a_value() {
+        for (text, name, value) in [("a=b", "a", "b"), ("a=", "a", ""), ("a=b=c", "a", "b=c")] {
+            assert_eq!(tag(text), Ok((name.to_owned(), value.to_owned())), "{text}");
+        }
+        assert!(tag("a").is_err() && tag("=b").is_err());
+    }
 }

@@ -1,19 +1,31 @@
 //! `xrdtest hypervisors`
 
-use xrdtest_model::api::HypervisorInfo;
+use serde_json::Value;
+use xrdtest_model::api::{HoldRequest, HypervisorInfo};
 
 use super::ask::{Ask, block_on, or_none};
-use crate::args::NamedArgs;
+use crate::args::{HypervisorsArgs, HypervisorsCommand};
 use crate::client::part;
 use crate::exit::Exit;
 use crate::show;
 
-pub(crate) fn hypervisors(args: &NamedArgs) -> anyhow::Result<Exit> {
-    let ask = Ask::new(&args.remote);
+pub(crate) fn hypervisors(args: &HypervisorsArgs) -> anyhow::Result<Exit> {
+    let ask = Ask::new(&args.which.remote);
     block_on(async {
-        match &args.name {
-            Some(name) => ask.show(&format!("/hypervisors/{}", part(name)), show::hypervisor).await,
-            None => ask.show("/hypervisors", |now, all: &Vec<HypervisorInfo>| or_none(show::hypervisors(now, all), "no hypervisor agent has ever joined; `xrdtest token new hypervisor NAME` lets one in")).await,
+        match (&args.command, &args.which.name) {
+            (Some(HypervisorsCommand::Hold { name, reason }), _) => hold(&ask, name, true, reason).await,
+            (Some(HypervisorsCommand::Release { name }), _) => hold(&ask, name, false, "").await,
+            (None, Some(name)) => ask.show(&format!("/hypervisors/{}", part(name)), show::hypervisor).await,
+            (None, None) => ask.show("/hypervisors", |now, all: &Vec<HypervisorInfo>| or_none(show::hypervisors(now, all), "no hypervisor agent has ever joined; `xrdtest token new hypervisor NAME` lets one in")).await,
         }
+    })
+}
+
+async fn hold(ask: &Ask, name: &str, held: bool, reason: &str) -> anyhow::Result<Exit> {
+    let request = HoldRequest { held, reason: reason.to_owned() };
+    let answer: Value = ask.client.put(&format!("/hypervisors/{}/hold", part(name)), &request).await?;
+    ask.print(answer, |_, agent: &HypervisorInfo| match &agent.held {
+        Some(hold) => format!("{} is held by {hold}\n", agent.name),
+        None => format!("{} is not held\n", agent.name),
     })
 }

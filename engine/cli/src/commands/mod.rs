@@ -14,6 +14,7 @@ pub(crate) mod plan;
 pub(crate) mod queue;
 mod remote_run;
 pub(crate) mod repositories;
+pub(crate) mod rerun;
 pub(crate) mod rule;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -22,37 +22,77 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     open_reports(args)?;
     block_on(async {
         let client = Client::new(&args.socket);
-        let (runs, mut exit) = queue(args, &client).await?;
+        let (queued, exit) = queue(args, &client).await?;
         if args.no_wait {
-            print_queued(args, &runs)?;
+            print_queued(args, &queued)?;
             return Ok(exit);
         }
-        let signals = Signals::new().context("signals can't be caught")?;
-        let mut follower = Follower {
-            client: client.clone(),
-            signals,
-            cancels: args.cancel_on_interrupt,
-            cancelled: false,
-            kept: Vec::new(),
-        };
-        let mut records = Vec::new();
-        for (index, (suite, run)) in runs.iter().enumerate() {
-            let others: Vec<_> = runs[index + 1..].iter().map(|(_, run)| run.clone()).collect();
-            if follower.follow(run, &others).await? == Followed::Left {
-                left(run, &others);
-                return Ok(Exit::Cancelled);
-            }
-            let record = record(&client, run).await?;
-            exit = exit.max(record.verdict.map_or(Exit::CouldNot, Exit::from));
-            if args.format == RunFormat::Text {
-                print(&(summary::summary(&record, width(), &repeat(args, suite, &record)) + "\n"))?;
-            }
-            records.push(record);
+        let runs: Vec<RunId> = queued.iter().map(|(_, run)| run.clone()).collect();
+        let again = |index: usize, record: &RunRecord| repeat(args, &queued[index].0, record);
+        let text = args.format == RunFormat::Text;
+        let following = Following { client: &client, cancels: args.cancel_on_interrupt, text };
+        let followed = follow(following, &runs, again).await?;
+        if !followed.left {
+            write_reports(args, followed.records)?;
         }
-        write_reports(args, records)?;
-        follower.kept.iter().for_each(|(instance, until)| say(&show::kept_until(instance, *until)));
-        Ok(if follower.cancelled { Exit::Cancelled } else { exit })
+        Ok(exit.max(followed.exit))
     })
+}
+
+/// How runs are followed.
+#[derive(Clone, Copy)]
+pub(super) struct Following<'a> {
+    pub(super) client: &'a Client,
+    /// A signal cancels the runs instead of leaving them to the engine.
+    pub(super) cancels: bool,
+    /// Each run's summary is printed when it is over.
+    pub(super) text: bool,
+}
+
+/// What became of runs.
+pub(super) struct Ended {
+    pub(super) exit: Exit,
+    /// Of those that are over.
+    pub(super) records: Vec<RunRecord>,
+    /// The user has gone before all were over.
+    pub(super) left: bool,
+}
+
+impl Ended {
+    /// Prints the run document.
+    pub(super) fn print(self) -> anyhow::Result<()> {
+        if self.left { Ok(()) } else { print(&pretty(&RunsDocument::new(self.records))?) }
+    }
+}
+
+/// Follows runs one after the other. `again`: the command that runs what failed again.
+pub(super) async fn follow(
+    how: Following<'_>,
+    runs: &[RunId],
+    again: impl Fn(usize, &RunRecord) -> String,
+) -> anyhow::Result<Ended> {
+    let signals = Signals::new().context("signals can't be caught")?;
+    let (client, cancels) = (how.client.clone(), how.cancels);
+    let mut follower = Follower { client, signals, cancels, cancelled: false, kept: Vec::new() };
+    let mut ended = Ended { exit: Exit::Good, records: Vec::new(), left: false };
+    for (index, run) in runs.iter().enumerate() {
+        let others = &runs[index + 1..];
+        if follower.follow(run, others).await? == Followed::Left {
+            left(run, others);
+            return Ok(Ended { exit: Exit::Cancelled, left: true, ..ended });
+        }
+        let record = record(how.client, run).await?;
+        ended.exit = ended.exit.max(record.verdict.map_or(Exit::CouldNot, Exit::from));
+        if how.text {
+            print(&(summary::summary(&record, width(), &again(index, &record)) + "\n"))?;
+        }
+        ended.records.push(record);
+    }
+    follower.kept.iter().for_each(|(instance, until)| say(&show::kept_until(instance, *until)));
+    if follower.cancelled {
+        ended.exit = Exit::Cancelled;
+    }
+    Ok(ended)
 }
 
 /// Asks for all runs. What the engine refuses is said, and does not keep it from the others.
@@ -66,9 +106,12 @@ async fn queue(args: &RunArgs, client: &Client) -> anyhow::Result<(Vec<(String, 
             cases: args.cases.clone(),
             reason: args.reason.clone(),
             keep_on_failure: args.keep_on_failure,
+            tags: args.tags.iter().cloned().collect(),
+            repeat: (args.repeat > 1).then_some(args.repeat),
         };
         match client.post("/runs", &request).await {
-            Ok(RunCreated { run }) => runs.push((suite, run)),
+            Ok(RunCreated { run, runs: all }) if all.is_empty() => runs.push((suite, run)),
+            Ok(RunCreated { runs: all, .. }) => runs.extend(all.into_iter().map(|run| (suite.clone(), run))),
             Err(ClientError::Refused { problem, .. }) => {
                 refuse(client, &problem).await?;
                 exit = Exit::CouldNot;
@@ -102,7 +145,8 @@ async fn refuse(client: &Client, problem: &Problem) -> anyhow::Result<()> {
 }
 
 fn print_queued(args: &RunArgs, runs: &[(String, RunId)]) -> anyhow::Result<()> {
-    let created: Vec<_> = runs.iter().map(|(_, run)| RunCreated { run: run.clone() }).collect();
+    let created: Vec<_> =
+        runs.iter().map(|(_, run)| RunCreated { run: run.clone(), runs: Vec::new() }).collect();
     match args.format {
         RunFormat::Json => print(&pretty(&created)?),
         RunFormat::Text => {
@@ -127,5 +171,6 @@ async fn record(client: &Client, run: &RunId) -> anyhow::Result<RunRecord> {
 fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
     let mut words = vec!["xrdtest run".to_owned(), quote(suite)];
     words.extend(super::run::cases_again(args, record));
+    words.extend(super::run::tags_again(args));
     words.join(" ")
 }

@@ -78,7 +78,7 @@ pub(super) fn write_reports(args: &RunArgs, records: Vec<RunRecord>) -> anyhow::
 /// The plans of all suites asked for, before any of them is run; `None` where a definition has errors, which are
 /// shown.
 fn plans(args: &RunArgs) -> anyhow::Result<Option<Vec<(String, RunPlan)>>> {
-    let selection = Selection { cases: args.cases.clone() };
+    let selection = Selection { cases: args.cases.clone(), tags: args.tags.iter().cloned().collect() };
     let scripts = ScriptPolicy { roots: args.script_roots.clone(), hosts: args.script_hosts.clone() };
     let options = SnapshotOptions { scripts, ..SnapshotOptions::default() };
     let mut repositories: Vec<(PathBuf, Repository)> = Vec::new();
@@ -96,7 +96,8 @@ fn plans(args: &RunArgs) -> anyhow::Result<Option<Vec<(String, RunPlan)>>> {
         let (_, repository) = &repositories[position];
         match snapshot(&repository.catalogue, &name, &selection, &options) {
             Ok(plan) => {
-                plans.push((suite.clone(), RunPlan { keep_on_failure: args.keep_on_failure, ..plan }));
+                let plan = RunPlan { keep_on_failure: args.keep_on_failure, ..plan };
+                plans.extend((0..args.repeat).map(|_| (suite.clone(), plan.clone())));
             }
             Err(error) => {
                 refuse(&repository.root, &error)?;
@@ -144,6 +145,7 @@ fn refuse(root: &Path, error: &SnapshotError) -> anyhow::Result<()> {
 fn repeat(args: &RunArgs, suite: &str, record: &RunRecord) -> String {
     let mut words = vec!["xrdtest run".to_owned(), quote(suite), "--local".to_owned()];
     words.extend(cases_again(args, record));
+    words.extend(tags_again(args));
     if args.provider != LocalProvider::Sandbox {
         let provider = args.provider.to_possible_value();
         words.extend(provider.map(|provider| format!("--provider {}", provider.get_name())));
@@ -174,6 +176,11 @@ pub(super) fn cases_again(args: &RunArgs, record: &RunRecord) -> Vec<String> {
     }
     cases.dedup();
     cases.iter().map(|case| format!("--case {}", quote(case))).collect()
+}
+
+/// The options that give tags other values.
+pub(super) fn tags_again(args: &RunArgs) -> impl Iterator<Item = String> + '_ {
+    args.tags.iter().map(|(name, value)| format!("--tag {}", quote(&format!("{name}={value}"))))
 }
 
 /// A word for the shell.

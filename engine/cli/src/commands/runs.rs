@@ -5,7 +5,7 @@ use xrdtest_model::api::{ArchiveRequest, Archived, PinRequest, RunSummary};
 
 use super::ask::{Ask, block_on, or_none, pretty};
 use crate::args::{RunFormat, RunsArgs, RunsCommand};
-use crate::client::{part, resolve};
+use crate::client::{ClientError, part, resolve};
 use crate::exit::{Exit, print, say};
 use crate::show;
 
@@ -27,6 +27,7 @@ pub(crate) fn runs(args: &RunsArgs) -> anyhow::Result<Exit> {
                 archive(&ask, &request).await
             }
             Some(RunsCommand::Pin { run }) => pin(&ask, run, true).await,
+            Some(RunsCommand::Delete { runs }) => delete(&ask, runs).await,
             Some(RunsCommand::Unpin { run }) => pin(&ask, run, false).await,
         }
     })
@@ -63,4 +64,34 @@ async fn pin(ask: &Ask, run: &str, pinned: bool) -> anyhow::Result<Exit> {
         let word = if run.pinned { "is kept for ever" } else { "may be removed when it is old" };
         format!("{} {word}\n", run.run)
     })
+}
+
+/// All of them are resolved before the first is gone: `latest` means the same for all.
+async fn delete(ask: &Ask, runs: &[String]) -> anyhow::Result<Exit> {
+    let mut found = Vec::new();
+    for run in runs {
+        found.push(resolve(&ask.client, run).await?);
+    }
+    let (mut gone, mut exit) = (Vec::new(), Exit::Good);
+    for run in &found {
+        match ask.client.delete::<RunSummary>(&format!("/runs/{}", part(run.as_str()))).await {
+            Ok(known) => gone.push(known),
+            Err(refused @ ClientError::Refused { .. }) => {
+                say(&format!("{run}: not removed: {refused}"));
+                exit = Exit::CouldNot;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match ask.format {
+        RunFormat::Json => print(&pretty(&gone)?)?,
+        RunFormat::Text => {
+            let line = |run: &RunSummary| match &run.archive {
+                Some(archive) => format!("{} is removed; {archive} stays\n", run.run),
+                None => format!("{} is removed\n", run.run),
+            };
+            print(&gone.iter().map(line).collect::<String>())?;
+        }
+    }
+    Ok(exit)
 }

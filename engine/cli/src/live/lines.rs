@@ -107,6 +107,8 @@ impl Lines {
             EventBody::ImagesUsed { .. }
             | EventBody::ClusterOrdered { .. }
             | EventBody::InstanceKept { .. }
+            | EventBody::HoldBegan { .. }
+            | EventBody::HoldEnded { .. }
             | EventBody::AgentConnected { .. }
             | EventBody::AgentGone { .. }
             | EventBody::StageReported { .. }

@@ -7,7 +7,7 @@ use xrdtest_model::room::{Load, Room};
 use super::definitions::{instance_table, instances};
 use super::table::{Cell, table};
 use super::time::{ago, ahead};
-use super::{DIM, details, history, since, state};
+use super::{BAD, DIM, details, history, since, state};
 
 /// Hypervisor agents, one per line.
 pub(crate) fn hypervisors(now: Timestamp, hypervisors: &[HypervisorInfo]) -> String {
@@ -26,7 +26,10 @@ pub(crate) fn hypervisors(now: Timestamp, hypervisors: &[HypervisorInfo]) -> Str
                 agent.instances.len().to_string()
             }),
             Cell::new(agent.labels.join(", "), DIM),
-            Cell::new(agent.detail.as_str(), DIM),
+            match &agent.held {
+                Some(hold) => Cell::new(format!("held by {hold}"), BAD),
+                None => Cell::new(agent.detail.as_str(), DIM),
+            },
         ]
     };
     let headings =
@@ -41,6 +44,7 @@ pub(crate) fn hypervisor(now: Timestamp, agent: &HypervisorInfo) -> String {
         &[
             ("state", agent.state.text.to_string()),
             ("provider", agent.provider.clone()),
+            ("held", agent.held.as_ref().map(|hold| format!("by {hold}")).unwrap_or_default()),
             ("detail", agent.detail.clone()),
             ("labels", agent.labels.join(", ")),
             ("room", agent.room.as_ref().map(room).unwrap_or_default()),

@@ -28,6 +28,12 @@ fi
 """
 
 
+TAGGED = """#!/bin/bash
+echo "it is @color@"
+[ "$XRDTEST_CASE$XRDTEST_STAGE" != arun ]
+"""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the programs")
@@ -41,6 +47,7 @@ def main():
         for suite in ("passes", "fails", "waits"):
             write_suite(lab.definitions, suite, "two", ["a"], SCRIPT)
         write_suite(lab.definitions, "notes", "two", ["a"], NOTES)
+        write_suite(lab.definitions, "tagged", "two", ["a", "b"], TAGGED, 'ts.tags = #{ color: "red" };')
         (lab.definitions / "suites/broken.rhai").write_text('fn getTestSuite() { let ts = TestSuite("broken"); ts.x = 1; ts }')
         trial(lab)
 
@@ -114,6 +121,8 @@ def trial(lab):
     ask("logs", "passes/latest", "--machine", "m1").must(0, "a/run on m1.xrd.test")
     by_hand(lab, ask)
     kept(lab, ask)
+    again(lab, ask)
+    held(lab, ask)
 
 
 def noted(lab, ask):
@@ -200,6 +209,63 @@ def kept(lab, ask):
         ask("cluster", "stop", instance["instance"]).must(0, "nothing is left of it")
     lab.settle()
     ask("show", run).must(1, "fails failed")
+
+
+def again(lab, ask):
+    """Runs with other tags, several at once, once more; and the end of their records."""
+    ask("run", "tagged", "--tag", "colour=green").must(2, "has no tag `colour`", "did you mean `color`?")
+    ask("run", "tagged", "--repeat", "101").must(2, "101 is not in 1..=100")
+    ask("run", "tagged", "--tag", "color=green", "--case", "a").must(1, "tagged failed after", "--tag color=green")
+    first = lab.runs()[-1]
+    assert "it is green" in ask("logs", first, "--machine", "m1", "--stage", "a-run").must(0).data
+    plan = lab.ask("GET", f"/runs/{first}/plan")
+    assert (plan["tags"], plan["overridden"]) == ({"color": "green"}, ["color"]), plan
+    ask("rerun", first, "--failed", "--reason", "once more").must(1, "tagged failed after", "xrdtest rerun --failed")
+    second = lab.runs()[-1]
+    plan = lab.ask("GET", f"/runs/{second}/plan")
+    assert (plan["tags"], [case["name"] for case in plan["cases"]]) == ({"color": "green"}, ["a"]), plan
+    ask("runs", "--limit", "1").must(0, f"what failed in {first} again, once more")
+    ask("run", "tagged", "--no-wait", "--case", "b").must(0)
+    lab.settle()
+    ask("rerun", "latest", "--failed").must(2, "all cases of", "have passed")
+
+    before = len(lab.runs())
+    several = ask("run", "passes", "--repeat", "3", "--no-wait").must(0).data.split()
+    assert len(several) == 3 and lab.runs()[before:] == several, (several, lab.runs())
+    lab.settle()
+    document = json.loads(ask("run", "passes", "--repeat", "2", "--format", "json").must(0).data)
+    assert [run["verdict"] for run in document["runs"]] == ["passed", "passed"], document
+
+    lab.settle()
+    ask("runs", "pin", several[0]).must(0)
+    folder = pathlib.Path(lab.ask("GET", f"/runs/{several[1]}")["runs"][0]["directory"])
+    assert folder.is_dir(), folder
+    ask("runs", "delete", *several[:2]).must(2, f"{several[0]}: not removed", "is pinned", f"{several[1]} is removed")
+    ask("show", several[1]).must(2)
+    assert not folder.exists(), folder
+    ask("show", several[0]).must(0)
+
+
+def held(lab, ask):
+    """What people hold back, also over the death of an engine."""
+    ask("hypervisors", "hold", "nothing").must(2, "there is no hypervisor `nothing`")
+    ask("queue", "pause", "--reason", "new switch").must(0, "the queue is paused by root: new switch")
+    ask("hypervisors", "hold", "lab", "--reason", "new kernel").must(0, "lab is held by root: new kernel")
+    ask("hypervisors").must(0, "held by root: new kernel")
+    ask("cluster", "start", "two").must(2, "lab is held by root: new kernel")
+    run = ask("run", "passes", "--no-wait").must(0).data.strip()
+    ask("queue").must(0, run, "the queue is paused by root: new switch")
+    lab.kill_engine()
+    lab.start_engine()
+    until("agents are back", lambda: lab.status()["hypervisors"] == 1, 20)
+    ask("queue").must(0, run, "the queue is paused by root: new switch")
+    ask("runs", "delete", run).must(2, "is not over")
+    ask("queue", "resume").must(0, "the queue is not paused")
+    until("it waits for the hypervisor", lambda: "held by root" in lab.ask("GET", "/queue")[0]["reason"])
+    ask("queue").must(0, "lab is held by root: new kernel")
+    ask("hypervisors", "release", "lab").must(0, "lab is not held")
+    lab.settle()
+    ask("show", run).must(0, "passes passed")
 
 
 def runs_of(document):

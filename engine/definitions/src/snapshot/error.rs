@@ -33,6 +33,16 @@ pub enum SnapshotError {
         /// All that it has.
         known: Vec<String>,
     },
+    /// The suite has no tag of that name, so no other value for it.
+    #[error("suite `{suite}` has no tag `{name}`")]
+    UnknownTag {
+        /// The suite.
+        suite: String,
+        /// As asked for.
+        name: String,
+        /// All that it has.
+        known: Vec<String>,
+    },
     /// Its definition, or one of a cluster that it needs, has errors.
     #[error("{}", broken_message(.suite, .definitions, .diagnostics))]
     Broken {
@@ -118,6 +128,10 @@ impl SnapshotError {
                     None => Some(cases),
                 }
             }
+            Self::UnknownTag { known, .. } if known.is_empty() => {
+                Some("it has none: `ts.tags = #{ NAME: \"value\" };` in its definition makes one".to_owned())
+            }
+            Self::UnknownTag { name, known, .. } => suggest(name, known, "its tags are"),
             Self::UnknownCluster { of_suite, .. } if !of_suite.is_empty() => {
                 let clusters: Vec<_> = of_suite.iter().map(String::as_str).collect();
                 Some(format!("it is a suite, on {}", enumerate(&clusters)))

@@ -29,6 +29,8 @@ use crate::script::{SCRIPT_BYTES, ScriptPolicy};
 pub struct Selection {
     /// Names of cases; empty: all. The suite's order and repeats are kept.
     pub cases: Vec<String>,
+    /// Other values for the suite's own tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// How to make a plan.
@@ -75,6 +77,7 @@ pub fn snapshot(
         .map_err(|problem| snapshot.inconsistent(problem))?;
     let machines = snapshot.machines(&plans)?;
     let cases = snapshot.cases(selection, &machines)?;
+    let tags = snapshot.tags(selection)?;
     let initialize = snapshot.script(suite.initialize.as_ref())?;
     Ok(RunPlan {
         suite: suite.name.clone(),
@@ -86,7 +89,7 @@ pub fn snapshot(
         finalize: snapshot.script(suite.finalize.as_ref())?,
         cases,
         logs: suite.logs.clone(),
-        tags: suite.tags.clone(),
+        tags,
         limits: Limits {
             stage_ms: suite.stage_timeout_ms.unwrap_or(options.limits.stage_ms),
             run_ms: suite.timeout_ms.unwrap_or(options.limits.run_ms),
@@ -97,6 +100,7 @@ pub fn snapshot(
             success: suite.alert_success,
             failure: suite.alert_failure,
         },
+        overridden: selection.tags.keys().cloned().collect(),
         keep_on_failure: false,
         origin: None,
     })
@@ -250,6 +254,22 @@ impl Snapshot<'_> {
             .filter(|case| selection.cases.is_empty() || selection.cases.contains(&case.name))
             .map(|case| self.case(case, &machines))
             .collect()
+    }
+
+    /// The suite's tags. Only what it has can be overridden: another name would be a slip that nothing shows.
+    fn tags(&self, selection: &Selection) -> Result<BTreeMap<String, String>, SnapshotError> {
+        let mut tags = self.suite.tags.clone();
+        for (name, value) in &selection.tags {
+            let Some(known) = tags.get_mut(name) else {
+                return Err(SnapshotError::UnknownTag {
+                    suite: self.suite.name.clone(),
+                    name: name.clone(),
+                    known: self.suite.tags.keys().cloned().collect(),
+                });
+            };
+            known.clone_from(value);
+        }
+        Ok(tags)
     }
 
     fn case(&self, case: &CaseDefinition, machines: &[&str]) -> Result<CasePlan, SnapshotError> {

@@ -7,6 +7,7 @@ use crate::Timestamp;
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserInfo {
     /// Its name.
     pub name: String,
@@ -23,6 +24,7 @@ pub struct UserInfo {
 
 /// Makes an account.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UserRequest {
     /// Its name: letters, digits and `. _ @ -`.
@@ -35,6 +37,7 @@ pub struct UserRequest {
 
 /// Changes an account; what is absent stays.
 #[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct UserChange {
     /// What it may do from now on.
@@ -47,6 +50,7 @@ pub struct UserChange {
 
 /// Makes a token for a program that uses the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApiTokenRequest {
     /// For records: who uses it.
@@ -60,6 +64,7 @@ pub struct ApiTokenRequest {
 
 /// The answer to [`ApiTokenRequest`]: the only time that the token is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiTokenCreated {
     /// Its id in lists.
     pub id: String,
@@ -75,6 +80,7 @@ pub struct ApiTokenCreated {
 
 /// How somebody is known.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Via {
@@ -90,6 +96,7 @@ pub enum Via {
 
 /// One request to change something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     /// Its number, from 1.
     pub id: u64,
@@ -115,6 +122,7 @@ pub struct AuditEntry {
 
 /// Which of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditFilter {
     /// Of this one only.

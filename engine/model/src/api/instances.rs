@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 
 /// `POST /instances`: starts a cluster by hand.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClusterRequest {
     /// The cluster's name.
@@ -24,6 +25,7 @@ pub struct ClusterRequest {
 
 /// An instance of which something may be left: in `GET /instances`, and in what is told of clusters and hypervisors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstanceInfo {
     /// Its id.
     pub instance: InstanceId,
@@ -47,6 +49,7 @@ pub struct InstanceInfo {
 
 /// An instance with its machines: `GET /instances/INSTANCE`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstanceDetails {
     /// As lists tell it.
     #[serde(flatten)]

@@ -8,6 +8,7 @@ use crate::time::Timestamp;
 
 /// A repository of definitions, and how it goes with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RepositoryInfo {
     /// Its name.
     pub name: String,
@@ -48,6 +49,7 @@ pub struct RepositoryInfo {
 
 /// How it goes with a repository.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RepositoryState {
     /// It was not looked at yet.
@@ -71,6 +73,7 @@ impl fmt::Display for RepositoryState {
 
 /// A commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommitInfo {
     /// Its id in hexadecimal.
     pub id: String,

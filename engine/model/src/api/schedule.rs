@@ -7,6 +7,7 @@ use crate::time::Timestamp;
 
 /// All schedules: `GET /schedule`, and the answer to who pauses one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SchedulesInfo {
     /// Suites start by themselves; `false`: `[schedule] enabled` in the engine's configuration says no.
     pub enabled: bool,
@@ -18,6 +19,7 @@ pub struct SchedulesInfo {
 
 /// A suite's schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduledSuite {
     /// The suite.
     pub suite: String,
@@ -37,6 +39,7 @@ pub struct ScheduledSuite {
 
 /// What became of a start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LastStart {
     /// When it was planned; of several missed ones the first.
     pub start: ScheduledStart,
@@ -48,6 +51,7 @@ pub struct LastStart {
 
 /// A start to come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduledStart {
     /// When.
     pub at: Timestamp,
@@ -57,6 +61,7 @@ pub struct ScheduledStart {
 
 /// `PUT /schedule`, `PUT /suites/NAME/schedule`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     /// Whether starts are left out from now on.

@@ -50,6 +50,7 @@ use words::Word;
 
 /// A state in the manual's words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StateWord {
     /// `S_ACTIVE`.
     pub constant: Cow<'static, str>,
@@ -61,6 +62,7 @@ pub struct StateWord {
 
 /// Whose state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subject {
     /// What it is.
     pub kind: SubjectKind,
@@ -70,6 +72,7 @@ pub struct Subject {
 
 /// What has states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectKind {
     /// A suite.
@@ -86,6 +89,7 @@ pub enum SubjectKind {
 
 /// A state that was entered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Transition {
     /// Number of the event that says so.
     pub event: u64,
@@ -154,6 +158,8 @@ impl Chronicle {
             }
             EventBody::InstanceKept { instance, until } => self.instance_kept(instance, *until, &mut told),
             EventBody::ImagesUsed { .. }
+            | EventBody::HoldBegan { .. }
+            | EventBody::HoldEnded { .. }
             | EventBody::StageReported { .. }
             | EventBody::CancelRequested { .. }
             | EventBody::RunTimedOut { .. }

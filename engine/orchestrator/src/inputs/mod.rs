@@ -8,7 +8,7 @@ mod slaves;
 
 use std::collections::BTreeSet;
 
-use xrdtest_model::{AgentName, EventBody, RunId, RunPlan, Verdict};
+use xrdtest_model::{AgentName, EventBody, Hold, RunId, RunPlan, Verdict};
 
 use crate::rules::stopping;
 use crate::state::AgentNote;
@@ -29,6 +29,17 @@ impl Orchestrator {
                 if self.state.stands(&instance) {
                     self.touched_instances.insert(instance.clone());
                     self.record(stopping(&instance, format!("stopped by {by}")));
+                }
+            }
+            Input::Hold { on, by, reason } => {
+                let same = |known: &Hold| known.by == by && known.reason == reason;
+                if !self.state.holds.get(&on).is_some_and(same) {
+                    self.record(EventBody::HoldBegan { on, by, reason });
+                }
+            }
+            Input::Release { on, by } => {
+                if self.state.holds.contains_key(&on) {
+                    self.record(EventBody::HoldEnded { on, by });
                 }
             }
             Input::HypervisorConnected { name, software, ability, instances } => {

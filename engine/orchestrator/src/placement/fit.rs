@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use xrdtest_model::plan::NetworkPlan;
 use xrdtest_model::room::Room;
-use xrdtest_model::{ClusterPlan, HypervisorName, InstanceId, RunId};
+use xrdtest_model::{ClusterPlan, Hold, HypervisorName, InstanceId, RunId};
 
 use crate::state::{Instance, Owner, State};
 use crate::words::is_external;
@@ -30,6 +30,8 @@ pub(super) struct Site<'a> {
     pub(super) strays: bool,
     /// Physical machines, which are there already: they take no room, but nobody shares them.
     pub(super) external: bool,
+    /// Somebody holds it.
+    pub(super) held: Option<&'a Hold>,
     pub(super) kept: Option<&'a Kept>,
     /// What is on it already.
     pub(super) tenants: Vec<Tenant<'a>>,
@@ -70,6 +72,7 @@ pub(super) enum Obstacle<'a> {
     NotAskedFor,
     HostInUse(&'a str, Tenant<'a>),
     HostKept(&'a str, &'a RunId),
+    Held(&'a Hold),
     KeptFor(&'a RunId),
     Strays,
     ClusterInUse(Tenant<'a>),
@@ -97,6 +100,7 @@ impl<'a> Site<'a> {
             exclusive: known.ability.exclusive,
             strays: !known.strays.is_empty(),
             external: is_external(name),
+            held: state.hold_of(name),
             kept: None,
             tenants: here.map(|(id, instance)| Tenant::of(id, instance)).collect(),
         }
@@ -160,6 +164,9 @@ impl<'a> Site<'a> {
         let need = cluster.room();
         if !self.all.holds(&need) {
             return Some(Obstacle::TooSmall);
+        }
+        if let Some(hold) = self.held {
+            return Some(Obstacle::Held(hold));
         }
         if let Some(kept) = self.kept {
             return Some(Obstacle::KeptFor(&kept.run));

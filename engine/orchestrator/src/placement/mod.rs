@@ -6,7 +6,7 @@ mod reason;
 mod survey;
 
 use xrdtest_model::event::Placement;
-use xrdtest_model::{EventBody, HypervisorName, InstanceId, RunId, Timestamp};
+use xrdtest_model::{EventBody, Held, Hold, HypervisorName, InstanceId, RunId, Timestamp};
 
 use crate::rules::View;
 use crate::state::Run;
@@ -19,6 +19,10 @@ pub use survey::{Survey, ToldHypervisor, ToldInstance, survey, told_cluster};
 impl Orchestrator {
     /// Places what can be placed and says why the rest waits.
     pub(crate) fn place_runs(&mut self) {
+        if let Some(hold) = self.state.holds.get(&Held::Queue).cloned() {
+            self.wait_for(&hold);
+            return;
+        }
         let mut kept: Option<Kept> = None;
         let waiting: Vec<RunId> = self.view().waiting().into_iter().map(|run| run.id.clone()).collect();
         for id in waiting {
@@ -39,6 +43,16 @@ impl Orchestrator {
             }
         }
     }
+
+    /// All that wait say that somebody holds the queue.
+    fn wait_for(&mut self, hold: &Hold) {
+        let reason = format!("the queue is paused by {hold}");
+        let waiting = self.view().waiting().into_iter();
+        let news = waiting.filter(|run| run.waiting.as_ref() != Some(&reason));
+        for run in news.map(|run| run.id.clone()).collect::<Vec<_>>() {
+            self.record(EventBody::RunWaiting { run, reason: reason.clone() });
+        }
+    }
 }
 
 impl Orchestrator {
@@ -49,7 +63,12 @@ impl Orchestrator {
             return;
         }
         let view = self.view();
-        let kept = view.waiting().into_iter().find_map(|run| view.keep_for(run));
+        // While the queue is paused nothing is kept for those in it.
+        let mut waiting = view.waiting();
+        if self.state.holds.contains_key(&Held::Queue) {
+            waiting.clear();
+        }
+        let kept = waiting.into_iter().find_map(|run| view.keep_for(run));
         let sites = view.sites(kept.as_ref());
         let wanted = [cluster];
         let found = find(&wanted, &sites).and_then(|places| places.into_iter().next());

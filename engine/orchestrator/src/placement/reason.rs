@@ -89,6 +89,7 @@ fn words(cluster: &ClusterPlan, site: &Site<'_>, obstacle: Obstacle<'_>) -> Opti
             holder => format!("{host} is used by cluster {}{}", tenant.cluster.name, by(holder)),
         },
         Obstacle::HostKept(host, run) => format!("{host} is kept for run {run}, which has waited longer"),
+        Obstacle::Held(hold) => format!("{hypervisor} is held by {hold}"),
         Obstacle::KeptFor(run) => format!("{hypervisor} is kept for run {run}, which has waited longer"),
         Obstacle::Strays => format!("{hypervisor} is still removing left-overs"),
         Obstacle::ClusterInUse(tenant) => match tenant.holder {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use xrdtest_model::event::InstanceOwner;
 use xrdtest_model::plan::NetworkPlan;
 use xrdtest_model::room::Room;
-use xrdtest_model::{ClusterPlan, HypervisorName, InstanceId, Timestamp};
+use xrdtest_model::{ClusterPlan, Held, Hold, HypervisorName, InstanceId, Timestamp};
 
 use super::fit::{Site, find};
 use super::reason;
@@ -25,6 +25,8 @@ pub struct ToldHypervisor {
     pub ability: Ability,
     /// What is left of its room.
     pub free: Room,
+    /// Who holds it.
+    pub held: Option<Hold>,
     /// What is on it.
     pub instances: Vec<ToldInstance>,
 }
@@ -117,6 +119,9 @@ fn known(told: &ToldHypervisor) -> Hypervisor {
 fn state(told: &[ToldHypervisor]) -> State {
     let mut state = State::default();
     for hypervisor in told {
+        if let Some(hold) = &hypervisor.held {
+            state.holds.insert(Held::Hypervisor(hypervisor.name.clone()), hold.clone());
+        }
         for instance in &hypervisor.instances {
             let until = instance.until.unwrap_or_default();
             let owner = match &instance.owner {

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use xrdtest_model::event::{InstanceState, Placement};
-use xrdtest_model::{AgentName, Event, EventBody, InstanceId, MachineId, RunId, Timestamp, Verdict};
+use xrdtest_model::{
+    AgentName, Event, EventBody, Held, Hold, HypervisorName, InstanceId, MachineId, RunId, Timestamp, Verdict,
+};
 
 pub(crate) use instance::{Instance, Machine, Owner, Presence};
 pub(crate) use run::{Attempt, Barrier, Boot, Brief, Cancel, CaseEnd, Run};
@@ -21,6 +23,8 @@ pub(crate) struct State {
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
     /// The agents with names of their own that are in contact as far as that is recorded.
     pub(crate) agents: BTreeMap<AgentName, AgentNote>,
+    /// What people hold.
+    pub(crate) holds: BTreeMap<Held, Hold>,
 }
 
 /// What is recorded of an agent in contact.
@@ -71,6 +75,13 @@ impl State {
             }
             EventBody::AgentGone { agent, .. } => {
                 self.agents.remove(agent);
+            }
+            EventBody::HoldBegan { on, by, reason } => {
+                let hold = Hold { by: by.clone(), reason: reason.clone(), since: event.at };
+                self.holds.insert(on.clone(), hold);
+            }
+            EventBody::HoldEnded { on, .. } => {
+                self.holds.remove(on);
             }
             EventBody::ImagesUsed { .. } => {}
             EventBody::ClusterOrdered { instance, plan, hypervisor, by, start_ms, until, .. } => {
@@ -158,6 +169,11 @@ impl State {
     fn last_attempt(&mut self, machine: &MachineId) -> Option<&mut Attempt> {
         let run = self.instances.get(&machine.instance)?.run()?;
         self.runs.get_mut(run)?.barrier.as_mut()?.attempts.get_mut(&machine.host)
+    }
+
+    /// Who holds a hypervisor.
+    pub(crate) fn hold_of(&self, hypervisor: &HypervisorName) -> Option<&Hold> {
+        self.holds.get(&Held::Hypervisor(hypervisor.clone()))
     }
 
     /// The machine, where its instance is known.

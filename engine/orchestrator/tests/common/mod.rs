@@ -89,6 +89,7 @@ pub(crate) fn suite(clusters: &[Arc<ClusterPlan>]) -> RunPlan {
         tags: BTreeMap::new(),
         limits: Limits::default(),
         alerts: Alerts { emails: Vec::new(), success: AlertPolicy::None, failure: AlertPolicy::None },
+        overridden: Default::default(),
         keep_on_failure: false,
         origin: None,
     }

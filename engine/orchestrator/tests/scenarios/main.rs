@@ -17,6 +17,7 @@ mod clusters;
 mod contact;
 mod evidence;
 mod external;
+mod holds;
 mod lab;
 mod limits;
 mod outcomes;

@@ -13,7 +13,7 @@ use crate::common::{GIB_IN_KIB, ability, cluster, external, physical};
 fn told(name: &str, ability: Ability, used_gib: u64) -> ToldHypervisor {
     let used = Room { memory_kib: used_gib * GIB_IN_KIB, cores: 0, disk_bytes: 0 };
     let free = ability.room.less(&used);
-    ToldHypervisor { name: HypervisorName::new(name), ability, free, instances: Vec::new() }
+    ToldHypervisor { name: HypervisorName::new(name), ability, free, held: None, instances: Vec::new() }
 }
 
 fn with(mut hypervisor: ToldHypervisor, run: &str, cluster: ClusterPlan) -> ToldHypervisor {

@@ -97,6 +97,8 @@ fn event_line(body: &EventBody) -> String {
             format!("{instance}: {} by hand on {hypervisor}, {by}", plan.name)
         }
         EventBody::InstanceKept { instance, .. } => format!("{instance} kept"),
+        EventBody::HoldBegan { on, by, .. } => format!("{on} held by {by}"),
+        EventBody::HoldEnded { on, by } => format!("{on} released by {by}"),
     }
 }
 

@@ -55,6 +55,7 @@ impl World {
         self.compare_with_journal();
         self.check_agents();
         self.check_standing();
+        self.check_holds();
         for (name, hypervisor) in &self.hypervisors {
             let left: Vec<_> = hypervisor.instances.keys().collect();
             assert!(left.is_empty(), "left on {name}: {left:?}");

@@ -107,6 +107,7 @@ impl Engine {
                 | Happening::Inbox { .. }
                 | Happening::Submit { .. }
                 | Happening::Cancel { .. }
+                | Happening::Hold { .. }
                 | Happening::Order { .. }
                 | Happening::External { .. }
         );

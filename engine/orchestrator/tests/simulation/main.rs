@@ -20,6 +20,7 @@ mod checks;
 mod engine;
 mod external;
 mod faults;
+mod holds;
 mod hypervisor;
 mod oracle;
 mod rng;

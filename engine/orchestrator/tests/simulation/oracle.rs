@@ -64,7 +64,9 @@ fn concerns(run: &RunId, body: &EventBody) -> bool {
         | EventBody::ClusterOrdered { .. }
         | EventBody::InstanceKept { .. }
         | EventBody::AgentConnected { .. }
-        | EventBody::AgentGone { .. } => false,
+        | EventBody::AgentGone { .. }
+        | EventBody::HoldBegan { .. }
+        | EventBody::HoldEnded { .. } => false,
         EventBody::RunQueued { run: of, .. }
         | EventBody::RunWaiting { run: of, .. }
         | EventBody::RunPlaced { run: of, .. }

@@ -64,6 +64,7 @@ pub(crate) fn set_up(world: &mut World) {
         let when = world.rng.span(20_000, 100_000);
         world.after(when, Happening::Order { instance });
     }
+    world.plan_holds();
     for _ in 0..world.rng.below(1 + 5 * wild) {
         let fault = *world.rng.pick(&FAULTS);
         let when = world.rng.span(30_000, CALM);

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xrdtest_model::{AttemptId, HypervisorName, InstanceId, MachineId, Outcome, RunId, RunPlan, Timestamp};
+use xrdtest_model::{
+    AttemptId, Held, HypervisorName, InstanceId, MachineId, Outcome, RunId, RunPlan, Timestamp,
+};
 use xrdtest_orchestrator::{ClusterOrder, Effect, Input, InstanceReport};
 
 use crate::agent::Agent;
@@ -72,6 +74,10 @@ pub(crate) enum Happening {
     Cancel {
         run: RunId,
         force: bool,
+    },
+    Hold {
+        on: Held,
+        held: bool,
     },
     ScriptEnds {
         attempt: AttemptId,
@@ -231,6 +237,7 @@ impl World {
             Happening::Submit { run } => self.submit(run),
             Happening::Order { instance } => self.order(instance),
             Happening::Cancel { run, force } => self.cancel(run, force),
+            Happening::Hold { on, held } => self.hold(on, held),
             Happening::ScriptEnds { attempt, outcome, boot } => self.script_ends(&attempt, outcome, boot),
             Happening::Report { attempt } => self.tell_report(&attempt),
             Happening::Output { attempt } => self.tell_output(&attempt),

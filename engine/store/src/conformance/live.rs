@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use xrdtest_model::event::InstanceState;
-use xrdtest_model::{AgentName, Event, EventBody, Timestamp, Verdict};
+use xrdtest_model::{AgentName, Event, EventBody, Held, Timestamp, Verdict};
 
 use super::again;
 use super::story::{Scribe, Story};
@@ -90,6 +90,39 @@ where
     let (queued, left) = (stopped.number + 1, stopped.number + 2);
     let store = again(open, "live", store).await?;
     assert_eq!(numbers(&store.live_events().await?), [4, queued, left]);
+    store.close().await;
+    Ok(())
+}
+
+/// The latest word about what people hold is live, however old it is and whatever is removed.
+pub(super) async fn keeps_what_people_hold<O, F>(open: &O) -> Result<(), StoreError>
+where
+    O: Fn(&'static str) -> F,
+    F: Future<Output = Result<Arc<dyn Store>, StoreError>>,
+{
+    let store = open("holds").await?;
+    let mut scribe = Scribe::default();
+    let queue = |reason: &str| EventBody::HoldBegan {
+        on: Held::Queue,
+        by: "alice".to_owned(),
+        reason: reason.to_owned(),
+    };
+    let hypervisor = EventBody::HoldBegan {
+        on: Held::Hypervisor("hv1".into()),
+        by: "bob".to_owned(),
+        reason: String::new(),
+    };
+    store.append(scribe.all([queue("first"), hypervisor, queue("second")])).await?;
+    let (one, two) = (Story::new("r1", "s", 1), Story::new("r2", "s", 1));
+    store.append(scribe.all([one.whole(), two.whole()].concat())).await?;
+    store.remove_run("r1".into()).await?;
+    let store = again(open, "holds", store).await?;
+    let live = store.live_events().await?;
+    assert_eq!(numbers(&live)[..2], [2, 3], "{live:?}");
+    let end = EventBody::HoldEnded { on: Held::Queue, by: "alice".to_owned() };
+    let end = Scribe::after(live.last().map_or(0, |event| event.number)).one(end);
+    store.append(vec![end.clone()]).await?;
+    assert_eq!(numbers(&store.live_events().await?), [2, end.number]);
     store.close().await;
     Ok(())
 }

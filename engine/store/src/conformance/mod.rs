@@ -36,6 +36,7 @@ where
     journal::is_told_by_run(open("by-run").await?).await?;
     live::follows_runs_and_instances(&open).await?;
     live::follows_instances_without_a_run(&open).await?;
+    live::keeps_what_people_hold(&open).await?;
     records::follow_events(open("records").await?).await?;
     records::are_found_by_filter(open("filter").await?).await?;
     records::index_outputs(open("outputs").await?).await?;

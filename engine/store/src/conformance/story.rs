@@ -81,6 +81,7 @@ impl Story {
             tags: std::collections::BTreeMap::new(),
             limits: Limits::default(),
             alerts: Alerts { emails: Vec::new(), success: AlertPolicy::None, failure: AlertPolicy::None },
+            overridden: Default::default(),
             keep_on_failure: false,
             origin: None,
         };

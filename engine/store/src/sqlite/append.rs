@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::sqlite::SqliteConnection;
 use xrdtest_model::chronicle::Transition;
 use xrdtest_model::event::{InstanceState, StageResult};
-use xrdtest_model::{AgentName, Event, EventBody, InstanceId, RunId, Verdict};
+use xrdtest_model::{AgentName, Event, EventBody, Held, InstanceId, RunId, Verdict};
 
 use super::memory::{Memory, filed_under};
 use super::rows::{insert, int};
@@ -47,6 +47,7 @@ struct Changes {
     placed: Vec<PlacedRow>,
     instances: BTreeMap<InstanceId, InstanceState>,
     agents: BTreeMap<AgentName, u64>,
+    holds: BTreeMap<Held, u64>,
     outputs: Vec<OutputRow>,
     transitions: Vec<Transition>,
 }
@@ -154,6 +155,9 @@ impl Changes {
             EventBody::AgentConnected { agent, .. } | EventBody::AgentGone { agent, .. } => {
                 self.agents.insert(agent.clone(), event.number);
             }
+            EventBody::HoldBegan { on, .. } | EventBody::HoldEnded { on, .. } => {
+                self.holds.insert(on.clone(), event.number);
+            }
             _ => {}
         }
     }
@@ -222,6 +226,12 @@ impl Changes {
         let latest: Vec<_> = self.agents.iter().collect();
         insert(connection, agents, &latest, |columns, (agent, number)| {
             columns.push_bind(agent.to_string()).push_bind(int(**number));
+        })
+        .await?;
+        let holds = ("INSERT OR REPLACE INTO holds (held, event)", "");
+        let latest: Vec<_> = self.holds.iter().collect();
+        insert(connection, holds, &latest, |columns, (held, number)| {
+            columns.push_bind(held.to_string()).push_bind(int(**number));
         })
         .await
     }

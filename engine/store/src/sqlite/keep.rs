@@ -108,7 +108,8 @@ const REMOVAL: [&str; 9] = [
     "DELETE FROM outputs WHERE run = ?1",
     "DELETE FROM instances WHERE run = ?1",
     "DELETE FROM runs WHERE id = ?1",
-    // Comings and goings of agents before the oldest run that is left, but not the latest of each agent.
+    // Comings and goings of agents before the oldest run that is left, but not the latest of each agent; and
+    // what was held.
     "DELETE FROM events WHERE run IS NULL AND number < (SELECT coalesce(min(event), ?2) FROM runs) \
-     AND number NOT IN (SELECT event FROM agents)",
+     AND number NOT IN (SELECT event FROM agents) AND number NOT IN (SELECT event FROM holds)",
 ];

@@ -141,7 +141,10 @@ impl Memory {
             | EventBody::MachineBack { machine: of }
             | EventBody::MachineLost { machine: of, .. }
             | EventBody::MachineRebooting { machine: of, .. } => machine(of),
-            EventBody::AgentConnected { .. } | EventBody::AgentGone { .. } => None,
+            EventBody::AgentConnected { .. }
+            | EventBody::AgentGone { .. }
+            | EventBody::HoldBegan { .. }
+            | EventBody::HoldEnded { .. } => None,
         }
     }
 }

@@ -16,10 +16,12 @@ use crate::{RunFilter, ScheduleRecord, StoreError, TokenRecord};
 /// Runs of a list that names no limit.
 const RUNS: u32 = 100;
 
-/// Events in order, of runs that are not over or have instances that are not stopped; the last of each agent; the last.
+/// Events in order, of runs that are not over or have instances that are not stopped; the last of each agent and of
+/// each thing that is held; the last.
 const LIVE_EVENTS: &str = "SELECT number, at, body FROM events WHERE run IN \
      (SELECT id FROM runs WHERE finished IS NULL UNION SELECT run FROM instances WHERE state <> 'stopped') \
      UNION SELECT number, at, body FROM events WHERE number IN (SELECT event FROM agents) \
+     UNION SELECT number, at, body FROM events WHERE number IN (SELECT event FROM holds) \
      UNION SELECT number, at, body FROM events WHERE number = (SELECT max(number) FROM events) \
      ORDER BY number";
 

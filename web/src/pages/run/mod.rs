@@ -16,6 +16,7 @@ use xrdtest_model::size::human_bytes;
 use xrdtest_model::time::{human, utc};
 
 use super::failure::PageAnswer;
+use super::forms;
 use super::parts::{self, ago, suite_link};
 use super::shell::Shell;
 use crate::api::{Shared, runs};
@@ -30,6 +31,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(run): Path<RunId>) -
     let view = RunView::read(&engine, &run).await?;
     let content = html! {
         (head(&summary, &view))
+        (forms::of_run(&summary))
         (failures(&view))
         section.panel { h2 { "Stages" } (matrix::table(&view)) }
         section.panel { h2 { "Time line" } (timeline::drawing(&view)) }
@@ -183,6 +185,15 @@ fn metrics(view: &RunView) -> Markup {
     }
 }
 
+/// Tags that had another value than the definition says.
+fn tags(view: &RunView) -> Markup {
+    html! {
+        @for name in &view.plan.overridden {
+            code { "@" (name) "@" } " " (view.plan.tags.get(name).map_or("", String::as_str)) br;
+        }
+    }
+}
+
 fn facts(summary: &RunSummary, view: &RunView) -> Markup {
     html! {
         section.panel {
@@ -191,10 +202,11 @@ fn facts(summary: &RunSummary, view: &RunView) -> Markup {
                 dt { "Asked for" } dd { (utc(summary.queued)) " by " (summary.trigger) }
                 @if let Some(started) = summary.started { dt { "Began" } dd { (utc(started)) } }
                 @if let Some(finished) = summary.finished { dt { "Ended" } dd { (utc(finished)) } }
+                @if !view.plan.overridden.is_empty() { dt { "Tags" } dd { (tags(view)) } }
                 dt { "Repository" } dd { (view.plan.repository) }
                 @for image in &view.record.images { dt { "Image" } dd.words { (image.name) " " code { (image.digest) } } }
                 @if let Some(folder) = &view.record.directory { dt { "Files" } dd.words { (folder) } }
-                dt { "Again" } dd { code { "xrdtest run " (summary.suite) } }
+                dt { "Again" } dd { (forms::command_again(&summary.run)) }
             }
         }
     }

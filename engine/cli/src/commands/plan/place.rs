@@ -81,7 +81,8 @@ fn placement(
             // Virtual networks are the machine's own: two of the same subnet can't be there.
             exclusive: info.provider == "libvirt",
         };
-        Some(ToldHypervisor { name: info.name.clone(), ability, free, instances: on(&info.name) })
+        let (name, held) = (info.name.clone(), info.held.clone());
+        Some(ToldHypervisor { name, ability, free, held, instances: on(&info.name) })
     });
     let sites: Vec<ToldHypervisor> =
         connected.chain([physical(on(&HypervisorName::new(EXTERNAL)))]).collect();
@@ -144,6 +145,7 @@ fn physical(instances: Vec<ToldInstance>) -> ToldHypervisor {
             exclusive: false,
         },
         free: everything,
+        held: None,
         instances,
     }
 }
