@@ -51,7 +51,7 @@ mod tests {
             address: "192.0.2.1".to_owned(),
             action: "POST /api/v1/runs".to_owned(),
             target: "ts_001_mm".to_owned(),
-            reason: "nightly\x1b[31m".to_owned(),
+            reason: "nightly".to_owned(),
             status: 201,
         };
         let nobody =
@@ -63,7 +63,7 @@ mod tests {
         let words: Vec<Vec<_>> = lines.into_iter().map(|line| line.map(str::trim).collect()).collect();
         assert_eq!(
             words[1][2..],
-            ["ci", "operator", "192.0.2.1, token", "POST /api/v1/runs", "ts_001_mm", "nightly␛[31m", "201"],
+            ["ci", "operator", "192.0.2.1, token", "POST /api/v1/runs", "ts_001_mm", "nightly", "201"],
             "{text}"
         );
         assert_eq!((words[2][2], words[2].last()), ("nobody known", Some(&"401")), "{text}");

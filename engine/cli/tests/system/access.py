@@ -128,7 +128,8 @@ def ended(lab, port, admin, program, ask):
     short = user(lab, "password", "bob", "--password-stdin", typed="short\n", code=2)
     assert "at least 10 characters" in short.stderr, short
     assert "--password-stdin or --generate" in user(lab, "password", "bob", code=2).stderr
-    assert [line.split()[:2] for line in user(lab, "list").stdout.splitlines()] == [["admin", "admin"], ["bob", "viewer"]]
+    listed = [line.split()[:2] for line in user(lab, "list").stdout.splitlines()]
+    assert listed == [["admin", "admin"], ["bob", "viewer"]], listed
     bob = Browser(lab, port)
     assert bob.log_in("bob", "bob's own password") == 303
     assert bob.ask("GET", "/audit")[0] == 403
@@ -147,7 +148,8 @@ def ended(lab, port, admin, program, ask):
     assert bob.ask("GET", "/api/v1/status")[0] == 401 and bob.log_in("bob", "another password") == 401
     assert "there is no account `bob`" in user(lab, "remove", "bob", code=2).stderr
     listed = json.loads(ask("token", "list", "--format", "json").must(0).data)
-    ask("token", "revoke", next(entry["id"] for entry in listed if entry["identity"] == "api/nightly")).must(0, "is void")
+    mine = next(entry["id"] for entry in listed if entry["identity"] == "api/nightly")
+    ask("token", "revoke", mine).must(0, "is void")
     assert program.ask("GET", "/api/v1/status")[0] == 401
     form = urllib.parse.urlencode({"form_token": admin.form_token()})
     assert admin.ask("POST", "/logout", form, FORM)[0] == 303
