@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xrdtest_model::{AttemptId, Held, HypervisorName, InstanceId, MachineId, Outcome, RunId, RunPlan, Timestamp};
+use xrdtest_model::{
+    AttemptId, Held, HypervisorName, InstanceId, MachineId, Outcome, RunId, RunPlan, Timestamp,
+};
 use xrdtest_orchestrator::{ClusterOrder, Effect, Input, InstanceReport};
 
 use crate::agent::Agent;
