@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 RELEASE := target/release
 
-.PHONY: help demo demo-vm up image guests kill9 oracle screenshots build test check bench fmt packages test-packages clean
+.PHONY: help demo demo-vm up image guests kill9 openapi oracle screenshots build test check bench fmt packages test-packages clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,14 @@ oracle: ## ask APScheduler 3, from PyPI, again for the starts that the tests of 
 	python3 -m venv target/oracle
 	target/oracle/bin/pip install --quiet 'apscheduler<4' tzdata
 	PYTHON='$(CURDIR)/target/oracle/bin/python' cargo test --locked -p xrdtest-schedule --test oracle -- --ignored
+
+# Requests, good and bad ones, that schemathesis makes from the API's own document.
+openapi: ## hold an engine's answers against its OpenAPI document, by schemathesis from PyPI (root)
+	python3 -m venv target/schemathesis
+	target/schemathesis/bin/pip install --quiet 'schemathesis>=4,<5' 'openapi-spec-validator<1'
+	cargo build --locked -p xrdtest -p xrdtest-engine -p xrdtest-hypervisor -p xrdtest-slave
+	for more in "" --writes; do PYTHONDONTWRITEBYTECODE=1 scripts/as-root python3 engine/cli/tests/system/openapi.py \
+	  --programs target/debug --schemathesis target/schemathesis/bin/schemathesis $$more; done
 
 bench: test-packages guests ## figures of the release build beside references taken in the same minute (root)
 	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"

@@ -283,6 +283,7 @@ pub struct TokenRequest {
     pub agent: AgentName,
     /// For how long it is good, in seconds; absent: a day.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 2_592_000)))]
     pub valid_s: Option<u64>,
 }
 

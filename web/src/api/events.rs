@@ -34,6 +34,7 @@ pub(crate) struct Which {
     /// Only those with greater numbers.
     after: Option<u64>,
     /// At most so many; arrays only.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 

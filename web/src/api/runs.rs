@@ -36,6 +36,7 @@ pub(crate) struct Filter {
     /// Asked for before this time, in milliseconds since 1970.
     before: Option<Timestamp>,
     /// At most so many, 1 to 1000; absent: 100.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 

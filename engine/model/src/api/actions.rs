@@ -28,6 +28,7 @@ pub struct RunRequest {
     pub tags: BTreeMap<String, String>,
     /// So many runs, one queued behind the other, 1 to [`RunRequest::MOST`]; absent: one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
     pub repeat: Option<u32>,
 }
 

@@ -17,6 +17,7 @@ pub struct ClusterRequest {
     pub cluster: String,
     /// For how long it is wanted, in milliseconds; absent: as long as the engine keeps such clusters.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 31_622_400_000u64)))]
     pub keep_ms: Option<u64>,
     /// Name or label of the hypervisor that shall make it; absent: as its definition says.
     #[serde(default)]

@@ -58,11 +58,12 @@ fn document() -> Value {
             methods.insert(operation.method.to_owned(), told);
         }
     }
+    let schemas = schemas.told();
     let bearer = json!({"type": "http", "scheme": "bearer",
         "description": "A token of the API, as the engine's administrator makes them."});
     let cookie = json!({"type": "apiKey", "in": "cookie", "name": "xrdtest_session",
         "description": "The session of a browser that is logged in."});
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "xrdtest",
@@ -74,12 +75,33 @@ fn document() -> Value {
         "security": [{}, {"bearer": []}, {"cookie": []}],
         "paths": paths,
         "components": {
-            "schemas": schemas.told(),
+            "schemas": schemas,
             "securitySchemes": {"bearer": bearer, "cookie": cookie},
             "responses": {"Problem": {
                 "description": "What is wrong, and what to do.",
                 "content": {"application/problem+json": {"schema": problem}},
             }},
         },
-    })
+    });
+    say_bounds(&mut document);
+    document
+}
+
+/// Programs need not know what the formats of integers mean.
+fn say_bounds(value: &mut Value) {
+    match value {
+        Value::Array(all) => all.iter_mut().for_each(say_bounds),
+        Value::Object(all) => {
+            let most = match all.get("format").and_then(Value::as_str) {
+                Some("uint32") => Some(u64::from(u32::MAX)),
+                Some("uint64") => Some(u64::MAX),
+                _ => None,
+            };
+            if let Some(most) = most {
+                all.entry("maximum").or_insert(most.into());
+            }
+            all.values_mut().for_each(say_bounds);
+        }
+        _ => {}
+    }
 }
