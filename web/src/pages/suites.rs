@@ -11,9 +11,14 @@ use xrdtest_model::time::{human, limit};
 use xrdtest_store::RunFilter;
 
 use super::failure::{PageAnswer, PageFailure};
+use super::filter::{History, LISTED};
 use super::parts::{self, cluster_link, suite_link};
 use super::shell::Shell;
-use crate::api::{Shared, suites};
+use super::trends::{self, Trends};
+use crate::api::{Params, Shared, suites};
+
+/// States that are told of a suite.
+const STATES: u32 = 40;
 
 pub(super) async fn list(State(engine): State<Shared>) -> PageAnswer<Markup> {
     let last_event = *engine.last_event().borrow();
@@ -44,7 +49,7 @@ fn row(suite: &SuiteInfo) -> Markup {
             td { (parts::state(&suite.state)) (flaws(suite)) }
             td { @for cluster in &suite.clusters { (cluster_link(cluster)) " " } }
             td.number { (suite.cases.len()) }
-            td { (parts::strip(&suite.runs)) }
+            td { a href={ "/testsuites/" (suite.name) } { (parts::small_strip(&suite.runs)) } }
         }
     }
 }
@@ -56,9 +61,19 @@ fn flaws(suite: &SuiteInfo) -> Markup {
     }
 }
 
-pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>) -> PageAnswer<Markup> {
+pub(super) async fn page(
+    State(engine): State<Shared>,
+    Path(name): Path<String>,
+    Params(wanted): Params<History>,
+) -> PageAnswer<Markup> {
     let last_event = *engine.last_event().borrow();
-    let suite = suites::one(&engine, &name).await?;
+    let mut suite = suites::one(&engine, &name, STATES).await?;
+    let wanted = wanted.of_suite(&name);
+    let filter = RunFilter { suite: Some(name.clone()), limit: trends::RUNS, ..RunFilter::default() };
+    suite.runs = engine.store().runs(filter).await?;
+    let listed = if wanted.is_whole() { None } else { Some(engine.store().runs(wanted.wanted()).await?) };
+    let listed = listed.as_deref().unwrap_or(&suite.runs[..suite.runs.len().min(LISTED as usize)]);
+    let trends = Trends::read(&engine, &name).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.suites.get(&name);
     let text = tokio::fs::read_to_string(&suite.file).await.unwrap_or_default();
@@ -76,10 +91,14 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
             } @else {
                 (success(&suite.runs))
                 (durations(&suite.runs))
-                (parts::run_table(&suite.runs, false))
-                p { a.button href={ "/runs?suite=" (name) } { "All runs" } }
+                (wanted.form(false))
+                @if listed.is_empty() { p.quiet { "It has no such runs." } }
+                @else { (parts::run_table(listed, false)) }
+                (wanted.older(&format!("/testsuites/{name}"), listed))
             }
         }
+        (trends.failure_rates())
+        (trends.plots(&suite.runs))
         @if !suite.file.is_empty() { (source(&suite.file, &text)) }
         section.panel { h2 { "Activity" } (parts::activity(&suite.history)) }
     };

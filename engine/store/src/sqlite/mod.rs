@@ -17,6 +17,7 @@ mod rows;
 mod schedules;
 mod spelling;
 mod tokens;
+mod trends;
 mod words;
 mod write;
 mod writer;
@@ -31,9 +32,11 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 use xrdtest_model::api::{OutputEntry, RunSummary};
 use xrdtest_model::chronicle::{Subject, SubjectKind, Transition};
-use xrdtest_model::{Event, RunId, Timestamp};
+use xrdtest_model::{Event, InstanceId, RunId, Timestamp};
 
-use crate::{Answer, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix, TokenRecord};
+use crate::{
+    Answer, CaseVerdict, Measured, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix, TokenRecord,
+};
 use append::Append;
 use checkpoints::Checkpoints;
 use keep::{EvidenceRemoved, Pin, RemoveRun};
@@ -145,6 +148,18 @@ impl Store for SqliteStore {
         async move { self.reader().runs(filter).await }.boxed()
     }
 
+    fn latest_runs(&self, of_each: u32) -> Answer<'_, Vec<RunSummary>> {
+        async move { self.reader().latest_runs(of_each).await }.boxed()
+    }
+
+    fn cases(&self, suite: String, runs: u32) -> Answer<'_, Vec<CaseVerdict>> {
+        async move { self.reader().cases(suite, runs).await }.boxed()
+    }
+
+    fn metrics(&self, suite: String, runs: u32) -> Answer<'_, Vec<Measured>> {
+        async move { self.reader().metrics(suite, runs).await }.boxed()
+    }
+
     fn run(&self, run: RunId) -> Answer<'_, Option<RunSummary>> {
         async move { self.reader().run(run).await }.boxed()
     }
@@ -155,6 +170,10 @@ impl Store for SqliteStore {
 
     fn states(&self, kind: SubjectKind) -> Answer<'_, Vec<Transition>> {
         async move { self.reader().states(kind).await }.boxed()
+    }
+
+    fn machines(&self, instances: Vec<InstanceId>) -> Answer<'_, Vec<Transition>> {
+        async move { self.reader().machines(&instances).await }.boxed()
     }
 
     fn history(&self, subject: Subject, limit: u32) -> Answer<'_, Vec<Transition>> {

@@ -1,6 +1,8 @@
 //! `/runs/RUN`: what a run did on which machine, and what it says.
 
 mod ansi;
+pub(super) mod follow;
+mod index;
 mod lines;
 mod matrix;
 pub(super) mod output;
