@@ -48,6 +48,8 @@ pub(crate) fn pages(engine: Arc<dyn Engine>) -> Router {
         .route("/testsuites/{name}/badge.svg", get(suites::badge))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(run::page))
+        .route("/runs/{run}/compare", get(run::compare::with_last_passed))
+        .route("/runs/{run}/compare/{other}", get(run::compare::page))
         .route("/runs/{run}/outputs/{stage}/{machine}", get(run::output::page))
         .route("/runs/{run}/outputs/{stage}/{machine}/lines", get(run::follow::lines))
         .route("/clusters", get(clusters::list))
