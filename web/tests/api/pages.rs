@@ -231,7 +231,9 @@ async fn two_runs_are_compared() {
     let response = soon(xrdtest_web::dashboard(engine.clone()).oneshot(request)).await.unwrap();
     assert_eq!(response.headers()[header::LOCATION], "/runs/later/compare/good");
     let body = page(&engine, "/runs/later/compare/good").await;
-    holds(&body, &["machine ds3.xrd.test is new", "<s class=\"quiet\">passed</s> <a>failed</a>"]);
+    let address = "/runs/later/outputs/01-suite-initialize/ds1.xrd.test";
+    let cell = format!("<s class=\"quiet\">passed</s> <a href=\"{address}\">failed</a>");
+    holds(&body, &["machine ds3.xrd.test is new", &cell]);
     let (status, words) = ask(&engine, Method::GET, "/runs/bad/compare").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     holds(&words, &["was never run before bad"]);

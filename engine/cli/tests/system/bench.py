@@ -3,8 +3,8 @@
 
     bench.py --programs DIR [--hold TIME] [--check] [NAME...]
 
-Without names all of them: lockstep, upload, barrier, hold, check, change, dashboard. With --check a figure beyond its bound fails.
-Use programs of a release build. Needs root.
+Without names all of them: lockstep, upload, barrier, hold, check, change, dashboard. With --check a figure beyond its
+bound fails. Use programs of a release build; `dashboard` needs `examples/history` beside them. Needs root.
 """
 
 import argparse

@@ -352,8 +352,8 @@ mod tests {
 
     #[test]
     fn changes_that_matter() {
-        assert_eq!(durations(1000, 1100), "1.1 s");
-        assert!(durations(1000, 3000).ends_with("was 1 s"), "{}", durations(1000, 3000));
+        assert!(!durations(1000, 1100).contains("was"), "{}", durations(1000, 1100));
+        assert!(durations(1000, 3000).contains(", was 1"), "{}", durations(1000, 3000));
         let number = |value: f64| (value, "MB/s".to_owned());
         assert_eq!(change(Some(&number(80.0)), Some(&number(60.0))), "-25.0 %");
         assert_eq!(change(None, Some(&number(60.0))), "");
