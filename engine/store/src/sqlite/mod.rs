@@ -45,6 +45,7 @@ use memory::{Memory, Steps};
 use read::Reader;
 use schedules::KeepSchedules;
 use tokens::{AddTokens, RevokeTokens, UseToken};
+use trends::Latest;
 use write::Write;
 use writer::{Message, Writer};
 
@@ -55,6 +56,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     steps: Steps,
     commits: Arc<AtomicU64>,
+    latest: Latest,
 }
 
 impl SqliteStore {
@@ -80,7 +82,14 @@ impl SqliteStore {
             lock,
         };
         let readers = open::readers(path);
-        Ok(Self { path: path.to_owned(), requests: writer.start(), readers, steps, commits })
+        Ok(Self {
+            path: path.to_owned(),
+            requests: writer.start(),
+            readers,
+            steps,
+            commits,
+            latest: Latest::default(),
+        })
     }
 
     /// Transactions so far, each with one sync to the disk: how well requests are grouped.
@@ -149,7 +158,7 @@ impl Store for SqliteStore {
     }
 
     fn latest_runs(&self, of_each: u32) -> Answer<'_, Vec<RunSummary>> {
-        async move { self.reader().latest_runs(of_each).await }.boxed()
+        async move { self.latest.of(&self.commits, of_each, &self.reader()).await }.boxed()
     }
 
     fn cases(&self, suite: String, runs: u32) -> Answer<'_, Vec<CaseVerdict>> {
