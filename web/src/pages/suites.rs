@@ -85,20 +85,25 @@ pub(super) async fn page(
         }
         @if let Some(definition) = definition { (facts(&suite, definition)) }
         section.panel {
-            h2 { "Runs" }
+            h2 { "Latest runs" }
             @if suite.runs.is_empty() {
                 (parts::empty("It has never been run.", &format!("Start it: xrdtest run {name}")))
             } @else {
                 (success(&suite.runs))
                 (durations(&suite.runs))
+            }
+        }
+        (trends.failure_rates())
+        (trends.plots(&suite.runs))
+        @if !suite.runs.is_empty() {
+            section.panel {
+                h2 { "History" }
                 (wanted.form(false))
                 @if listed.is_empty() { p.quiet { "It has no such runs." } }
                 @else { (parts::run_table(listed, false)) }
                 (wanted.older(&format!("/testsuites/{name}"), listed))
             }
         }
-        (trends.failure_rates())
-        (trends.plots(&suite.runs))
         @if !suite.file.is_empty() { (source(&suite.file, &text)) }
         section.panel { h2 { "Activity" } (parts::activity(&suite.history)) }
     };
@@ -162,7 +167,7 @@ fn durations(runs: &[RunSummary]) -> Markup {
     html! {
         figure.durations {
             svg viewBox={ "0 0 " (bars.len() * 12) " " (HEIGHT) } width=(bars.len() * 12) height=(HEIGHT) role="img"
-                aria-label="How long the latest runs took" {
+                preserveAspectRatio="none" aria-label="How long the latest runs took" {
                 @for (index, (run, took)) in bars.iter().enumerate() {
                     @let height = share(*took);
                     a href={ "/runs/" (run.run) } {

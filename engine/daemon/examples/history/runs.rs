@@ -157,10 +157,11 @@ impl<'a> Maker<'a> {
     fn begin(&mut self) {
         let mut plan = Box::new(self.suite.plan.clone());
         // Somebody commits every few hundred runs.
+        let commits = (self.all - self.left) / 300;
         plan.origin = Some(Origin {
             repository: "definitions".to_owned(),
             branch: Some("main".to_owned()),
-            commit: Some(format!("{:040x}", 0xab5c_u64 + (self.all - self.left) / 300)),
+            commit: Some(format!("{:016x}{:024x}", Random::new(commits).number(), commits)),
             author: Some("A. Author <author@example.org>".to_owned()),
             dirty: Some(false),
         });

@@ -109,9 +109,7 @@ fn facts(old: &Side, new: &Side) -> Markup {
         images.join(", ")
     };
     let rows = [
-        ("Asked for", utc(old.summary.queued), utc(new.summary.queued)),
         ("By", old.summary.trigger.clone(), new.summary.trigger.clone()),
-        ("Took", took(old), took(new)),
         ("Files", origin(old), origin(new)),
         ("Images", images(old), images(new)),
         ("Why", old.view.record.reason.clone(), new.view.record.reason.clone()),
@@ -126,6 +124,9 @@ fn facts(old: &Side, new: &Side) -> Markup {
                         td { (parts::verdict(old.summary.verdict, false)) }
                         td { (parts::verdict(new.summary.verdict, false)) }
                     }
+                    // These are always different.
+                    tr { th scope="row" { "Asked for" } td { (utc(old.summary.queued)) } td { (utc(new.summary.queued)) } }
+                    tr { th scope="row" { "Took" } td { (took(old)) } td { (took(new)) } }
                     @for (what, old, new) in rows.iter().filter(|(_, old, new)| !old.is_empty() || !new.is_empty()) {
                         tr.changed[old != new] { th scope="row" { (what) } td.words { (old) } td.words { (new) } }
                     }
