@@ -49,11 +49,11 @@ pub(crate) async fn all(engine: &Shared, runs: usize) -> Answer<Vec<SuiteInfo>> 
 }
 
 pub(crate) async fn show(State(engine): State<Shared>, Path(name): Path<String>) -> Answer<Json<SuiteInfo>> {
-    Ok(Json(one(&engine, &name, states::HISTORY).await?))
+    Ok(Json(one(&engine, &name, RUNS.1, states::HISTORY).await?))
 }
 
-/// One with so much of its history, which is told from the events of each run in it.
-pub(crate) async fn one(engine: &Shared, name: &str, states: u32) -> Answer<SuiteInfo> {
+/// One with so many of its latest runs, and so much of its history, which is told from the events of each run in it.
+pub(crate) async fn one(engine: &Shared, name: &str, runs: u32, states: u32) -> Answer<SuiteInfo> {
     let history = states::latest(engine, SubjectKind::Suite, name, states).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.suites.get(name);
@@ -62,7 +62,7 @@ pub(crate) async fn one(engine: &Shared, name: &str, states: u32) -> Answer<Suit
             "GET /api/v1/suites lists suites; one whose file can't be read is in /api/v1/definitions",
         ));
     }
-    let filter = RunFilter { suite: Some(name.to_owned()), limit: RUNS.1, ..RunFilter::default() };
+    let filter = RunFilter { suite: Some(name.to_owned()), limit: runs, ..RunFilter::default() };
     let runs = engine.store().runs(filter).await?;
     let info = info(name, definition.map(|it| &**it), history.first(), runs);
     let schedule = engine.schedule(name, STARTS.1);

@@ -18,7 +18,7 @@ use super::trends::{self, Trends};
 use crate::api::{Params, Shared, suites};
 
 /// States that are told of a suite.
-const STATES: u32 = 40;
+const STATES: u32 = 20;
 
 pub(super) async fn list(State(engine): State<Shared>) -> PageAnswer<Markup> {
     let last_event = *engine.last_event().borrow();
@@ -67,10 +67,8 @@ pub(super) async fn page(
     Params(wanted): Params<History>,
 ) -> PageAnswer<Markup> {
     let last_event = *engine.last_event().borrow();
-    let mut suite = suites::one(&engine, &name, STATES).await?;
+    let suite = suites::one(&engine, &name, trends::RUNS, STATES).await?;
     let wanted = wanted.of_suite(&name);
-    let filter = RunFilter { suite: Some(name.clone()), limit: trends::RUNS, ..RunFilter::default() };
-    suite.runs = engine.store().runs(filter).await?;
     let listed = if wanted.is_whole() { None } else { Some(engine.store().runs(wanted.wanted()).await?) };
     let listed = listed.as_deref().unwrap_or(&suite.runs[..suite.runs.len().min(LISTED as usize)]);
     let trends = Trends::read(&engine, &name).await?;
