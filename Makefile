@@ -92,6 +92,7 @@ openapi: ## hold an engine's answers against its OpenAPI document, by schemathes
 
 bench: test-packages guests ## figures of the release build beside references taken in the same minute (root)
 	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
+	cargo build --release --locked -p xrdtest-engine --example history
 	scripts/bench
 
 fmt: ## format the code

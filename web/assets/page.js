@@ -38,47 +38,32 @@
     }
   }
 
-  // An output that grows is followed while its end is in view: whoever reads further up is not disturbed.
-  let missed = false;
+  // The lines of an output as they are written; the oldest go when there are too many to be shown.
+  const MOST_LINES = 5000;
 
-  function growing() {
-    return document.querySelector("pre.follows");
-  }
-
-  function away() {
-    const output = growing();
-    return output !== null && output.getBoundingClientRect().bottom > innerHeight + 60;
-  }
-
-  function toTheEnd() {
-    const output = growing();
-    if (output) output.scrollIntoView({ block: "end" });
-  }
-
-  function live() {
-    toTheEnd();
-    // What somebody has opened or closed stays so.
-    Idiomorph.defaults.callbacks.beforeAttributeUpdated = function (name, node) {
-      return name !== "open" || node.localName !== "details";
-    };
-    document.body.addEventListener("htmx:beforeRequest", function (event) {
-      if (event.target.id === "live" && away()) {
-        missed = true;
-        event.preventDefault();
-      }
+  function follow(output) {
+    const lines = output.querySelector(".lines:last-of-type");
+    const place = new URL(output.dataset.follow, location.href);
+    const source = new EventSource(place);
+    if (!location.hash) root.scrollTop = root.scrollHeight;
+    source.addEventListener("lines", function (event) {
+      const [offset, number] = event.lastEventId.split(".");
+      place.searchParams.set("offset", offset);
+      place.searchParams.set("number", number);
+      output.dataset.follow = place;
+      const left = root.scrollHeight - root.scrollTop - root.clientHeight;
+      lines.insertAdjacentHTML("beforeend", event.data);
+      while (lines.childElementCount > MOST_LINES) lines.firstElementChild.remove();
+      if (left < 40) root.scrollTop = root.scrollHeight;
     });
-    document.body.addEventListener("htmx:afterSwap", function (event) {
-      if (event.target.id === "live") toTheEnd();
-    });
-    document.addEventListener("scroll", function () {
-      if (missed && !away()) {
-        missed = false;
-        htmx.trigger("#live", "sse:change");
-      }
+    source.addEventListener("end", () => source.close());
+    source.addEventListener("error", function () {
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => follow(output), 2000);
     });
   }
 
   document.addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll("pre[data-follow]").forEach(follow);
     const button = document.querySelector("button.theme");
     function name(theme) {
       button.textContent = { system: "Auto", light: "Light", dark: "Dark" }[theme];
@@ -100,8 +85,10 @@
     tell();
     setInterval(tell, 10000);
     document.body.addEventListener("htmx:afterSwap", tell);
-    live();
-
+    // What somebody has opened or closed stays so.
+    Idiomorph.defaults.callbacks.beforeAttributeUpdated = function (name, node) {
+      return name !== "open" || node.localName !== "details";
+    };
     // What somebody fills in is not taken from under their hands; the page is brought up to date when they are done.
     const isOpen = () => document.querySelector("#live details.act[open]") !== null;
     document.body.addEventListener("htmx:beforeSwap", function (event) {

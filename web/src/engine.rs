@@ -8,7 +8,8 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RepositoryInfo, RunRequest, RunSummary, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
+    RepositoryInfo, RunProgress, RunRequest, RunSummary, ScheduledSuite, SchedulesInfo, TokenCreated,
+    TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::{Held, Hold, InstanceId, MachineId, RunId};
@@ -66,6 +67,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The runs that are not over, in the core's words: what each is doing.
     fn phases(&self) -> Vec<(RunId, String)>;
+
+    /// How far the runs are that are not over.
+    fn progress(&self) -> Vec<(RunId, RunProgress)>;
 
     /// The instances of which something may be left.
     fn instances(&self) -> Vec<InstanceInfo>;

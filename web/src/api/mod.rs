@@ -11,7 +11,7 @@ mod etag;
 mod events;
 mod extract;
 pub(crate) mod files;
-mod follow;
+pub(crate) mod follow;
 pub(crate) mod hypervisors;
 pub(crate) mod instances;
 pub(crate) mod journal;

@@ -33,6 +33,8 @@ pub(crate) struct Filter {
     verdict: Option<Verdict>,
     /// Only those that are over, or are not.
     over: Option<bool>,
+    /// Asked for at this time or later, in milliseconds since 1970.
+    since: Option<Timestamp>,
     /// Asked for before this time, in milliseconds since 1970.
     before: Option<Timestamp>,
     /// At most so many, 1 to 1000; absent: 100.
@@ -45,9 +47,9 @@ pub(crate) async fn list(
     OriginalUri(uri): OriginalUri,
     Params(filter): Params<Filter>,
 ) -> Answer<Paged<RunSummary>> {
-    let Filter { suite, verdict, over, before, limit: asked } = filter;
+    let Filter { suite, verdict, over, since, before, limit: asked } = filter;
     let limit = limit(asked, LISTED.0, LISTED.1)?;
-    let runs = engine.store().runs(RunFilter { suite, verdict, over, before, limit }).await?;
+    let runs = engine.store().runs(RunFilter { suite, verdict, over, since, before, limit }).await?;
     let more = runs.last().filter(|_| runs.len() == limit as usize);
     let next = more.map(|last| next(&uri, "before", last.queued.as_millis()));
     Ok(Paged { next, items: runs })

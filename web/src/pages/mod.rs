@@ -10,6 +10,7 @@ mod clusters;
 mod definitions;
 mod documentation;
 mod failure;
+mod filter;
 mod forms;
 mod hypervisors;
 mod live;
@@ -22,6 +23,9 @@ mod shell;
 mod slaves;
 mod suites;
 mod topology;
+mod trends;
+mod turned;
+mod visit;
 
 use std::sync::Arc;
 
@@ -59,7 +63,10 @@ pub(crate) fn routes() -> Routes {
         .route("/testsuites/{name}/badge.svg", get(suites::badge))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(run::page))
+        .route("/runs/{run}/compare", get(run::compare::with_last_passed))
+        .route("/runs/{run}/compare/{other}", get(run::compare::page))
         .route("/runs/{run}/outputs/{stage}/{machine}", get(run::output::page))
+        .route("/runs/{run}/outputs/{stage}/{machine}/lines", get(run::follow::lines))
         .route("/clusters", get(clusters::list))
         .route("/clusters/{name}", get(clusters::page))
         .route("/hypervisors", get(hypervisors::list))

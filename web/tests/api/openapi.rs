@@ -82,7 +82,7 @@ async fn the_document_holds_together() {
     assert_eq!(request["required"], serde_json::json!(["suite"]), "{request}");
     let runs = document["paths"]["/api/v1/runs"]["get"]["parameters"].as_array().unwrap();
     let names: BTreeSet<&str> = runs.iter().filter_map(|it| it["name"].as_str()).collect();
-    assert_eq!(names, BTreeSet::from(["suite", "verdict", "over", "before", "limit"]));
+    assert_eq!(names, BTreeSet::from(["suite", "verdict", "over", "since", "before", "limit"]));
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! `/runs/RUN`: what a run did on which machine, and what it says.
 
 mod ansi;
+pub(super) mod compare;
+pub(super) mod follow;
+mod index;
 mod lines;
 mod matrix;
 pub(super) mod output;
@@ -57,6 +60,7 @@ fn head(summary: &RunSummary, view: &RunView) -> Markup {
             }
             @if !view.record.reason.is_empty() { p.reason { (view.record.reason) } }
             @if let Some(phase) = &view.record.phase { p { (phase) } }
+            p { a.button href={ "/runs/" (summary.run) "/compare" } { "Compare with the last run that passed" } }
         }
     }
 }
@@ -204,6 +208,7 @@ fn facts(summary: &RunSummary, view: &RunView) -> Markup {
                 @if let Some(finished) = summary.finished { dt { "Ended" } dd { (utc(finished)) } }
                 @if !view.plan.overridden.is_empty() { dt { "Tags" } dd { (tags(view)) } }
                 dt { "Repository" } dd { (view.plan.repository) }
+                @if let Some(origin) = &view.plan.origin { dt { "Files of" } dd.words { (origin) } }
                 @for image in &view.record.images { dt { "Image" } dd.words { (image.name) " " code { (image.digest) } } }
                 @if let Some(folder) = &view.record.directory { dt { "Files" } dd.words { (folder) } }
                 dt { "Again" } dd { (forms::command_again(&summary.run)) }
