@@ -1,11 +1,19 @@
 //! Answers that are read while they come.
 
+use std::time::Duration;
+
 use axum::body::BodyDataStream;
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures::{FutureExt, StreamExt};
 
-use crate::support::soon;
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What becomes of something within [`PATIENCE`].
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what).await.expect("it takes too long")
+}
 
 /// A body that is read as it comes.
 pub(crate) struct Reading {

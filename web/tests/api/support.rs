@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -34,15 +33,8 @@ use xrdtest_web::Caller;
 use xrdtest_web::access::{Access, Settings};
 use xrdtest_web::engine::{Answer, Engine, Refusal};
 
+pub(crate) use crate::reading::soon;
 use crate::{repositories, schedules};
-
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What becomes of something within [`PATIENCE`].
-pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("it takes too long")
-}
 
 pub(crate) struct TestEngine {
     store: Arc<SqliteStore>,
