@@ -54,7 +54,16 @@ const OF_INSTANCE: &str = "SELECT * FROM transitions WHERE id IN (SELECT max(id)
 /// The latest runs as they were after so many transactions. Many pages begin with them, and thousands of rows are read
 /// for them: who asks while nothing was written, or while they are being read, is given the same.
 #[derive(Debug, Default)]
-pub(super) struct Latest(Mutex<Option<(u64, u32, Arc<Vec<RunSummary>>)>>);
+pub(super) struct Latest(Mutex<Known>);
+
+/// What was read last.
+#[derive(Debug, Default)]
+struct Known {
+    /// After so many transactions; `None`: nothing was read yet.
+    commits: Option<u64>,
+    of_each: u32,
+    runs: Arc<Vec<RunSummary>>,
+}
 
 impl Latest {
     /// `commits`: transactions so far.
@@ -67,13 +76,12 @@ impl Latest {
         let mut known = self.0.lock().await;
         // What is committed from here on is read anew by those who ask then.
         let now = commits.load(Ordering::Acquire);
-        if let Some((then, of, runs)) = &*known
-            && (*then, *of) == (now, of_each)
-        {
-            return Ok(runs.to_vec());
+        if (known.commits, known.of_each) != (Some(now), of_each) {
+            let runs = Arc::new(reader.latest_runs(of_each).await?);
+            *known = Known { commits: Some(now), of_each, runs };
         }
-        let runs = Arc::new(reader.latest_runs(of_each).await?);
-        *known = Some((now, of_each, Arc::clone(&runs)));
+        let runs = Arc::clone(&known.runs);
+        drop(known);
         Ok(runs.to_vec())
     }
 }
