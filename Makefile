@@ -77,6 +77,7 @@ oracle: ## ask APScheduler 3, from PyPI, again for the starts that the tests of 
 
 bench: test-packages guests ## figures of the release build beside references taken in the same minute (root)
 	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
+	cargo build --release --locked -p xrdtest-engine --example history
 	scripts/bench
 
 fmt: ## format the code

@@ -3,8 +3,8 @@
 
     bench.py --programs DIR [--hold TIME] [--check] [NAME...]
 
-Without names all of them: lockstep, upload, barrier, hold, check, change. With --check a figure beyond its bound fails.
-Use programs of a release build. Needs root.
+Without names all of them: lockstep, upload, barrier, hold, check, change, dashboard. With --check a figure beyond its
+bound fails. Use programs of a release build; `dashboard` needs `examples/history` beside them. Needs root.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 
+from bench_dashboard import dashboard
 from lab import Lab, memory_of, until, write_cluster, write_suite
 
 TRUE = "#!/bin/sh\ntrue\n"
@@ -310,13 +311,14 @@ def seconds(text):
     return int(number) * {"s": 1, "m": 60, "h": 3600}[unit]
 
 
-ALL = {measure.__name__: measure for measure in (lockstep, upload, barrier, hold, check, change)}
+ALL = {measure.__name__: measure for measure in (lockstep, upload, barrier, hold, check, change, dashboard)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the programs")
     parser.add_argument("--hold", type=seconds, default="1m", help="how long `hold` holds (1m)")
+    parser.add_argument("--history", type=int, default=100_000, help="runs behind the dashboard (100000)")
     parser.add_argument("--check", action="store_true", help="fail where a figure is beyond its bound")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ALL))
     args = parser.parse_args()
