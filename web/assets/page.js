@@ -38,7 +38,31 @@
     }
   }
 
+  // The lines of an output as they are written; the oldest go when there are too many to be shown.
+  const MOST_LINES = 5000;
+
+  function follow(output) {
+    const lines = output.querySelector(".lines:last-of-type");
+    const place = new URL(output.dataset.follow, location.href);
+    const source = new EventSource(place);
+    source.addEventListener("lines", function (event) {
+      const [offset, number] = event.lastEventId.split(".");
+      place.searchParams.set("offset", offset);
+      place.searchParams.set("number", number);
+      output.dataset.follow = place;
+      const left = root.scrollHeight - root.scrollTop - root.clientHeight;
+      lines.insertAdjacentHTML("beforeend", event.data);
+      while (lines.childElementCount > MOST_LINES) lines.firstElementChild.remove();
+      if (left < 40) root.scrollTop = root.scrollHeight;
+    });
+    source.addEventListener("end", () => source.close());
+    source.addEventListener("error", function () {
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => follow(output), 2000);
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll("pre[data-follow]").forEach(follow);
     const button = document.querySelector("button.theme");
     function name(theme) {
       button.textContent = { system: "Auto", light: "Light", dark: "Dark" }[theme];

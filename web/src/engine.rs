@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
+    RepositoryInfo, RunProgress, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::{InstanceId, MachineId, RunId};
@@ -60,6 +60,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The runs that are not over, in the core's words: what each is doing.
     fn phases(&self) -> Vec<(RunId, String)>;
+
+    /// How far the runs are that are not over.
+    fn progress(&self) -> Vec<(RunId, RunProgress)>;
 
     /// The instances of which something may be left.
     fn instances(&self) -> Vec<InstanceInfo>;

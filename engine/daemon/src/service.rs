@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use xrdtest_definitions::SnapshotError;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
+    RepositoryInfo, RunProgress, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::ids::EXTERNAL;
@@ -219,6 +219,14 @@ impl Engine for EngineHandle {
             reason,
         };
         (1u32..).zip(waiting).map(entry).collect()
+    }
+
+    fn progress(&self) -> Vec<(RunId, RunProgress)> {
+        let progress = |run: &RunStatus| {
+            let (done, stages) = run.stages;
+            (run.run.clone(), RunProgress { begun: run.began.is_some(), done, stages })
+        };
+        self.now().runs.iter().map(progress).collect()
     }
 
     fn phases(&self) -> Vec<(RunId, String)> {

@@ -131,6 +131,17 @@ pub struct RunSummary {
     pub archive: Option<String>,
 }
 
+/// How far a run is that is not over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunProgress {
+    /// Its first stage has begun.
+    pub begun: bool,
+    /// Stages that are over, of those that it would have if all went well; only those that have scripts.
+    pub done: u32,
+    /// All of these.
+    pub stages: u32,
+}
+
 /// One file that a run left: `GET /runs/RUN/outputs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputEntry {

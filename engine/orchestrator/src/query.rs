@@ -23,6 +23,8 @@ pub struct RunStatus {
     pub phase: RunPhase,
     /// What it amounts to already, in words, where it only finishes: cancelled by whom, out of time, lost machines.
     pub ending: Option<String>,
+    /// Stages with scripts before the one that goes on, and all of them.
+    pub stages: (u32, u32),
     /// Verdicts of the cases that are over, in order.
     pub cases: Vec<Verdict>,
 }

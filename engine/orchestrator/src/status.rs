@@ -137,6 +137,7 @@ impl View<'_> {
             queued: run.queued,
             began: run.began,
             phase: self.phase(run),
+            stages: stages(run),
             ending: self.stop(run).map(|stop| stop.words().to_owned()),
             cases: run.cases.iter().map(|case| case.verdict).collect(),
         }
@@ -188,4 +189,16 @@ impl View<'_> {
             rebooting: attempt.awaited_boot().is_some(),
         }
     }
+}
+
+/// How many stages with scripts are before the one that goes on, and how many there are.
+fn stages(run: &Run) -> (u32, u32) {
+    let of_plan = run.plan.stages().filter(|stage| run.plan.script(*stage).is_some());
+    let (mut done, mut all, mut before) = (0, 0, run.barrier.is_some());
+    for stage in of_plan {
+        before = before && run.barrier.as_ref().is_some_and(|barrier| barrier.stage != stage);
+        done += u32::from(before);
+        all += 1;
+    }
+    (done, all)
 }

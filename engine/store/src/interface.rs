@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use xrdtest_model::api::{OutputEntry, RunSummary};
 use xrdtest_model::chronicle::{Subject, SubjectKind, Transition};
-use xrdtest_model::{Event, RunId, Timestamp, Verdict};
+use xrdtest_model::{Event, InstanceId, RunId, Timestamp, Verdict};
 
 /// Why the store did not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +41,17 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Runs, newest first.
     fn runs(&self, filter: RunFilter) -> Answer<'_, Vec<RunSummary>>;
 
+    /// The latest runs of each suite that has any, at most so many of each: by suite, newest first.
+    fn latest_runs(&self, of_each: u32) -> Answer<'_, Vec<RunSummary>>;
+
+    /// The verdicts of the cases in the latest runs of a suite, at most so many runs: newest run first, in the order of
+    /// the cases.
+    fn cases(&self, suite: String, runs: u32) -> Answer<'_, Vec<CaseVerdict>>;
+
+    /// The numbers that scripts stated in the latest runs of a suite, at most so many runs: newest run first, in the
+    /// order in which they came.
+    fn metrics(&self, suite: String, runs: u32) -> Answer<'_, Vec<Measured>>;
+
     /// One run.
     fn run(&self, run: RunId) -> Answer<'_, Option<RunSummary>>;
 
@@ -49,6 +60,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// The present state of all subjects of a kind, by name.
     fn states(&self, kind: SubjectKind) -> Answer<'_, Vec<Transition>>;
+
+    /// The present state of all physical machines and of the machines of these instances, by name: of machines that ever
+    /// were there may be hundreds of thousands.
+    fn machines(&self, instances: Vec<InstanceId>) -> Answer<'_, Vec<Transition>>;
 
     /// The states of a subject, newest first, at most `limit`.
     fn history(&self, subject: Subject, limit: u32) -> Answer<'_, Vec<Transition>>;
@@ -97,11 +112,42 @@ pub struct RunFilter {
     pub verdict: Option<Verdict>,
     /// Only those that are over (`true`), or are not (`false`).
     pub over: Option<bool>,
+    /// Asked for at this time or later.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
     /// Asked for before this time, which is how a list is continued. (Runs of one millisecond are not told apart.)
     pub before: Option<Timestamp>,
     /// How many at most; 0: 100.
     #[serde(default)]
     pub limit: u32,
+}
+
+/// What a case amounted to in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseVerdict {
+    /// The run.
+    pub run: RunId,
+    /// Its position in the run.
+    pub position: u32,
+    /// Its name.
+    pub name: String,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// A number that a script stated in a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// The run.
+    pub run: RunId,
+    /// The metric's name.
+    pub name: String,
+    /// The host on which it was stated.
+    pub machine: String,
+    /// The number.
+    pub value: f64,
+    /// What it counts; may be empty.
+    pub unit: String,
 }
 
 /// Which tokens.

@@ -10,7 +10,8 @@ pub mod retention;
 pub mod sqlite;
 
 pub use interface::{
-    Answer, LastStart, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix, TokenRecord,
+    Answer, CaseVerdict, LastStart, Measured, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix,
+    TokenRecord,
 };
 pub use retention::{RetentionAction, RetentionPolicy};
 pub use sqlite::SqliteStore;

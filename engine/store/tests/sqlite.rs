@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use xrdtest_model::Event;
 use xrdtest_store::conformance::story::{Scribe, Story};
 use xrdtest_store::conformance::{self};
-use xrdtest_store::{SqliteStore, Store};
+use xrdtest_store::{RunFilter, SqliteStore, Store};
 
 const GOLDEN: &str = include_str!("../../model/tests/golden/events-1.jsonl");
 
@@ -65,4 +66,32 @@ async fn a_store_that_was_not_closed_is_opened_again_at_once() {
         let story = Story::new(&format!("r{last}"), "s", 1);
         store.append(vec![Scribe::after(last).one(story.queued())]).await.unwrap();
     }
+}
+
+/// What the tables of trends hold is in the events of stores that are older than these tables.
+#[tokio::test]
+async fn an_older_store_has_its_cases_and_numbers_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.append(golden()).await.unwrap();
+    let suite = store.runs(RunFilter::default()).await.unwrap()[0].suite.clone();
+    let told =
+        (store.cases(suite.clone(), 100).await.unwrap(), store.metrics(suite.clone(), 100).await.unwrap());
+    assert!(!told.0.is_empty() && !told.1.is_empty(), "{told:?}");
+    store.close().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut connection = options.connect().await.unwrap();
+    let (layout,): (i64,) = sqlx::query_as("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
+    let back = format!(
+        "DROP TABLE cases; DROP TABLE metrics; DROP INDEX transitions_of_physical; DROP INDEX runs_going_on; \
+         DROP INDEX runs_of_verdict; DROP INDEX runs_of_suite_and_verdict; PRAGMA user_version = {}",
+        layout - 1
+    );
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(back))).await.unwrap();
+    connection.close().await.unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let again = (store.cases(suite.clone(), 100).await.unwrap(), store.metrics(suite, 100).await.unwrap());
+    assert_eq!(again, told);
+    store.close().await;
 }

@@ -33,12 +33,12 @@ pub(crate) async fn show(
     State(engine): State<Shared>,
     Path(name): Path<String>,
 ) -> Answer<Json<ClusterInfo>> {
-    Ok(Json(one(&engine, &name).await?))
+    Ok(Json(one(&engine, &name, states::HISTORY).await?))
 }
 
-/// One with its history.
-pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<ClusterInfo> {
-    let history = states::history(engine, SubjectKind::Cluster, name).await?;
+/// One with so much of its history.
+pub(crate) async fn one(engine: &Shared, name: &str, states: u32) -> Answer<ClusterInfo> {
+    let history = states::latest(engine, SubjectKind::Cluster, name, states).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.clusters.get(name).map(|it| &**it);
     if definition.is_none() && history.is_empty() {

@@ -34,7 +34,7 @@ pub(crate) async fn show(
     Path(id): Path<InstanceId>,
 ) -> Answer<Json<InstanceDetails>> {
     let instance = find(&engine, &id)?;
-    let known = states::present(&engine, SubjectKind::Slave).await?;
+    let known = states::machines(&engine, std::slice::from_ref(&instance)).await?;
     let present: Vec<String> = engine.slaves().iter().map(slaves::name_of).collect();
     let instances = std::slice::from_ref(&instance);
     let machines = instance.hosts.iter().map(|host| {

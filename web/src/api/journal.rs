@@ -23,6 +23,10 @@ pub(crate) async fn each(
         let Some(last) = batch.last() else { return Ok(after) };
         after = last.number;
         batch.iter().for_each(&mut each);
+        // There is no more; what comes later is asked for later.
+        if batch.len() < BATCH as usize {
+            return Ok(after);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod engine;
 mod events;
 mod extract;
 pub(crate) mod files;
-mod follow;
+pub(crate) mod follow;
 pub(crate) mod hypervisors;
 mod instances;
 pub(crate) mod journal;

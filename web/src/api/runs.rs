@@ -27,6 +27,7 @@ pub(crate) struct Filter {
     suite: Option<String>,
     verdict: Option<Verdict>,
     over: Option<bool>,
+    since: Option<Timestamp>,
     before: Option<Timestamp>,
     limit: Option<u32>,
 }
@@ -35,9 +36,9 @@ pub(crate) async fn list(
     State(engine): State<Shared>,
     Params(filter): Params<Filter>,
 ) -> Answer<Json<Vec<RunSummary>>> {
-    let Filter { suite, verdict, over, before, limit: asked } = filter;
+    let Filter { suite, verdict, over, since, before, limit: asked } = filter;
     let limit = limit(asked, LISTED.0, LISTED.1)?;
-    Ok(Json(engine.store().runs(RunFilter { suite, verdict, over, before, limit }).await?))
+    Ok(Json(engine.store().runs(RunFilter { suite, verdict, over, since, before, limit }).await?))
 }
 
 pub(crate) async fn create(

@@ -34,7 +34,10 @@ pub(crate) async fn list(
 pub(crate) async fn all(engine: &Shared, gone: bool) -> Answer<Vec<SlaveInfo>> {
     let instances = engine.instances();
     let present: BTreeSet<String> = engine.slaves().iter().map(name_of).collect();
-    let known = states::present(engine, SubjectKind::Slave).await?;
+    let known = match gone {
+        true => states::present(engine, SubjectKind::Slave).await?,
+        false => states::machines(engine, &instances).await?,
+    };
     let names: BTreeSet<&String> = present.iter().chain(known.keys()).collect();
     let slaves = names
         .into_iter()

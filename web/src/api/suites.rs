@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use xrdtest_model::api::SuiteInfo;
+use xrdtest_model::api::{RunSummary, SuiteInfo};
 use xrdtest_model::chronicle::{StateWord, SubjectKind, Transition};
 use xrdtest_model::definition::{Source, SuiteDefinition};
 use xrdtest_store::RunFilter;
@@ -26,6 +26,11 @@ pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<SuiteI
 /// All of them by name, each with so many of its latest runs.
 pub(crate) async fn all(engine: &Shared, runs: usize) -> Answer<Vec<SuiteInfo>> {
     let runs = u32::try_from(runs).unwrap_or(RUNS.1);
+    let mut latest: HashMap<String, Vec<RunSummary>> = HashMap::new();
+    for run in engine.store().latest_runs(runs).await? {
+        latest.entry(run.suite.clone()).or_default().push(run);
+    }
+    let mut runs_of = |name: &str| latest.remove(name).unwrap_or_default();
     let catalogue = engine.catalogue();
     let schedules = engine.schedules(STARTS.0).suites;
     let mut schedules: HashMap<_, _> = schedules.into_iter().map(|it| (it.suite.clone(), it)).collect();
@@ -33,23 +38,23 @@ pub(crate) async fn all(engine: &Shared, runs: usize) -> Answer<Vec<SuiteInfo>> 
     let mut suites = Vec::new();
     for (name, definition) in &catalogue.suites {
         let state = known.remove(name);
-        let info = info(engine, name, Some(definition), state.as_ref(), runs).await?;
+        let info = info(name, Some(definition), state.as_ref(), runs_of(name));
         suites.push(SuiteInfo { schedule: schedules.remove(name), ..info });
     }
     for (name, state) in &known {
-        suites.push(info(engine, name, None, Some(state), runs).await?);
+        suites.push(info(name, None, Some(state), runs_of(name)));
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(suites)
 }
 
 pub(crate) async fn show(State(engine): State<Shared>, Path(name): Path<String>) -> Answer<Json<SuiteInfo>> {
-    Ok(Json(one(&engine, &name).await?))
+    Ok(Json(one(&engine, &name, RUNS.1, states::HISTORY).await?))
 }
 
-/// One with its history.
-pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<SuiteInfo> {
-    let history = states::history(engine, SubjectKind::Suite, name).await?;
+/// One with so many of its latest runs, and so much of its history, which is told from the events of each run in it.
+pub(crate) async fn one(engine: &Shared, name: &str, runs: u32, states: u32) -> Answer<SuiteInfo> {
+    let history = states::latest(engine, SubjectKind::Suite, name, states).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.suites.get(name);
     if definition.is_none() && history.is_empty() {
@@ -57,23 +62,22 @@ pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<SuiteInfo> {
             "GET /api/v1/suites lists suites; one whose file can't be read is in /api/v1/definitions",
         ));
     }
-    let info = info(engine, name, definition.map(|it| &**it), history.first(), RUNS.1).await?;
+    let filter = RunFilter { suite: Some(name.to_owned()), limit: runs, ..RunFilter::default() };
+    let runs = engine.store().runs(filter).await?;
+    let info = info(name, definition.map(|it| &**it), history.first(), runs);
     let schedule = engine.schedule(name, STARTS.1);
     Ok(SuiteInfo { schedule, history, ..info })
 }
 
-async fn info(
-    engine: &Shared,
+fn info(
     name: &str,
     definition: Option<&SuiteDefinition>,
     state: Option<&Transition>,
-    runs: u32,
-) -> Answer<SuiteInfo> {
-    let filter = RunFilter { suite: Some(name.to_owned()), limit: runs, ..RunFilter::default() };
-    let runs = engine.store().runs(filter).await?;
+    runs: Vec<RunSummary>,
+) -> SuiteInfo {
     let (state, since) = states::state_of(state, StateWord::before_any_event(SubjectKind::Suite));
     let of = |list: fn(&SuiteDefinition) -> Vec<String>| definition.map(list).unwrap_or_default();
-    Ok(SuiteInfo {
+    SuiteInfo {
         name: name.to_owned(),
         title: definition.and_then(|it| it.desc_name.clone()),
         file: definition.map(|it| file_of(&it.source)).unwrap_or_default(),
@@ -86,7 +90,7 @@ async fn info(
         runs,
         schedule: None,
         history: Vec::new(),
-    })
+    }
 }
 
 /// Absolute path of a definition's file.

@@ -13,6 +13,9 @@ use super::shell::Shell;
 use super::topology;
 use crate::api::{Shared, clusters};
 
+/// States that are told of a cluster.
+const STATES: u32 = 50;
+
 pub(super) async fn list(State(engine): State<Shared>) -> PageAnswer<Markup> {
     let last_event = *engine.last_event().borrow();
     let clusters = clusters::all(&engine).await?;
@@ -67,7 +70,7 @@ fn of_instance(instance: &InstanceInfo) -> Markup {
 
 pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>) -> PageAnswer<Markup> {
     let last_event = *engine.last_event().borrow();
-    let cluster = clusters::one(&engine, &name).await?;
+    let cluster = clusters::one(&engine, &name, STATES).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.clusters.get(&name).map(|definition| &**definition);
     let content = html! {

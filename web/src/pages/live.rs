@@ -24,9 +24,6 @@ pub(super) struct Which {
     after: u64,
     /// Only what happens to this run.
     run: Option<RunId>,
-    /// Output that arrives is a change, too.
-    #[serde(default)]
-    output: bool,
 }
 
 /// An event `change` for whatever happened since the last one; its id is the journal's number. It ends with the engine.
@@ -34,8 +31,7 @@ pub(super) async fn changes(
     State(engine): State<Shared>,
     Params(which): Params<Which>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let arrived = which.output.then(|| engine.output_arrived());
-    let feed = Feed { last: engine.last_event(), arrived, engine, told: which.after, run: which.run };
+    let feed = Feed { last: engine.last_event(), engine, told: which.after, run: which.run };
     let stream = futures::stream::unfold(feed, |mut feed| async move {
         let number = feed.next().await?;
         Some((Ok(Event::default().id(number.to_string()).event("change").data(number.to_string())), feed))
@@ -46,8 +42,6 @@ pub(super) async fn changes(
 struct Feed {
     engine: Shared,
     last: watch::Receiver<u64>,
-    /// Counts pieces of output, of whatever run.
-    arrived: Option<watch::Receiver<u64>>,
     told: u64,
     run: Option<RunId>,
 }
@@ -57,18 +51,15 @@ impl Feed {
     async fn next(&mut self) -> Option<u64> {
         loop {
             let told = self.told;
-            let last = tokio::select! {
-                last = self.last.wait_for(|last| *last > told) => Some(*last.ok()?),
-                () = arrival(&mut self.arrived) => None,
-            };
-            let concerns = match (&self.run, last) {
-                (None, _) | (_, None) => true,
-                (Some(run), Some(_)) => {
+            let last = *self.last.wait_for(|last| *last > told).await.ok()?;
+            let concerns = match &self.run {
+                None => true,
+                Some(run) => {
                     let events = self.engine.store().events(Some(run.clone()), self.told, 1).await;
                     events.map_or(true, |events| !events.is_empty())
                 }
             };
-            self.told = last.unwrap_or(self.told);
+            self.told = last;
             if concerns {
                 // What follows at once is told with it.
                 tokio::time::sleep(PAUSE).await;
@@ -76,16 +67,5 @@ impl Feed {
                 return Some(self.told);
             }
         }
-    }
-}
-
-/// Waits for output; for ever where nobody wants to know of it, or none will come.
-async fn arrival(arrived: &mut Option<watch::Receiver<u64>>) {
-    let came = match arrived {
-        Some(arrived) => arrived.changed().await.is_ok(),
-        None => false,
-    };
-    if !came {
-        std::future::pending::<()>().await;
     }
 }

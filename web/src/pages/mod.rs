@@ -8,6 +8,7 @@ mod clusters;
 mod definitions;
 mod documentation;
 mod failure;
+mod filter;
 mod hypervisors;
 mod live;
 mod overview;
@@ -18,6 +19,9 @@ mod shell;
 mod slaves;
 mod suites;
 mod topology;
+mod trends;
+mod turned;
+mod visit;
 
 use std::sync::Arc;
 
@@ -44,7 +48,10 @@ pub(crate) fn pages(engine: Arc<dyn Engine>) -> Router {
         .route("/testsuites/{name}/badge.svg", get(suites::badge))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(run::page))
+        .route("/runs/{run}/compare", get(run::compare::with_last_passed))
+        .route("/runs/{run}/compare/{other}", get(run::compare::page))
         .route("/runs/{run}/outputs/{stage}/{machine}", get(run::output::page))
+        .route("/runs/{run}/outputs/{stage}/{machine}/lines", get(run::follow::lines))
         .route("/clusters", get(clusters::list))
         .route("/clusters/{name}", get(clusters::page))
         .route("/hypervisors", get(hypervisors::list))

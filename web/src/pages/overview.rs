@@ -1,20 +1,30 @@
 //! `/`: what runs, what waits and why, how the suites have done.
 
 use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
 use maud::{Markup, html};
-use xrdtest_model::api::{QueueEntry, RunSummary, SchedulesInfo, SuiteInfo};
+use xrdtest_model::api::{QueueEntry, RunProgress, RunSummary, SchedulesInfo, SuiteInfo};
 use xrdtest_model::{RunId, Verdict};
 use xrdtest_store::RunFilter;
 
 use super::failure::PageAnswer;
 use super::parts::{self, ago, run_link, suite_link, verdict};
 use super::shell::Shell;
-use crate::api::{Shared, suites};
+use super::turned;
+use super::visit::Visit;
+use crate::api::{Shared, now, suites};
+
+/// Runs that are told of those that go on, and of those that wait; the others are counted.
+const GOING_ON: usize = 20;
 
 /// Starts that are told.
 const NEXT: usize = 5;
 
-pub(super) async fn page(State(engine): State<Shared>) -> PageAnswer<Markup> {
+pub(super) async fn page(
+    State(engine): State<Shared>,
+    headers: HeaderMap,
+) -> PageAnswer<([(header::HeaderName, HeaderValue); 1], Markup)> {
+    let visit = Visit::read(&headers, now());
     let last_event = *engine.last_event().borrow();
     let filter = RunFilter { over: Some(false), limit: 200, ..RunFilter::default() };
     let unfinished = engine.store().runs(filter).await?;
@@ -28,7 +38,7 @@ pub(super) async fn page(State(engine): State<Shared>) -> PageAnswer<Markup> {
         div.columns {
             section.panel {
                 h2 { "Running" }
-                (running_now(&running, &engine.phases()))
+                (running_now(&running, &engine.phases(), &engine.progress()))
             }
             section.panel {
                 h2 { "Waiting" }
@@ -39,12 +49,14 @@ pub(super) async fn page(State(engine): State<Shared>) -> PageAnswer<Markup> {
                 (next_starts(&engine.schedules(1)))
             }
         }
+        (turned::panel(&suites, visit))
         section.panel {
             h2 { "Suites" }
             (suite_strips(&suites))
         }
     };
-    Ok(Shell::new("Overview").area("/").live(last_event, None).render(&content))
+    let page = Shell::new("Overview").area("/").live(last_event, None).render(&content);
+    Ok(([(header::SET_COOKIE, visit.cookie())], page))
 }
 
 fn figures(engine: &Shared, suites: &[SuiteInfo]) -> Markup {
@@ -70,21 +82,35 @@ fn figures(engine: &Shared, suites: &[SuiteInfo]) -> Markup {
     }
 }
 
-fn running_now(running: &[RunSummary], phases: &[(RunId, String)]) -> Markup {
+fn running_now(
+    running: &[RunSummary],
+    phases: &[(RunId, String)],
+    progress: &[(RunId, RunProgress)],
+) -> Markup {
     if running.is_empty() {
         return parts::empty("Nothing runs at the moment.", "Start one: xrdtest run SUITE");
     }
     html! {
         ul.cards {
-            @for run in running {
+            @for run in running.iter().take(GOING_ON) {
+                @let progress = progress.iter().find(|(other, _)| *other == run.run).map(|(_, progress)| progress);
                 @let phase = phases.iter().find(|(other, _)| *other == run.run).map(|(_, phase)| phase.as_str());
                 li.card {
                     (verdict(run.verdict, false)) " " strong { (suite_link(&run.suite)) }
+                    @if let Some(progress) = progress.filter(|progress| progress.begun) { (parts::progress(progress)) }
                     p { (phase.unwrap_or("is being ended")) }
                     p.quiet { (run_link(&run.run)) ", asked for by " (run.trigger) ", " (ago(run.queued)) }
                 }
             }
         }
+        (and_more(running.len()))
+    }
+}
+
+/// What is not told of a list.
+fn and_more(all: usize) -> Markup {
+    html! {
+        @if all > GOING_ON { p { a href="/runs?over=false" { "and " (all - GOING_ON) " more" } } }
     }
 }
 
@@ -94,7 +120,7 @@ fn waiting(queue: &[QueueEntry]) -> Markup {
     }
     html! {
         ol.cards {
-            @for entry in queue {
+            @for entry in queue.iter().take(GOING_ON) {
                 li.card {
                     strong { (entry.position) ". " (suite_link(&entry.suite)) }
                     p { (entry.reason) }
@@ -102,6 +128,7 @@ fn waiting(queue: &[QueueEntry]) -> Markup {
                 }
             }
         }
+        (and_more(queue.len()))
     }
 }
 
@@ -138,22 +165,16 @@ fn suite_strips(suites: &[SuiteInfo]) -> Markup {
             "They are suites/NAME.rhai in the repositories of the engine.",
         );
     }
+    // Hundreds of suites are on this page: each has few bytes.
     html! {
-        div.scroll {
-            table {
-                thead { tr { th { "Suite" } th { "Last runs, the latest at the right" } th { "Latest" } th { "" } } }
-                tbody {
-                    @for suite in suites {
-                        tr {
-                            td { (suite_link(&suite.name)) }
-                            td { (parts::strip(&suite.runs)) }
-                            @if let Some(latest) = suite.runs.first() {
-                                td { (verdict(latest.verdict, latest.started.is_none())) }
-                                td.quiet { (ago(latest.queued)) }
-                            } @else {
-                                td.quiet colspan="2" { "never run" }
-                            }
-                        }
+        ul.plain.suites {
+            @for suite in suites {
+                li {
+                    a href={ "/testsuites/" (suite.name) } { (suite.name) (parts::small_strip(&suite.runs)) }
+                    @if let Some(latest) = suite.runs.first() {
+                        (parts::verdict_link(latest)) (parts::short_ago(latest.queued))
+                    } @else {
+                        span.quiet { "never run" }
                     }
                 }
             }

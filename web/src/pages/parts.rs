@@ -1,7 +1,10 @@
 //! What several pages show: times, verdicts, states, links.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use maud::{Markup, html};
-use xrdtest_model::api::RunSummary;
+use xrdtest_model::api::{RunProgress, RunSummary};
 use xrdtest_model::chronicle::{StateWord, Transition};
 use xrdtest_model::time::{human, utc};
 use xrdtest_model::{Outcome, RunId, Timestamp, Verdict};
@@ -96,6 +99,50 @@ pub(super) fn strip(runs: &[RunSummary]) -> Markup {
                     span.hidden { (word) }
                 }
             }
+        }
+    }
+}
+
+/// The same in few bytes, without a link for each run: for pages with hundreds of them.
+pub(super) fn small_strip(runs: &[RunSummary]) -> Markup {
+    const STEP: usize = 9;
+    let shown: Vec<_> = runs.iter().take(STRIP).rev().collect();
+    let begin = STRIP - shown.len();
+    let mut paths: BTreeMap<&str, String> = BTreeMap::new();
+    let mut at = 0;
+    let word = |run: &&RunSummary| verdict_word(run.verdict, run.started.is_none());
+    for group in shown.chunk_by(|a, b| word(a) == word(b)) {
+        // One line with gaps; see `stroke-dasharray` in the style sheet.
+        let path = paths.entry(word(&group[0])).or_default();
+        let _ = write!(path, "M{} 10h{}", (begin + at) * STEP, group.len() * STEP - 2);
+        at += group.len();
+    }
+    let passed = shown.iter().filter(|run| run.verdict == Some(Verdict::Passed)).count();
+    html! {
+        svg viewBox="0 0 268 20" role="img" aria-label={ (passed) " of " (shown.len()) " passed" } {
+            @for (word, path) in &paths { path class=(word) d=(path) {} }
+        }
+    }
+}
+
+/// The verdict of a run, which leads to it.
+pub(super) fn verdict_link(run: &RunSummary) -> Markup {
+    let word = verdict_word(run.verdict, run.started.is_none());
+    html! { a class={ "badge " (word) } href={ "/runs/" (run.run) } { (word.replace('_', " ")) } }
+}
+
+/// As [`ago`], in few bytes.
+pub(super) fn short_ago(time: Timestamp) -> Markup {
+    let exact = rfc3339(Timestamp::from_millis(time.as_millis() / 1000 * 1000));
+    html! { time datetime=(exact.replace(".000", "")) data-ago { (human(now().since(time))) " ago" } }
+}
+
+/// How far a run is.
+pub(super) fn progress(progress: &RunProgress) -> Markup {
+    html! {
+        div.progress {
+            progress max=(progress.stages) value=(progress.done) {}
+            span.quiet { (progress.done) " of " (progress.stages) " stages" }
         }
     }
 }

@@ -48,12 +48,6 @@ impl<'a> Shell<'a> {
         self
     }
 
-    /// Output that grows changes it as well.
-    pub(super) fn with_output(mut self) -> Self {
-        self.live = self.live.map(|stream| format!("{stream}&output=true"));
-        self
-    }
-
     /// The whole page.
     pub(super) fn render(&self, content: &Markup) -> Markup {
         html! {

@@ -11,9 +11,14 @@ use xrdtest_model::time::{human, limit};
 use xrdtest_store::RunFilter;
 
 use super::failure::{PageAnswer, PageFailure};
+use super::filter::{History, LISTED};
 use super::parts::{self, cluster_link, suite_link};
 use super::shell::Shell;
-use crate::api::{Shared, suites};
+use super::trends::{self, Trends};
+use crate::api::{Params, Shared, suites};
+
+/// States that are told of a suite.
+const STATES: u32 = 20;
 
 pub(super) async fn list(State(engine): State<Shared>) -> PageAnswer<Markup> {
     let last_event = *engine.last_event().borrow();
@@ -44,7 +49,7 @@ fn row(suite: &SuiteInfo) -> Markup {
             td { (parts::state(&suite.state)) (flaws(suite)) }
             td { @for cluster in &suite.clusters { (cluster_link(cluster)) " " } }
             td.number { (suite.cases.len()) }
-            td { (parts::strip(&suite.runs)) }
+            td { a href={ "/testsuites/" (suite.name) } { (parts::small_strip(&suite.runs)) } }
         }
     }
 }
@@ -56,9 +61,17 @@ fn flaws(suite: &SuiteInfo) -> Markup {
     }
 }
 
-pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>) -> PageAnswer<Markup> {
+pub(super) async fn page(
+    State(engine): State<Shared>,
+    Path(name): Path<String>,
+    Params(wanted): Params<History>,
+) -> PageAnswer<Markup> {
     let last_event = *engine.last_event().borrow();
-    let suite = suites::one(&engine, &name).await?;
+    let suite = suites::one(&engine, &name, trends::RUNS, STATES).await?;
+    let wanted = wanted.of_suite(&name);
+    let listed = if wanted.is_whole() { None } else { Some(engine.store().runs(wanted.wanted()).await?) };
+    let listed = listed.as_deref().unwrap_or(&suite.runs[..suite.runs.len().min(LISTED as usize)]);
+    let trends = Trends::read(&engine, &name).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.suites.get(&name);
     let text = tokio::fs::read_to_string(&suite.file).await.unwrap_or_default();
@@ -70,14 +83,23 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
         }
         @if let Some(definition) = definition { (facts(&suite, definition)) }
         section.panel {
-            h2 { "Runs" }
+            h2 { "Latest runs" }
             @if suite.runs.is_empty() {
                 (parts::empty("It has never been run.", &format!("Start it: xrdtest run {name}")))
             } @else {
                 (success(&suite.runs))
                 (durations(&suite.runs))
-                (parts::run_table(&suite.runs, false))
-                p { a.button href={ "/runs?suite=" (name) } { "All runs" } }
+            }
+        }
+        (trends.failure_rates())
+        (trends.plots(&suite.runs))
+        @if !suite.runs.is_empty() {
+            section.panel {
+                h2 { "History" }
+                (wanted.form(false))
+                @if listed.is_empty() { p.quiet { "It has no such runs." } }
+                @else { (parts::run_table(listed, false)) }
+                (wanted.older(&format!("/testsuites/{name}"), listed))
             }
         }
         @if !suite.file.is_empty() { (source(&suite.file, &text)) }
@@ -143,7 +165,7 @@ fn durations(runs: &[RunSummary]) -> Markup {
     html! {
         figure.durations {
             svg viewBox={ "0 0 " (bars.len() * 12) " " (HEIGHT) } width=(bars.len() * 12) height=(HEIGHT) role="img"
-                aria-label="How long the latest runs took" {
+                preserveAspectRatio="none" aria-label="How long the latest runs took" {
                 @for (index, (run, took)) in bars.iter().enumerate() {
                     @let height = share(*took);
                     a href={ "/runs/" (run.run) } {

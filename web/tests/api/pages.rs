@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
-use xrdtest_model::{Outcome, StageId, Verdict};
-use xrdtest_store::conformance::story::Story;
+use xrdtest_model::{EventBody, Metric, Outcome, StageId, Verdict};
+use xrdtest_store::conformance::story::{CASE_RUN, Story};
 
 use crate::reading::Reading;
 use crate::support::{TestEngine, soon};
@@ -179,22 +179,109 @@ async fn an_open_page_hears_of_changes() {
 }
 
 #[tokio::test]
-async fn an_open_output_hears_of_what_is_written() {
+async fn an_open_output_shows_what_is_written() {
     let engine = TestEngine::start().await;
     let story = Story::new("going", "ts_copy", 1);
     engine.happen(story.beginning()).await;
     engine.happen([story.begun(StageId::SUITE_INITIALIZE)]).await;
-    engine.write(&story, "outputs/01-suite-initialize/ds1.xrd.test.log", b"one\n");
+    let file = "outputs/01-suite-initialize/ds1.xrd.test.log";
+    engine.write(&story, file, b"one\nhal");
     let address = "/runs/going/outputs/01-suite-initialize/ds1.xrd.test";
     let body = page(&engine, address).await;
     holds(&body, &["id=\"L1\""]);
+    assert!(!body.contains("id=\"L2\""), "half a line is shown: {body}");
     let stream =
-        body.split("sse-connect=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
-    let request = Request::get(&stream).body(Body::empty()).unwrap();
-    let response = soon(xrdtest_web::dashboard(engine.clone()).oneshot(request)).await.unwrap();
-    let mut reading = Reading::new(response);
+        body.split("data-follow=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+    let follow = |id: Option<&'static str>| {
+        let engine = engine.clone();
+        let mut request = Request::get(&stream);
+        if let Some(id) = id {
+            request = request.header("last-event-id", id);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        async move { Reading::new(soon(xrdtest_web::dashboard(engine).oneshot(request)).await.unwrap()) }
+    };
+    let mut reading = follow(None).await;
     assert!(reading.is_waiting());
-    engine.write(&story, "outputs/01-suite-initialize/ds1.xrd.test.log", b"two\n");
-    reading.until("event: change").await;
-    holds(&page(&engine, address).await, &["id=\"L2\""]);
+    engine.write(&story, file, b"f\n<three>\n");
+    reading.until("id: 17.4").await;
+    holds(&reading.read, &["event: lines", "id=\"L2\"", ">2</a>half", "&lt;three&gt;"]);
+    assert!(!reading.read.contains("event: end"));
+    engine.write(&story, file, b"last words");
+    engine.happen(story.done(StageId::SUITE_INITIALIZE, Outcome::Passed)).await;
+    reading.until("event: end").await;
+    holds(&reading.read, &["id=\"L4\"", "last words"]);
+    assert!(reading.end().await);
+    // A browser whose connection broke has these already.
+    let mut again = follow(Some("17.4")).await;
+    again.until("event: end").await;
+    assert!(again.read.contains("id=\"L4\"") && !again.read.contains("id=\"L2\""), "{}", again.read);
+}
+
+#[tokio::test]
+async fn two_runs_are_compared() {
+    let (engine, _) = with_failure().await;
+    let good = Story::new("good", "ts_copy", 2);
+    engine.happen(good.whole()).await;
+    let later = Story::new("later", "ts_copy", 3);
+    engine.happen(later.beginning()).await;
+    engine.happen(later.done(StageId::SUITE_INITIALIZE, Outcome::Failed)).await;
+    engine.happen([later.over(Verdict::Failed, "suite initialize failed")]).await;
+    let request = Request::get("/runs/later/compare").body(Body::empty()).unwrap();
+    let response = soon(xrdtest_web::dashboard(engine.clone()).oneshot(request)).await.unwrap();
+    assert_eq!(response.headers()[header::LOCATION], "/runs/later/compare/good");
+    let body = page(&engine, "/runs/later/compare/good").await;
+    let address = "/runs/later/outputs/01-suite-initialize/ds1.xrd.test";
+    let cell = format!("<s class=\"quiet\">passed</s> <a href=\"{address}\">failed</a>");
+    holds(&body, &["machine ds3.xrd.test is new", &cell]);
+    let (status, words) = ask(&engine, Method::GET, "/runs/bad/compare").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    holds(&words, &["was never run before bad"]);
+}
+
+#[tokio::test]
+async fn a_visitor_is_told_what_turned_red() {
+    let engine = TestEngine::start().await;
+    for (name, verdict) in [("one", Verdict::Passed), ("two", Verdict::Failed)] {
+        let story = Story::new(name, "ts_copy", 1);
+        engine.happen(story.beginning()).await;
+        engine.happen([story.over(verdict, "copy_to failed")]).await;
+    }
+    let visit = |cookie: &'static str| {
+        let request = Request::get("/").header(header::COOKIE, cookie).body(Body::empty()).unwrap();
+        let engine = engine.clone();
+        async move {
+            let response = soon(xrdtest_web::dashboard(engine).oneshot(request)).await.unwrap();
+            let set = response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+            let body = soon(response.into_body().collect()).await.unwrap().to_bytes();
+            (set, String::from_utf8(body.to_vec()).unwrap())
+        }
+    };
+    let (set, body) = visit("xrdtest_visit=0.1000").await;
+    assert!(set.starts_with("xrdtest_visit=1000."), "{set}");
+    holds(&body, &["since your last visit, 1970", "/runs/two", "copy_to failed"]);
+    let (_, body) = visit("xrdtest_visit=0.99999999999999").await;
+    holds(&body, &["in the last 24 hours"]);
+}
+
+#[tokio::test]
+async fn a_suite_tells_how_its_cases_have_done() {
+    let engine = TestEngine::start().await;
+    for (name, verdict) in [("one", Verdict::Passed), ("two", Verdict::Failed)] {
+        let story = Story::new(name, "ts_copy", 1);
+        engine.happen(story.beginning()).await;
+        let mut done = story.done(CASE_RUN, Outcome::Passed);
+        if let Some(EventBody::StageFinished { result, .. }) = done.first_mut() {
+            result.metrics = vec![Metric::parse("copy.rate", "81.5", "MB/s").unwrap()];
+        }
+        engine.happen(done).await;
+        let (run, reason) = (story.run.clone(), String::new());
+        engine.happen([EventBody::CaseFinished { run, case: 0, verdict, reason }]).await;
+        engine.happen([story.over(verdict, "")]).await;
+    }
+    let body = page(&engine, "/testsuites/ts_copy").await;
+    holds(&body, &["50 % (1 of 2)", "copy.rate <strong>81.5 MB/s</strong>", "81.5 to 81.5 MB/s in 2 runs"]);
+    let body = page(&engine, "/testsuites/ts_copy?verdict=failed&since=2026-01-01").await;
+    assert!(body.contains("selected>failed") && body.contains("value=\"2026-01-01\""), "{body}");
+    holds(&page(&engine, "/testsuites/ts_copy?since=2999-01-01").await, &["It has no such runs."]);
 }

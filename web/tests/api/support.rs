@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
-    Problem, QueueEntry, RepositoryInfo, RunRequest, ScheduledSuite, SchedulesInfo, TokenCreated,
-    TokenRequest,
+    Problem, QueueEntry, RepositoryInfo, RunProgress, RunRequest, ScheduledSuite, SchedulesInfo,
+    TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
@@ -202,6 +202,10 @@ impl Engine for TestEngine {
 
     fn phases(&self) -> Vec<(RunId, String)> {
         vec![("going".into(), "copy_to / run".to_owned())]
+    }
+
+    fn progress(&self) -> Vec<(RunId, RunProgress)> {
+        vec![("going".into(), RunProgress { begun: true, done: 2, stages: 5 })]
     }
 
     fn instances(&self) -> Vec<InstanceInfo> {

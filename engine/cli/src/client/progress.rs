@@ -22,6 +22,8 @@ impl Progress {
                 queued: event.at,
                 began: None,
                 phase: RunPhase::Waiting { reason: "it was just asked for".to_owned() },
+                // The line on the terminal counts cases.
+                stages: (0, 0),
                 ending: None,
                 cases: Vec::new(),
             });

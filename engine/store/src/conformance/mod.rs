@@ -12,6 +12,7 @@ mod schedules;
 mod states;
 pub mod story;
 mod tokens;
+mod trends;
 
 use std::sync::Arc;
 
@@ -39,6 +40,8 @@ where
     records::are_found_by_filter(open("filter").await?).await?;
     records::index_outputs(open("outputs").await?).await?;
     records::keep_pins_and_archives(open("pins").await?).await?;
+    trends::of_many_runs(open("trends").await?).await?;
+    trends::machines_that_are_asked_for(open("machines").await?).await?;
     removal::leaves_nothing_of_a_run(&open).await?;
     removal::takes_what_was_started_by_hand(open("by-hand").await?).await?;
     removal::refuses_what_is_not_over(open("not-over").await?).await?;

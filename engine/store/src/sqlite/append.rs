@@ -11,6 +11,10 @@ use super::memory::{Memory, filed_under};
 use super::rows::{insert, int};
 use super::spelling;
 use super::write::{Session, Write, WriteError};
+use crate::{CaseVerdict, Measured};
+
+/// Ids that each event has for the metrics that it tells, at least [`xrdtest_model::metric::MOST_METRICS`].
+const METRICS_OF_EVENT: u64 = 1000;
 
 /// Events to append, each with the JSON of its body.
 #[derive(Debug)]
@@ -48,6 +52,8 @@ struct Changes {
     instances: BTreeMap<InstanceId, InstanceState>,
     agents: BTreeMap<AgentName, u64>,
     outputs: Vec<OutputRow>,
+    cases: Vec<CaseVerdict>,
+    metrics: Vec<(u64, Measured)>,
     transitions: Vec<Transition>,
 }
 
@@ -145,7 +151,15 @@ impl Changes {
             EventBody::StageStarted { run, .. } => {
                 self.run(run).started.get_or_insert(at);
             }
-            EventBody::StageFinished { run, result } => self.note_outputs(memory, run, result),
+            EventBody::StageFinished { run, result } => {
+                self.note_outputs(memory, run, result);
+                self.note_metrics(event.number, run, result);
+            }
+            EventBody::CaseFinished { run, case, verdict, .. } => {
+                let name = memory.plan(run).and_then(|plan| Some(plan.case(*case)?.name.clone()));
+                let name = name.unwrap_or_default();
+                self.cases.push(CaseVerdict { run: run.clone(), position: *case, name, verdict: *verdict });
+            }
             EventBody::RunFinished { run, verdict, reason } => {
                 let change = self.run(run);
                 change.finished = Some((at, *verdict));
@@ -194,12 +208,27 @@ impl Changes {
         }
     }
 
+    fn note_metrics(&mut self, event: u64, run: &RunId, result: &StageResult) {
+        let numbered = (event * METRICS_OF_EVENT..).zip(&result.metrics);
+        self.metrics.extend(numbered.map(|(id, metric)| {
+            let measured = Measured {
+                run: run.clone(),
+                name: metric.name.clone(),
+                machine: result.machine.host.clone(),
+                value: metric.value.get(),
+                unit: metric.unit.clone(),
+            };
+            (id, measured)
+        }));
+    }
+
     fn run(&mut self, run: &RunId) -> &mut RunChange {
         self.runs.entry(run.clone()).or_default()
     }
 
     fn rows(&self) -> u64 {
-        let rows = self.events.len() + self.outputs.len() + self.transitions.len();
+        let results = self.outputs.len() + self.cases.len() + self.metrics.len();
+        let rows = self.events.len() + results + self.transitions.len();
         u64::try_from(rows).unwrap_or(u64::MAX)
     }
 
@@ -208,6 +237,7 @@ impl Changes {
         self.write_runs(connection).await?;
         self.write_instances(connection).await?;
         self.write_outputs(connection).await?;
+        self.write_trends(connection).await?;
         self.write_transitions(connection).await
     }
 
@@ -281,6 +311,21 @@ impl Changes {
             columns.push_bind(row.run.to_string()).push_bind(position).push_bind(row.machine.clone());
             columns.push_bind(row.attempt).push_bind(row.log.clone()).push_bind(row.stage.clone());
             columns.push_bind(row.file.clone()).push_bind(int(row.length)).push_bind(row.complete);
+        })
+        .await
+    }
+
+    async fn write_trends(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let cases = ("INSERT OR REPLACE INTO cases (run, position, name, verdict)", "");
+        insert(connection, cases, &self.cases, |columns, row| {
+            columns.push_bind(row.run.to_string()).push_bind(row.position);
+            columns.push_bind(row.name.clone()).push_bind(row.verdict.as_str());
+        })
+        .await?;
+        let metrics = ("INSERT OR REPLACE INTO metrics (run, id, name, machine, value, unit)", "");
+        insert(connection, metrics, &self.metrics, |columns, (id, row)| {
+            columns.push_bind(row.run.to_string()).push_bind(int(*id)).push_bind(row.name.clone());
+            columns.push_bind(row.machine.clone()).push_bind(row.value).push_bind(row.unit.clone());
         })
         .await
     }

@@ -29,13 +29,23 @@ impl Reader<'_> {
         let kept = self.all(rows, |row| transition(row, kind))?;
         let mut latest: BTreeMap<Subject, Transition> =
             kept.into_iter().map(|kept| (kept.subject.clone(), kept)).collect();
-        for step in self.steps.of(kind) {
+        self.take_over_steps(kind, &mut latest, |_| true);
+        Ok(latest.into_values().collect())
+    }
+
+    /// Puts steps in the place of what is kept, where they are newer; of the subjects whose names are wanted.
+    pub(super) fn take_over_steps(
+        &self,
+        kind: SubjectKind,
+        latest: &mut BTreeMap<Subject, Transition>,
+        wanted: impl Fn(&str) -> bool,
+    ) {
+        for step in self.steps.of(kind).into_iter().filter(|step| wanted(&step.subject.name)) {
             // Of one event's transitions the step is the first.
             if latest.get(&step.subject).is_none_or(|kept| kept.event < step.event) {
                 latest.insert(step.subject.clone(), step);
             }
         }
-        Ok(latest.into_values().collect())
     }
 
     /// The states of a subject, newest first.
@@ -111,7 +121,7 @@ impl Reader<'_> {
     }
 }
 
-fn transition(row: &SqliteRow, kind: SubjectKind) -> Result<Transition, sqlx::Error> {
+pub(super) fn transition(row: &SqliteRow, kind: SubjectKind) -> Result<Transition, sqlx::Error> {
     let run: Option<&str> = row.try_get("run")?;
     Ok(Transition {
         event: uint(row.try_get("event")?),

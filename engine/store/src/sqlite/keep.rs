@@ -96,7 +96,7 @@ const REMOVAL_BY_HAND: [&str; 3] = [
 ];
 
 /// Removes run ?1 from everywhere; ?2 is the number of the last event, which stays.
-const REMOVAL: [&str; 9] = [
+const REMOVAL: [&str; 11] = [
     "DELETE FROM events WHERE run = ?1 AND number <> ?2",
     "UPDATE events SET run = NULL WHERE run = ?1",
     // '0' is the character after '/': all machines of the instance.
@@ -106,6 +106,8 @@ const REMOVAL: [&str; 9] = [
     "DELETE FROM transitions WHERE kind = 'suite' AND name = (SELECT suite FROM runs WHERE id = ?1) AND run = ?1 \
      AND id <> (SELECT max(id) FROM transitions newer WHERE newer.kind = 'suite' AND newer.name = transitions.name)",
     "DELETE FROM outputs WHERE run = ?1",
+    "DELETE FROM cases WHERE run = ?1",
+    "DELETE FROM metrics WHERE run = ?1",
     "DELETE FROM instances WHERE run = ?1",
     "DELETE FROM runs WHERE id = ?1",
     // Comings and goings of agents before the oldest run that is left, but not the latest of each agent.

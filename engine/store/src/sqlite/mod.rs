@@ -17,6 +17,7 @@ mod rows;
 mod schedules;
 mod spelling;
 mod tokens;
+mod trends;
 mod words;
 mod write;
 mod writer;
@@ -31,9 +32,11 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 use xrdtest_model::api::{OutputEntry, RunSummary};
 use xrdtest_model::chronicle::{Subject, SubjectKind, Transition};
-use xrdtest_model::{Event, RunId, Timestamp};
+use xrdtest_model::{Event, InstanceId, RunId, Timestamp};
 
-use crate::{Answer, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix, TokenRecord};
+use crate::{
+    Answer, CaseVerdict, Measured, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix, TokenRecord,
+};
 use append::Append;
 use checkpoints::Checkpoints;
 use keep::{EvidenceRemoved, Pin, RemoveRun};
@@ -42,6 +45,7 @@ use memory::{Memory, Steps};
 use read::Reader;
 use schedules::KeepSchedules;
 use tokens::{AddTokens, RevokeTokens, UseToken};
+use trends::Latest;
 use write::Write;
 use writer::{Message, Writer};
 
@@ -52,6 +56,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     steps: Steps,
     commits: Arc<AtomicU64>,
+    latest: Latest,
 }
 
 impl SqliteStore {
@@ -77,7 +82,14 @@ impl SqliteStore {
             lock,
         };
         let readers = open::readers(path);
-        Ok(Self { path: path.to_owned(), requests: writer.start(), readers, steps, commits })
+        Ok(Self {
+            path: path.to_owned(),
+            requests: writer.start(),
+            readers,
+            steps,
+            commits,
+            latest: Latest::default(),
+        })
     }
 
     /// Transactions so far, each with one sync to the disk: how well requests are grouped.
@@ -145,6 +157,18 @@ impl Store for SqliteStore {
         async move { self.reader().runs(filter).await }.boxed()
     }
 
+    fn latest_runs(&self, of_each: u32) -> Answer<'_, Vec<RunSummary>> {
+        async move { self.latest.of(&self.commits, of_each, &self.reader()).await }.boxed()
+    }
+
+    fn cases(&self, suite: String, runs: u32) -> Answer<'_, Vec<CaseVerdict>> {
+        async move { self.reader().cases(suite, runs).await }.boxed()
+    }
+
+    fn metrics(&self, suite: String, runs: u32) -> Answer<'_, Vec<Measured>> {
+        async move { self.reader().metrics(suite, runs).await }.boxed()
+    }
+
     fn run(&self, run: RunId) -> Answer<'_, Option<RunSummary>> {
         async move { self.reader().run(run).await }.boxed()
     }
@@ -155,6 +179,10 @@ impl Store for SqliteStore {
 
     fn states(&self, kind: SubjectKind) -> Answer<'_, Vec<Transition>> {
         async move { self.reader().states(kind).await }.boxed()
+    }
+
+    fn machines(&self, instances: Vec<InstanceId>) -> Answer<'_, Vec<Transition>> {
+        async move { self.reader().machines(&instances).await }.boxed()
     }
 
     fn history(&self, subject: Subject, limit: u32) -> Answer<'_, Vec<Transition>> {

@@ -13,10 +13,11 @@ use super::words;
 use crate::StoreError;
 
 /// Each brings the layout from its position to the next; never changed, only added to.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_by_hand.sql"),
     include_str!("migrations/0003_schedules.sql"),
+    include_str!("migrations/0006_trends.sql"),
 ];
 
 /// "xrdt": what tells our files from those of other programs.
@@ -32,6 +33,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const LAST_RESORT_CHECKPOINT_PAGES: &str = "32768";
 
 const READERS: u32 = 4;
+
+/// Of each reader, in KiB: the latest runs of hundreds of suites lie there.
+const READER_CACHE: &str = "-8192";
 
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).disable_statement_logging()
@@ -62,7 +66,8 @@ pub(super) async fn checkpointer(path: &Path) -> Result<SqliteConnection, StoreE
 
 /// Connections that can't write.
 pub(super) fn readers(path: &Path) -> SqlitePool {
-    SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options(path).read_only(true))
+    let options = options(path).read_only(true).pragma("cache_size", READER_CACHE);
+    SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options)
 }
 
 /// Refuses a file of another program, and one of a newer layout.

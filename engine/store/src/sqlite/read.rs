@@ -23,7 +23,7 @@ const LIVE_EVENTS: &str = "SELECT number, at, body FROM events WHERE run IN \
      UNION SELECT number, at, body FROM events WHERE number = (SELECT max(number) FROM events) \
      ORDER BY number";
 
-const RUN_COLUMNS: &str = "SELECT id, suite, asked_by, queued, started, finished, verdict, reason, pinned, \
+pub(super) const RUN_COLUMNS: &str = "SELECT id, suite, asked_by, queued, started, finished, verdict, reason, pinned, \
      evidence_bytes, evidence_removed, archive FROM runs";
 
 /// Answers from what is durable.
@@ -84,6 +84,9 @@ impl Reader<'_> {
             Some(false) => query.push(" AND finished IS NULL"),
             None => &mut query,
         };
+        if let Some(since) = filter.since {
+            query.push(" AND queued >= ").push_bind(int(since.as_millis()));
+        }
         if let Some(before) = filter.before {
             query.push(" AND queued < ").push_bind(int(before.as_millis()));
         }
@@ -149,7 +152,7 @@ pub(super) fn time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, s
     Ok(millis.map(|millis| Timestamp::from_millis(uint(millis))))
 }
 
-fn summary(row: &SqliteRow) -> Result<RunSummary, sqlx::Error> {
+pub(super) fn summary(row: &SqliteRow) -> Result<RunSummary, sqlx::Error> {
     let verdict: Option<&str> = row.try_get("verdict")?;
     Ok(RunSummary {
         run: RunId::new(row.try_get::<&str, _>("id")?),

@@ -87,7 +87,7 @@ impl Writer {
             return Ok(());
         }
         let done = self.transaction(batch).await;
-        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.commits.fetch_add(1, Ordering::Release);
         if self.memory.rows >= ROWS_PER_CHECKPOINT {
             self.memory.rows = 0;
             self.checkpoints.make_one();

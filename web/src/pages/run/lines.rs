@@ -1,15 +1,22 @@
 //! Lines of a file that may be long: a window of them, or those that are wanted.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
+
+use super::index::Index;
 
 /// Lines in one window.
 pub(super) const WINDOW: u64 = 1000;
 /// Bytes of a line that are shown.
-const LONGEST: usize = 4096;
+pub(super) const LONGEST: usize = 4096;
+/// So long somebody waits for what a search finds.
+const PATIENCE: Duration = Duration::from_millis(700);
 
 /// How much a line must matter. What scripts write has no levels; these are words that people look for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -36,19 +43,25 @@ impl Level {
     ];
 
     /// Whether a line, in lower case, is of this level.
-    fn takes(self, line: &str) -> bool {
-        const ERRORS: [&str; 7] =
-            ["error", "fail", "fatal", "panic", "abort", "segmentation", "no such file"];
-        const WARNINGS: [&str; 3] = ["warn", "denied", "timed out"];
-        let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
+    fn takes(self, line: &[u8]) -> bool {
+        static ERRORS: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
+            finders(&["error", "fail", "fatal", "panic", "abort", "segmentation", "no such file"])
+        });
+        static WARNINGS: LazyLock<Vec<Finder<'static>>> =
+            LazyLock::new(|| finders(&["warn", "denied", "timed out"]));
+        let has = |words: &[Finder<'_>]| words.iter().any(|word| word.find(line).is_some());
         match self {
             Self::All => true,
             Self::Errors => has(&ERRORS),
             Self::Warnings => has(&ERRORS) || has(&WARNINGS),
             // The functions begin their lines with the time of day in brackets.
-            Self::Important => has(&ERRORS) || has(&WARNINGS) || line.starts_with('['),
+            Self::Important => line.first() == Some(&b'[') || has(&ERRORS) || has(&WARNINGS),
         }
     }
+}
+
+fn finders(words: &[&'static str]) -> Vec<Finder<'static>> {
+    words.iter().map(|word| Finder::new(word.as_bytes())).collect()
 }
 
 /// Which lines.
@@ -76,50 +89,70 @@ pub(super) struct Lines {
     pub(super) total: u64,
     /// They are not all that there are between the first and the last.
     pub(super) filtered: bool,
-    /// There are more that would be wanted.
-    pub(super) cut: bool,
+    /// Those before this one were looked at; the search was given up there, because there may be more than are shown
+    /// at once, or because it took long.
+    pub(super) looked_up_to: Option<u64>,
+    /// Where the last line that has an end ends, and the number of the next one: where those go on who follow.
+    pub(super) end: (u64, u64),
 }
 
-/// Reads lines of a file. Blocks.
+/// Reads lines of a file. Blocks, but not for long: who searches is told how far that came.
 pub(super) fn read(path: &Path, wanted: &Wanted) -> io::Result<Lines> {
-    let text = wanted.text.to_lowercase();
-    let filtered = !text.is_empty() || wanted.level != Level::All;
+    let filter = Filter::of(wanted);
+    let index = Index::of(path)?;
+    let total = index.lines();
     let from = match wanted.from {
         Some(from) => from.max(1),
-        None if filtered => 1,
-        None => (count(path)? + 1).saturating_sub(WINDOW).max(1),
+        None if filter.is_some() => 1,
+        None => (total + 1).saturating_sub(WINDOW).max(1),
     };
-    let mut found = Lines { filtered, ..Lines::default() };
-    let mut reader = BufReader::with_capacity(256 * 1024, File::open(path)?);
-    let mut line = Vec::new();
-    while next_line(&mut reader, &mut line)? {
-        found.total += 1;
-        if found.total < from {
-            continue;
+    let end = (index.whole_end, index.whole + 1);
+    let mut found = Lines { filtered: filter.is_some(), total, end, ..Lines::default() };
+    let (place, mut number) = index.before(from);
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(place))?;
+    let mut reader = BufReader::with_capacity(256 * 1024, file);
+    let (begin, mut line) = (Instant::now(), Vec::new());
+    while number <= total && next_line(&mut reader, &mut line)? {
+        let tired = number.is_multiple_of(4096) && begin.elapsed() > PATIENCE;
+        if found.lines.len() as u64 == WINDOW || (filter.is_some() && tired) {
+            found.looked_up_to = filter.is_some().then_some(number);
+            break;
         }
-        if found.lines.len() as u64 == WINDOW {
-            found.cut |= filtered;
-            continue;
+        if number >= from && filter.as_ref().is_none_or(|filter| filter.takes(&line)) {
+            found.lines.push(Line { number, text: String::from_utf8_lossy(&line).into_owned() });
         }
-        let readable = String::from_utf8_lossy(&line);
-        let lower = if filtered { readable.to_lowercase() } else { String::new() };
-        if !filtered || (lower.contains(&text) && wanted.level.takes(&lower)) {
-            found.lines.push(Line { number: found.total, text: readable.into_owned() });
-        }
+        number += 1;
     }
     Ok(found)
 }
 
-fn count(path: &Path) -> io::Result<u64> {
-    let mut reader = BufReader::with_capacity(256 * 1024, File::open(path)?);
-    let (mut lines, mut open) = (0, false);
-    loop {
-        let bytes = reader.fill_buf()?;
-        let Some(last) = bytes.last() else { return Ok(lines + u64::from(open)) };
-        open = *last != b'\n';
-        lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
-        let length = bytes.len();
-        reader.consume(length);
+/// What lines must hold. Case matters only beyond ASCII, where text is compared in lower case at a higher price.
+struct Filter {
+    text: Option<Finder<'static>>,
+    ascii: bool,
+    level: Level,
+}
+
+impl Filter {
+    /// `None`: every line is wanted.
+    fn of(wanted: &Wanted) -> Option<Self> {
+        let text = wanted.text.to_lowercase();
+        let any = text.is_empty();
+        let filter = Self {
+            ascii: text.is_ascii(),
+            text: (!any).then(|| Finder::new(text.as_bytes()).into_owned()),
+            level: wanted.level,
+        };
+        (!any || wanted.level != Level::All).then_some(filter)
+    }
+
+    fn takes(&self, line: &[u8]) -> bool {
+        let lower = match self.ascii {
+            true => line.to_ascii_lowercase(),
+            false => String::from_utf8_lossy(line).to_lowercase().into_bytes(),
+        };
+        self.text.as_ref().is_none_or(|text| text.find(&lower).is_some()) && self.level.takes(&lower)
     }
 }
 
@@ -170,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted() {
-        let content = "[10:00:00] begins\nall well\nWARNING: slow\nxrdcp: ERROR 3011\n";
+        let content = "[10:00:00] begins\nall well\nWARNING: slow\nxrdcp: ERROR 3011\nschläft\n";
         let of = |text: &str, level| Wanted { text: text.to_owned(), level, ..Wanted::default() };
         for (wanted, lines) in [
             (of("error", Level::All), vec![4]),
@@ -178,9 +211,25 @@ mod tests {
             (of("", Level::Warnings), vec![3, 4]),
             (of("", Level::Important), vec![1, 3, 4]),
             (of("slow", Level::Errors), vec![]),
+            (of("xrdCP: e", Level::All), vec![4]),
+            (of("Ä", Level::All), vec![5]),
         ] {
             assert_eq!(numbers(content, &wanted).0, lines, "{wanted:?}");
         }
+    }
+
+    #[test]
+    fn a_search_goes_on_where_it_was_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("output");
+        std::fs::write(&path, "error\nfine\n".repeat(1500)).unwrap();
+        let mut wanted = Wanted { level: Level::Errors, ..Wanted::default() };
+        let first = read(&path, &wanted).unwrap();
+        assert_eq!((first.lines.len(), first.total, first.looked_up_to), (1000, 3000, Some(2000)));
+        wanted.from = first.looked_up_to;
+        let second = read(&path, &wanted).unwrap();
+        assert_eq!((second.lines.len(), second.looked_up_to), (500, None));
+        assert_eq!((second.lines[0].number, second.end), (2001, (16_500, 3001)));
     }
 
     #[test]

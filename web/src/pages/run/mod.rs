@@ -1,6 +1,10 @@
 //! `/runs/RUN`: what a run did on which machine, and what it says.
 
+mod again;
 mod ansi;
+pub(super) mod compare;
+pub(super) mod follow;
+mod index;
 mod lines;
 mod matrix;
 pub(super) mod output;
@@ -35,7 +39,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(run): Path<RunId>) -
         section.panel { h2 { "Time line" } (timeline::drawing(&view)) }
         (metrics(&view))
         (evidence(&view, &run))
-        (facts(&summary, &view))
+        (facts(&summary, &view, &again::command(&view.plan, &engine.catalogue())))
     };
     let title = format!("{} · {run}", summary.suite);
     let shell = Shell::new(&title).area("/runs");
@@ -55,6 +59,7 @@ fn head(summary: &RunSummary, view: &RunView) -> Markup {
             }
             @if !view.record.reason.is_empty() { p.reason { (view.record.reason) } }
             @if let Some(phase) = &view.record.phase { p { (phase) } }
+            p { a.button href={ "/runs/" (summary.run) "/compare" } { "Compare with the last run that passed" } }
         }
     }
 }
@@ -167,7 +172,8 @@ fn metrics(view: &RunView) -> Markup {
     }
 }
 
-fn facts(summary: &RunSummary, view: &RunView) -> Markup {
+/// `again`: the command that repeats it.
+fn facts(summary: &RunSummary, view: &RunView, again: &str) -> Markup {
     html! {
         section.panel {
             h2 { "This run" }
@@ -176,9 +182,10 @@ fn facts(summary: &RunSummary, view: &RunView) -> Markup {
                 @if let Some(started) = summary.started { dt { "Began" } dd { (utc(started)) } }
                 @if let Some(finished) = summary.finished { dt { "Ended" } dd { (utc(finished)) } }
                 dt { "Repository" } dd { (view.plan.repository) }
+                @if let Some(origin) = &view.plan.origin { dt { "Files of" } dd.words { (origin) } }
                 @for image in &view.record.images { dt { "Image" } dd.words { (image.name) " " code { (image.digest) } } }
                 @if let Some(folder) = &view.record.directory { dt { "Files" } dd.words { (folder) } }
-                dt { "Again" } dd { code { "xrdtest run " (summary.suite) } }
+                dt { "Again" } dd { code { (again) } }
             }
         }
     }

@@ -37,7 +37,8 @@ impl RunView {
             recorder.apply(event);
         })
         .await?;
-        let plan = journal::plan(&*engine.store(), run).await?;
+        let plan = recorder.plan().map(|plan| Box::new(plan.clone()));
+        let plan = plan.ok_or_else(|| Failure::unknown_run(run))?;
         let record = runs::record(engine, run, recorder).await?;
         Ok(Self { record, plan, going_on })
     }
