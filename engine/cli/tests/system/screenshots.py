@@ -85,6 +85,7 @@ def take(lab, browser, failed, output):
         browser.open(path)
         browser.picture(output / f"{name}.png")
     browser.theme("dark")
+    browser.screen(SIZE[0], 810, scale=2)
     browser.open(pictures["run"])
     browser.evaluate("document.querySelector('.timeline').closest('section').scrollIntoView({block: 'end'})")
     browser.picture(output / "timeline-dark.png")

@@ -51,9 +51,10 @@ impl Level {
     }
 }
 
-/// Whether a line speaks of an error.
+/// Whether a line speaks of an error that was not asked for: `assert_fail` says what failed as expected.
 pub(super) fn is_error(line: &str) -> bool {
-    Level::Errors.takes(&line.to_lowercase())
+    let line = line.to_lowercase();
+    Level::Errors.takes(&line) && !line.contains("as expected")
 }
 
 /// Which lines.
@@ -186,6 +187,13 @@ mod tests {
         ] {
             assert_eq!(numbers(content, &wanted).0, lines, "{wanted:?}");
         }
+    }
+
+    #[test]
+    fn errors_that_are_expected_are_none() {
+        assert!(is_error("Run: [ERROR] Server responded with an error"));
+        assert!(!is_error("[ test -e /x ] failed as expected, with error code 1."));
+        assert!(!is_error("all well"));
     }
 
     #[test]
