@@ -1,4 +1,5 @@
 //! The scripts of others are what their README says.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,7 @@
 """A headless Chromium, driven as a person would: by what is on the page.
 
-Debian's `chromium-driver` is a server of plain HTTP and JSON (W3C WebDriver, with Chromium's own protocol beside it), so
-the standard library is enough: nothing comes from npm or PyPI, and browser and driver are always of one version.
+Debian's `chromium-driver` is a server of plain HTTP and JSON (W3C WebDriver, with Chromium's own protocol beside it).
+The standard library is enough for that: nothing comes from npm or PyPI, and browser and driver are of one version.
 """
 
 import base64

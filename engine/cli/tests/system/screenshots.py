@@ -24,7 +24,7 @@ FONTS = """<?xml version="1.0"?>
   </match>
 </fontconfig>
 """
-SIZE = (1200, 800)
+SIZE = (1120, 720)
 
 # While this file is there, the file that the client is about to copy is lost.
 LOST = "[ ! -e /mnt/lab/lost ] || stamp xrdfs metamanager1.xrd.test rm /data/copy_from"
@@ -75,7 +75,7 @@ def take(lab, browser, failed, output):
         "overview": "/",
         "suite": "/testsuites/ts_001_mm",
         "run": f"/runs/{failed}",
-        "output": f"/runs/{failed}/outputs/06-copy_from-run/client1.xrd.test",
+        "output": f"/runs/{failed}/outputs/09-bad_path-run/client1.xrd.test",
         "cluster": "/clusters/cluster_001_mm",
         "hypervisor": "/hypervisors/lab",
     }
@@ -85,9 +85,10 @@ def take(lab, browser, failed, output):
         browser.open(path)
         browser.picture(output / f"{name}.png")
     browser.theme("dark")
-    for name in ("overview", "run"):
-        browser.open(pictures[name])
-        browser.picture(output / f"{name}-dark.png")
+    browser.screen(SIZE[0], 810, scale=2)
+    browser.open(pictures["run"])
+    browser.evaluate("document.querySelector('.timeline').closest('section').scrollIntoView({block: 'end'})")
+    browser.picture(output / "timeline-dark.png")
 
 
 if __name__ == "__main__":

@@ -60,9 +60,10 @@ impl Level {
     }
 }
 
-/// Whether a line speaks of an error.
+/// Whether a line speaks of an error that was not asked for: `assert_fail` says what failed as expected.
 pub(super) fn is_error(line: &str) -> bool {
-    Level::Errors.takes(line.to_lowercase().as_bytes())
+    let line = line.to_lowercase();
+    Level::Errors.takes(line.as_bytes()) && !line.contains("as expected")
 }
 
 fn finders(words: &[&'static str]) -> Vec<Finder<'static>> {
@@ -235,6 +236,13 @@ mod tests {
         let second = read(&path, &wanted).unwrap();
         assert_eq!((second.lines.len(), second.looked_up_to), (500, None));
         assert_eq!((second.lines[0].number, second.end), (2001, (16_500, 3001)));
+    }
+
+    #[test]
+    fn errors_that_are_expected_are_none() {
+        assert!(is_error("Run: [ERROR] Server responded with an error"));
+        assert!(!is_error("[ test -e /x ] failed as expected, with error code 1."));
+        assert!(!is_error("all well"));
     }
 
     #[test]
