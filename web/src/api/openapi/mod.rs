@@ -61,7 +61,7 @@ fn document() -> Value {
     let schemas = schemas.told();
     let bearer = json!({"type": "http", "scheme": "bearer",
         "description": "A token of the API, as the engine's administrator makes them."});
-    let cookie = json!({"type": "apiKey", "in": "cookie", "name": "xrdtest_session",
+    let cookie = json!({"type": "apiKey", "in": "cookie", "name": "__Host-xrdtest",
         "description": "The session of a browser that is logged in."});
     let mut document = json!({
         "openapi": "3.1.0",
