@@ -34,7 +34,12 @@ pub(super) async fn changes(
     State(engine): State<Shared>,
     Params(which): Params<Which>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let arrived = which.output.then(|| engine.output_arrived());
+    // What arrived between the page and this stream is not on the page: so there is a change at once.
+    let arrived = which.output.then(|| {
+        let mut arrived = engine.output_arrived();
+        arrived.mark_changed();
+        arrived
+    });
     let feed = Feed { last: engine.last_event(), arrived, engine, told: which.after, run: which.run };
     let stream = futures::stream::unfold(feed, |mut feed| async move {
         let number = feed.next().await?;
