@@ -63,7 +63,8 @@ pub(in super::super) async fn page(
     let last_event = *engine.last_event().borrow();
     let path = outputs::output_file(&engine, &summary, &stage, &machine).await?;
     let wanted = Wanted { from: which.from, text: which.q.clone(), level: which.level };
-    let read = tokio::task::spawn_blocking(move || lines::read(&path, &wanted)).await;
+    let read_all = move || path.map_or_else(|| Ok(Lines::default()), |path| lines::read(&path, &wanted));
+    let read = tokio::task::spawn_blocking(read_all).await;
     let read = read.map_err(std::io::Error::other).and_then(|read| read).map_err(|error| {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("The output can't be read: {error}."))
             .help("The engine's machine says why; look at its disk and at the rights of the run's folder.")
@@ -86,7 +87,7 @@ pub(in super::super) async fn page(
         }
         (choice(&which))
         @if read.lines.is_empty() {
-            p.quiet { @if read.total == 0 { "It has written nothing." } @else { "No line is like that." } }
+            p.quiet { @if read.total == 0 { "It has written nothing" @if grows { " yet" } "." } @else { "No line is like that." } }
         } @else {
             pre.output.whole.follows[grows] { (window(&read, &address, None)) }
         }
