@@ -126,19 +126,21 @@ async fn kept(
     whole(file, 0).await.map_err(|error| missing(&summary, &entry.file, &error))
 }
 
-/// The file with the output of a stage on a machine, of its latest attempt, which may be growing.
+/// The file with the output of a stage on a machine, of its latest attempt, which may be growing; none where there is no
+/// output yet in a run that goes on.
 pub(crate) async fn output_file(
     engine: &Shared,
     summary: &RunSummary,
     stage: &str,
     machine: &str,
-) -> Answer<PathBuf> {
+) -> Answer<Option<PathBuf>> {
     let folder = folder_of(&engine.runs_folder(), &summary.run);
     let mut stage = Stage::find(engine, &summary.run, stage, machine, None).await?;
     stage.catch_up(engine).await?;
     let path = folder.join(stage.file());
     match tokio::fs::try_exists(&path).await {
-        Ok(true) => Ok(path),
+        Ok(true) => Ok(Some(path)),
+        Ok(false) if summary.verdict.is_none() => Ok(None),
         _ => Err(stage.has_no_output(summary)),
     }
 }

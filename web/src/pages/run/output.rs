@@ -58,7 +58,9 @@ pub(in super::super) async fn page(
     let summary = runs::summary_of(&engine, &run).await?;
     let path = outputs::output_file(&engine, &summary, &stage, &machine).await?;
     let wanted = Wanted { from: which.from(), text: which.q.clone(), level: which.level };
-    let read = tokio::task::spawn_blocking(move || lines::read(&path, &wanted)).await;
+    let nothing = || Ok(Lines { end: (0, 1), ..Lines::default() });
+    let read_all = move || path.map_or_else(nothing, |path| lines::read(&path, &wanted));
+    let read = tokio::task::spawn_blocking(read_all).await;
     let mut read = read.map_err(std::io::Error::other).and_then(|read| read).map_err(|error| {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("The output can't be read: {error}."))
             .help("The engine's machine says why; look at its disk and at the rights of the run's folder.")
