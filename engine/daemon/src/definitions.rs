@@ -261,6 +261,14 @@ fn merge(all: &mut Catalogue, root: &Root, one: &Catalogue) {
             all.clusters.insert(name.clone(), cluster.clone());
         }
     }
+    for (unreadable, all) in [
+        (&one.unreadable_suites, &mut all.unreadable_suites),
+        (&one.unreadable_clusters, &mut all.unreadable_clusters),
+    ] {
+        for (name, source) in unreadable {
+            all.entry(name.clone()).or_insert_with(|| source.clone());
+        }
+    }
     let found = one.diagnostics.iter();
     all.diagnostics.extend(found.map(|found| Diagnostic { file: absolute(&found.file), ..found.clone() }));
 }

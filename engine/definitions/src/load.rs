@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use xrdtest_model::definition::{Catalogue, SuiteDefinition};
+use xrdtest_model::definition::{self, Catalogue, SuiteDefinition};
 use xrdtest_model::plan_document::Written;
 
 use self::piece::{Draft, Evaluated, Evaluation, Piece};
@@ -228,6 +228,8 @@ impl Loading<'_> {
             Some((draft.file.stem.clone(), Arc::new(cluster)))
         });
         let of_clusters = of_clusters.collect();
+        let (unreadable_suites, unreadable_clusters) =
+            (unreadable(&suites, repository), unreadable(&clusters, repository));
         let shell_scripts = library.of_shells();
         let (of_scripts, suppressed_in_scripts) = library.into_findings();
         self.findings.absorb(of_scripts);
@@ -237,11 +239,19 @@ impl Loading<'_> {
             generation: self.options.generation,
             suites: of_suites,
             clusters: of_clusters,
+            unreadable_suites,
+            unreadable_clusters,
             diagnostics: self.findings.into_sorted(),
         };
         let suppressions = self.suppressions;
         Loaded { catalogue, suppressions, shell_scripts, suites: written.0, clusters: written.1 }
     }
+}
+
+/// The definitions that could not be evaluated.
+fn unreadable<T>(drafts: &[Draft<T>], repository: &str) -> BTreeMap<String, definition::Source> {
+    let unreadable = drafts.iter().filter(|draft| draft.value.is_none());
+    unreadable.map(|draft| (draft.file.stem.clone(), draft.file.source(repository, true))).collect()
 }
 
 fn written<T>(drafts: &[Draft<T>], say: impl Fn(&T) -> Written) -> BTreeMap<String, Written> {

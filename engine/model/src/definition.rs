@@ -17,6 +17,10 @@ pub struct Catalogue {
     pub suites: BTreeMap<String, Arc<SuiteDefinition>>,
     /// By name.
     pub clusters: BTreeMap<String, Arc<ClusterDefinition>>,
+    /// Suites that could not be evaluated at all, by name. Their sources are [`Source::broken`].
+    pub unreadable_suites: BTreeMap<String, Source>,
+    /// Clusters, the same.
+    pub unreadable_clusters: BTreeMap<String, Source>,
     /// Everything found wrong, by file and place.
     pub diagnostics: Vec<Diagnostic>,
 }

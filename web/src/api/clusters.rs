@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use xrdtest_model::api::ClusterInfo;
 use xrdtest_model::chronicle::{StateWord, SubjectKind, Transition};
-use xrdtest_model::definition::ClusterDefinition;
+use xrdtest_model::definition::{ClusterDefinition, Source};
 
 use super::Shared;
 use super::problem::{Answer, Failure};
@@ -24,6 +24,10 @@ pub(crate) async fn all(engine: &Shared) -> Answer<Vec<ClusterInfo>> {
         info(engine, name, Some(definition), state.as_ref())
     });
     let mut clusters: Vec<_> = defined.collect();
+    clusters.extend(catalogue.unreadable_clusters.iter().map(|(name, source)| {
+        let state = known.remove(name);
+        unreadable(source, info(engine, name, None, state.as_ref()))
+    }));
     clusters.extend(known.iter().map(|(name, state)| info(engine, name, None, Some(state))));
     clusters.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(clusters)
@@ -41,13 +45,22 @@ pub(crate) async fn one(engine: &Shared, name: &str, states: u32) -> Answer<Clus
     let history = states::latest(engine, SubjectKind::Cluster, name, states).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.clusters.get(name).map(|it| &**it);
-    if definition.is_none() && history.is_empty() {
-        return Err(Failure::not_found(format!("there is no cluster `{name}`")).help(
-            "GET /api/v1/clusters lists clusters; one whose file can't be read is in /api/v1/definitions",
-        ));
+    let source = catalogue.unreadable_clusters.get(name).filter(|_| definition.is_none());
+    if definition.is_none() && source.is_none() && history.is_empty() {
+        return Err(Failure::not_found(format!("there is no cluster `{name}`"))
+            .help("`xrdtest clusters` lists clusters, `xrdtest repositories` where they come from"));
     }
     let info = info(engine, name, definition, history.first());
+    let info = match source {
+        Some(source) => unreadable(source, info),
+        None => info,
+    };
     Ok(ClusterInfo { history, ..info })
+}
+
+/// One that is defined by a file that can't be evaluated.
+fn unreadable(source: &Source, info: ClusterInfo) -> ClusterInfo {
+    ClusterInfo { file: file_of(source), defined: true, broken: true, ..info }
 }
 
 fn info(

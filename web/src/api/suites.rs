@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use xrdtest_model::api::{RunSummary, SuiteInfo};
 use xrdtest_model::chronicle::{StateWord, SubjectKind, Transition};
-use xrdtest_model::definition::{Source, SuiteDefinition};
+use xrdtest_model::definition::{Catalogue, Source, SuiteDefinition};
 use xrdtest_store::RunFilter;
 
 use super::Shared;
@@ -38,11 +38,15 @@ pub(crate) async fn all(engine: &Shared, runs: usize) -> Answer<Vec<SuiteInfo>> 
     let mut suites = Vec::new();
     for (name, definition) in &catalogue.suites {
         let state = known.remove(name);
-        let info = info(name, Some(definition), state.as_ref(), runs_of(name));
+        let info = info(&catalogue, name, Some(definition), state.as_ref(), runs_of(name));
         suites.push(SuiteInfo { schedule: schedules.remove(name), ..info });
     }
+    for (name, source) in &catalogue.unreadable_suites {
+        let state = known.remove(name);
+        suites.push(unreadable(source, info(&catalogue, name, None, state.as_ref(), runs_of(name))));
+    }
     for (name, state) in &known {
-        suites.push(info(name, None, Some(state), runs_of(name)));
+        suites.push(info(&catalogue, name, None, Some(state), runs_of(name)));
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(suites)
@@ -57,19 +61,35 @@ pub(crate) async fn one(engine: &Shared, name: &str, runs: u32, states: u32) -> 
     let history = states::latest(engine, SubjectKind::Suite, name, states).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.suites.get(name);
-    if definition.is_none() && history.is_empty() {
-        return Err(Failure::not_found(format!("there is no suite `{name}`")).help(
-            "GET /api/v1/suites lists suites; one whose file can't be read is in /api/v1/definitions",
-        ));
+    let source = catalogue.unreadable_suites.get(name).filter(|_| definition.is_none());
+    if definition.is_none() && source.is_none() && history.is_empty() {
+        return Err(Failure::not_found(format!("there is no suite `{name}`"))
+            .help("`xrdtest suites` lists suites, `xrdtest repositories` where they come from"));
     }
     let filter = RunFilter { suite: Some(name.to_owned()), limit: runs, ..RunFilter::default() };
     let runs = engine.store().runs(filter).await?;
-    let info = info(name, definition.map(|it| &**it), history.first(), runs);
+    let info = info(&catalogue, name, definition.map(|it| &**it), history.first(), runs);
+    let info = match source {
+        Some(source) => unreadable(source, info),
+        None => info,
+    };
     let schedule = engine.schedule(name, STARTS.1);
     Ok(SuiteInfo { schedule, history, ..info })
 }
 
+/// Whether there are errors in it, or in a cluster that it needs.
+fn cannot_run(catalogue: &Catalogue, suite: &SuiteDefinition) -> bool {
+    let is_whole = |name: &String| catalogue.clusters.get(name).is_some_and(|it| !it.source.broken);
+    suite.source.broken || !suite.clusters.iter().all(is_whole)
+}
+
+/// One that is defined by a file that can't be evaluated.
+fn unreadable(source: &Source, info: SuiteInfo) -> SuiteInfo {
+    SuiteInfo { file: file_of(source), defined: true, broken: true, ..info }
+}
+
 fn info(
+    catalogue: &Catalogue,
     name: &str,
     definition: Option<&SuiteDefinition>,
     state: Option<&Transition>,
@@ -82,7 +102,7 @@ fn info(
         title: definition.and_then(|it| it.desc_name.clone()),
         file: definition.map(|it| file_of(&it.source)).unwrap_or_default(),
         defined: definition.is_some(),
-        broken: definition.is_some_and(|it| it.source.broken),
+        broken: definition.is_some_and(|it| cannot_run(catalogue, it)),
         clusters: of(|it| it.clusters.clone()),
         cases: of(|it| it.tests.iter().map(|case| case.name.clone()).collect()),
         state,

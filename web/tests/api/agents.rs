@@ -74,6 +74,34 @@ async fn engine() -> Arc<TestEngine> {
     engine
 }
 
+#[tokio::test]
+async fn what_is_broken_is_listed() {
+    let engine = TestEngine::start().await;
+    let good = cluster("cluster_ds");
+    let needs = SuiteDefinition { clusters: vec!["torn".to_owned()], ..suite("needs_torn") };
+    let source = |file: &str| Source { broken: true, ..source(file) };
+    *engine.catalogue.lock().unwrap() = Arc::new(Catalogue {
+        suites: [("needs_torn".to_owned(), Arc::new(needs))].into(),
+        clusters: [("cluster_ds".to_owned(), Arc::new(good))].into(),
+        unreadable_suites: [("ts_old".to_owned(), source("suites/ts_old.rhai"))].into(),
+        unreadable_clusters: [("torn".to_owned(), source("clusters/torn.rhai"))].into(),
+        ..Catalogue::default()
+    });
+    engine.happen(Story::new("old", "ts_old", 1).whole()).await;
+    let suites = engine.good("/suites").await;
+    assert_eq!(field(&suites, "name"), ["needs_torn", "ts_old"]);
+    assert_eq!(field(&suites, "broken"), [true, true]);
+    assert_eq!(field(&suites, "defined"), [true, true]);
+    let clusters = engine.good("/clusters").await;
+    assert_eq!(field(&clusters, "name"), ["cluster_ds", "torn"]);
+    assert_eq!(field(&clusters, "broken"), [false, true]);
+    for path in ["/suites/ts_old", "/clusters/torn"] {
+        let one = engine.good(path).await;
+        assert_eq!((&one["broken"], &one["defined"]), (&true.into(), &true.into()), "{one}");
+        assert!(one["file"].as_str().is_some_and(|file| file.starts_with("/repository/")), "{one}");
+    }
+}
+
 fn field<'a>(list: &'a Value, name: &str) -> Vec<&'a Value> {
     list.as_array().unwrap().iter().map(|entry| &entry[name]).collect()
 }

@@ -19,6 +19,7 @@ pub(crate) fn failing() -> RepositoryInfo {
         suites: 1,
         clusters: 1,
         errors: 0,
+        first_errors: Vec::new(),
         checked: Some(Timestamp::from_millis(1)),
         loaded: None,
         next: None,

@@ -65,6 +65,11 @@ pub(crate) fn repository(now: Timestamp, one: &RepositoryInfo) -> String {
         ("looked at", at(one.checked)),
         ("next look", one.next.map(|next| ahead(now, next)).unwrap_or_default()),
     ];
+    lines.extend(one.first_errors.iter().map(|error| ("error", error.clone())));
+    let more = (one.errors as usize).saturating_sub(one.first_errors.len());
+    if more > 0 {
+        lines.push(("error", format!("… and {more} more: `xrdtest check` shows them")));
+    }
     lines.extend(one.notes.iter().map(|note| ("note", note.clone())));
     details(&one.name, &lines)
 }
@@ -107,6 +112,7 @@ mod tests {
             suites: 3,
             clusters: 1,
             errors: 0,
+            first_errors: Vec::new(),
             checked: Some(Timestamp::from_millis(60_000)),
             loaded: Some(Timestamp::from_millis(0)),
             next: Some(Timestamp::from_millis(122_000)),

@@ -109,6 +109,7 @@ impl Condition {
             suites: 0,
             clusters: 0,
             errors: 0,
+            first_errors: Vec::new(),
             checked: self.checked,
             loaded: self.loaded,
             next: self.next,

@@ -26,9 +26,9 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use xrdtest_definitions::{LoadOptions, Reuse};
-use xrdtest_model::Origin;
 use xrdtest_model::api::RepositoryInfo;
 use xrdtest_model::definition::Catalogue;
+use xrdtest_model::{Diagnostic, Origin};
 
 use self::condition::{Condition, Fault, Revision};
 use self::config::same_name;
@@ -68,6 +68,9 @@ fn origin(name: &str, revision: &Revision) -> Origin {
         dirty: revision.dirty,
     }
 }
+
+/// Errors that are told of each repository.
+const FIRST_ERRORS: usize = 5;
 
 /// All of them.
 #[derive(Debug)]
@@ -268,7 +271,9 @@ impl Shared {
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             info.suites = count(catalogue.suites.len());
             info.clusters = count(catalogue.clusters.len());
-            info.errors = count(catalogue.diagnostics.iter().filter(|found| found.is_error()).count());
+            let errors = || catalogue.diagnostics.iter().filter(|found| found.is_error());
+            info.errors = count(errors().count());
+            info.first_errors = errors().take(FIRST_ERRORS).map(in_words).collect();
         }
         info
     }
@@ -291,6 +296,12 @@ impl Shared {
     fn looked(&self, member: &Member, result: Result<Vec<String>, Fault>) -> Duration {
         lock(&member.condition).looked(self.clock.now(), &member.config, result)
     }
+}
+
+/// An error with its place.
+fn in_words(error: &Diagnostic) -> String {
+    let Diagnostic { file, span, message, .. } = error;
+    format!("{file}:{}:{}: {message}", span.line, span.column)
 }
 
 /// Everybody who waits for the look that begins now.

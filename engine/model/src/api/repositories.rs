@@ -37,6 +37,9 @@ pub struct RepositoryInfo {
     pub clusters: u32,
     /// Errors in its definitions.
     pub errors: u32,
+    /// The first of them, each with its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_errors: Vec<String>,
     /// When it was looked at last, with or without success.
     pub checked: Option<Timestamp>,
     /// When the content in use was taken over.
