@@ -9,6 +9,7 @@ Needs root, XRootD, and the Debian packages chromium, chromium-driver and fonts-
 import argparse
 import pathlib
 
+from browser_actions import log_in, log_out
 from browser_driver import Browser
 from browser_lab import DashboardLab
 from lab import until
@@ -25,6 +26,7 @@ FONTS = """<?xml version="1.0"?>
 </fontconfig>
 """
 SIZE = (1120, 720)
+OPERATOR = ("alice", "password of the operator")
 
 # While this file is there, the file that the client is about to copy is lost.
 LOST = "[ ! -e /mnt/lab/lost ] || stamp xrdfs metamanager1.xrd.test rm /data/copy_from"
@@ -36,6 +38,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the programs")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="folder of the pictures")
+    parser.add_argument("--more", type=pathlib.Path, help="folder of further pictures, to look for what is ugly")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     with DashboardLab(args.programs) as lab:
@@ -46,10 +49,15 @@ def main():
             lab.add_line("ts_001_mm/tc/copy_from/run.sh", 'log "Copying', line)
         fonts = lab.folder / "fonts.conf"
         fonts.write_text(FONTS)
+        lab.account(OPERATOR[0], "operator", OPERATOR[1])
         lab.start()
         failed = history(lab)
         with Browser(lab.address, lab.authority, {"FONTCONFIG_FILE": str(fonts)}) as browser:
-            take(lab, browser, failed, args.output)
+            browser.open("/login")
+            log_in(browser, *OPERATOR)
+            take(browser, failed, args.output)
+            if args.more:
+                take_more(browser, failed, args.more)
             (lab.shared / "slow").unlink()
             lab.settle()
 
@@ -70,7 +78,7 @@ def history(lab):
     return failed["id"]
 
 
-def take(lab, browser, failed, output):
+def take(browser, failed, output):
     pictures = {
         "overview": "/",
         "suite": "/testsuites/ts_001_mm",
@@ -89,6 +97,29 @@ def take(lab, browser, failed, output):
     browser.open(pictures["run"])
     browser.evaluate("document.querySelector('.timeline').closest('section').scrollIntoView({block: 'end'})")
     browser.picture(output / "timeline-dark.png")
+
+
+def take_more(browser, failed, output):
+    """Whole pages, wide and narrow, light and dark, with all that is folded open; none of them is for the README."""
+    output.mkdir(parents=True, exist_ok=True)
+    pages = {
+        "overview": "/", "suites": "/testsuites", "suite": "/testsuites/ts_001_mm", "run": f"/runs/{failed}",
+        "compare": f"/runs/{failed}/compare", "cluster": "/clusters/cluster_001_mm", "hypervisor": "/hypervisors/lab",
+    }
+    for theme, width in (("light", 1200), ("dark", 390), ("dark", 1200), ("light", 390)):
+        browser.theme(theme)
+        browser.screen(width, 800)
+        for name, path in pages.items():
+            browser.open(path)
+            browser.evaluate("for (const part of document.querySelectorAll('details.act')) part.open = true")
+            browser.picture(output / f"{name}-{width}-{theme}.png", whole=True)
+    for theme, width in (("light", 1200), ("dark", 390)):
+        browser.theme(theme)
+        browser.screen(width, 800)
+        log_out(browser)
+        log_in(browser, OPERATOR[0], "not the password")
+        browser.picture(output / f"login-{width}-{theme}.png")
+        log_in(browser, *OPERATOR)
 
 
 if __name__ == "__main__":
