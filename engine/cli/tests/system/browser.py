@@ -94,7 +94,7 @@ def trial(lab, browser):
     tell(browser_pages.pages_are_fit_for_all, browser, pages)
     tell(browser_pages.failures_are_pages, browser)
     tell(browser_pages.theme_is_chosen, browser)
-    tell(browser_pages.pages_need_no_scripts, browser, pages)
+    tell(browser_pages.areas_need_no_scripts, browser)
     tell(browser_pages.long_output_needs_no_scripts, browser, output)
     tell(browser_pages.keyboard_is_enough, browser)
     tell(browser_actions.run_is_cancelled, lab, browser, running)

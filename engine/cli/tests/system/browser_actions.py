@@ -143,15 +143,18 @@ def cluster_is_started(browser):
 
 
 def viewers_have_no_forms(browser, pages):
-    """They read what others read, and nothing offers them what they may not."""
+    """They read what others read, without scripts as well, and nothing offers them what they may not."""
     log_out(browser)
     log_in(browser, *VIEWER)
     assert browser.path() == "/" and "bob" in browser.text(".who"), browser.path()
+    browser.scripts(False)
     for page in pages:
         browser.open(page)
+        assert len(browser.text()) > 40, f"{page} is empty: {browser.text('body')}"
         if page == "/audit":
             assert "this takes the role admin, and yours is viewer" in browser.text(), browser.text()
         assert not browser.count("main .acts, main form[method=post], footer a[href='/audit']"), page
+    browser.scripts(True)
     be_quiet(browser, expected="status of 403")
 
 

@@ -79,6 +79,8 @@ class Browser:
                 "binary": chromium,
                 "args": [
                     "--headless=new", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run",
+                    # There is none, and to act as one takes the processor.
+                    "--disable-gpu",
                     f"--ignore-certificate-errors-spki-list={key_digest(authority)}",
                     # Its own sandbox does not work as root.
                     *(["--no-sandbox"] if os.geteuid() == 0 else []),
