@@ -116,7 +116,7 @@ fn facts(old: &Side, new: &Side) -> Markup {
     ];
     html! {
         div.scroll tabindex="0" {
-            table {
+            table.compared {
                 thead { tr { th { "" } th { (run_link(&old.summary.run)) } th { (run_link(&new.summary.run)) } } }
                 tbody {
                     tr {
@@ -207,8 +207,12 @@ fn scripts(plan: &RunPlan) -> BTreeMap<String, &str> {
 /// A row per stage, a column per machine; what ended otherwise than before stands out.
 fn stages(old: &Side, new: &Side) -> Markup {
     let (before, after) = (old.results(), new.results());
-    let machines: BTreeSet<&str> =
-        before.keys().chain(after.keys()).map(|place| place.machine.as_str()).collect();
+    let mut machines = new.view.machines();
+    for machine in old.view.machines() {
+        if !machines.contains(&machine) {
+            machines.push(machine);
+        }
+    }
     let rows = rows(&old.view.plan, &new.view.plan);
     html! {
         div.scroll tabindex="0" {
