@@ -45,7 +45,7 @@ pub(super) async fn page(State(engine): State<Shared>, Params(filter): Params<Fi
 
 fn table(entries: &[AuditEntry]) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.audit {
                 thead {
                     tr {

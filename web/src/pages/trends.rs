@@ -42,7 +42,7 @@ impl Trends {
         html! {
             section.panel {
                 h2 { "Failures by case" }
-                div.scroll {
+                div.scroll tabindex="0" {
                     table.rates {
                         thead {
                             tr {
@@ -203,7 +203,7 @@ fn plot(title: &str, unit: &str, points: &[Point<'_>]) -> Markup {
     html! {
         figure.plot {
             figcaption { (title) " " strong { (short(last)) " " (unit) } }
-            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
+            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="group"
                 aria-label={ (title) " over " (points.len()) " runs: " (short(low)) " to " (short(high)) " " (unit) } {
                 path d={ "M" (path.join("L")) } {}
                 @for (index, (run, value)) in points.iter().enumerate() {

@@ -11,6 +11,13 @@ OVERFLOWING = """
         .map(element => element.outerHTML.slice(0, 120))
 """
 
+STICKING_OUT = """
+    [...document.querySelectorAll(".act > form")]
+        .filter(form => form.getBoundingClientRect().right >
+            form.closest(".acts, .card, .panel, main").getBoundingClientRect().right + 0.5)
+        .map(form => form.outerHTML.slice(0, 120))
+"""
+
 
 def be_quiet(browser, expected=""):
     """Nothing was complained of, and nothing was asked of anybody but the engine, since the last time."""
@@ -40,6 +47,14 @@ def fit(browser):
     width, screen = browser.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert width <= screen, f"{browser.path()} is {width} wide on a screen of {screen}: {browser.evaluate(OVERFLOWING)}"
+
+
+def fit_open(browser):
+    """The same with everything open that is folded: no form is wider than its panel."""
+    browser.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    fit(browser)
+    wide = browser.evaluate(STICKING_OUT)
+    assert not wide, f"{browser.path()}: forms are wider than their place: {wide}"
 
 
 def brightness(browser):

@@ -79,6 +79,8 @@ class Browser:
                 "binary": chromium,
                 "args": [
                     "--headless=new", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run",
+                    # There is none, and to act as one takes the processor.
+                    "--disable-gpu",
                     f"--ignore-certificate-errors-spki-list={key_digest(authority)}",
                     # Its own sandbox does not work as root.
                     *(["--no-sandbox"] if os.geteuid() == 0 else []),
@@ -159,6 +161,10 @@ class Browser:
         except SystemExit as failure:
             raise AssertionError(f"{failure}; {self.path()} shows:\n{self.text()[:2000]}") from None
 
+    def elements(self, selector):
+        found = self.ask("POST", f"{self.session}/elements", {"using": "css selector", "value": selector})
+        return [f"{self.session}/element/{next(iter(one.values()))}" for one in found]
+
     def element(self, selector):
         found = self.ask("POST", f"{self.session}/element", {"using": "css selector", "value": selector})
         return f"{self.session}/element/{next(iter(found.values()))}"
@@ -171,6 +177,36 @@ class Browser:
         element = self.element(selector)
         self.ask("POST", element + "/clear")
         self.ask("POST", element + "/value", {"text": text})
+
+    def fold_out(self, word):
+        """Opens what is folded behind this word, or closes it."""
+        for summary in self.elements("details.act > summary"):
+            if self.ask("GET", summary + "/text") == word:
+                return self.ask("POST", summary + "/click")
+        raise AssertionError(f"nothing is folded behind {word!r} on {self.path()}:\n{self.text()[:2000]}")
+
+    def send(self, selector):
+        """Clicks the button of a form, and waits for the page to which that leads: the driver does not."""
+        self.leave(self.element(selector))
+
+    def leave(self, button):
+        def left():
+            try:
+                return self.evaluate("window.staying === undefined && document.readyState === 'complete'")
+            except RuntimeError:
+                # There is neither the one page nor the other.
+                return False
+
+        self.evaluate("window.staying = true")
+        self.ask("POST", button + "/click")
+        self.until("another page", left)
+
+    def press_button(self, word):
+        """Sends the form whose button has this word and can be seen."""
+        for button in self.elements("main button"):
+            if self.ask("GET", button + "/text") == word:
+                return self.leave(button)
+        raise AssertionError(f"no button {word!r} on {self.path()}:\n{self.text()[:2000]}")
 
     def press(self, *keys):
         """Presses keys one after the other."""

@@ -3,6 +3,7 @@
 import pathlib
 import shutil
 import socket
+import subprocess
 
 from lab import Lab
 
@@ -27,6 +28,17 @@ class DashboardLab(Lab):
     def authority(self):
         """The certificate of the engine's CA."""
         return self.state / "ca/ca.pem"
+
+    def account(self, name, role, password):
+        """Somebody who can log in."""
+        command = [self.programs / "xrdtest-engine", "--config", self.folder / "engine.toml", "user", "add", name,
+                   "--role", role, "--password-stdin"]
+        done = subprocess.run(command, input=password + "\n", capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done
+
+    def record(self, run):
+        """What the engine says of a run."""
+        return self.ask("GET", f"/runs/{run}")["runs"][0]
 
     def example(self, suite, cluster):
         """An example suite and its cluster, as they are."""

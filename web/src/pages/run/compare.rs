@@ -115,8 +115,8 @@ fn facts(old: &Side, new: &Side) -> Markup {
         ("Why", old.view.record.reason.clone(), new.view.record.reason.clone()),
     ];
     html! {
-        div.scroll {
-            table {
+        div.scroll tabindex="0" {
+            table.compared {
                 thead { tr { th { "" } th { (run_link(&old.summary.run)) } th { (run_link(&new.summary.run)) } } }
                 tbody {
                     tr {
@@ -207,11 +207,15 @@ fn scripts(plan: &RunPlan) -> BTreeMap<String, &str> {
 /// A row per stage, a column per machine; what ended otherwise than before stands out.
 fn stages(old: &Side, new: &Side) -> Markup {
     let (before, after) = (old.results(), new.results());
-    let machines: BTreeSet<&str> =
-        before.keys().chain(after.keys()).map(|place| place.machine.as_str()).collect();
+    let mut machines = new.view.machines();
+    for machine in old.view.machines() {
+        if !machines.contains(&machine) {
+            machines.push(machine);
+        }
+    }
     let rows = rows(&old.view.plan, &new.view.plan);
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.matrix {
                 thead { tr { th { "Case" } th { "Stage" } @for machine in &machines { th title=(machine) { (short_name(machine)) } } } }
                 tbody {
@@ -249,7 +253,7 @@ fn rows(old: &RunPlan, new: &RunPlan) -> Vec<(String, &'static str)> {
 }
 
 fn cell(old: Option<&StageRecord>, new: Option<&StageRecord>, side: &Side) -> Markup {
-    let word = |stage: Option<&StageRecord>| stage.map_or("none", |stage| stage.outcome.as_str());
+    let word = |stage: Option<&StageRecord>| stage.map(|stage| stage.outcome.as_str().replace('_', " "));
     let (before, after) = (word(old), word(new));
     if old.is_none() && new.is_none() {
         return html! { td.cell.aside { "–" } };
@@ -258,9 +262,13 @@ fn cell(old: Option<&StageRecord>, new: Option<&StageRecord>, side: &Side) -> Ma
         .filter(|stage| stage.outcome != Outcome::NotRun)
         .and_then(|stage| side.view.output_address(stage));
     html! {
-        td class={ "cell " (after) } {
-            @if before != after { s.quiet { (before.replace('_', " ")) } " " }
-            a href=[address] { (after.replace('_', " ")) }
+        td class={ "cell " (new.map_or("aside", |stage| stage.outcome.as_str())) } {
+            @match &before {
+                Some(word) if before != after => { s.quiet { (word) } " " },
+                Some(_) => {},
+                None => span.quiet { "– " },
+            }
+            @match &after { Some(word) => a href=[address] { (word) }, None => "–" }
             @if let (Some(old), Some(new)) = (old, new) {
                 span.took { (durations(old.duration_ms, new.duration_ms)) }
             }
@@ -294,7 +302,7 @@ fn metrics(old: &Side, new: &Side) -> Markup {
         @if !keys.is_empty() {
             section.panel {
                 h2 { "Metrics" }
-                div.scroll {
+                div.scroll tabindex="0" {
                     table {
                         thead { tr { th { "Name" } th { "Machine" } th.number { "Before" } th.number { "Now" } th.number { "Change" } } }
                         tbody {
