@@ -43,7 +43,7 @@ async fn the_machines_disks_clock_and_kernel_are_out_of_reach() {
         "dmesg",
         "cat /proc/kcore | head -c 1 | grep -q .",
         "swapoff -a && swapon /dev/vda",
-        "renice -n -5 1",
+        "renice -n -20 1",
         "chattr +i /etc/hostname",
         "python3 -c 'import os; os.open(\"/dev/mem\", os.O_RDONLY)'",
         "ls /sys/fs/cgroup/* | grep -q .",
