@@ -54,6 +54,7 @@ pub fn run(path: &Path, detached: bool) -> anyhow::Result<()> {
 
 async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("signals can't be caught")?;
+    let mail = config.mail().map_err(anyhow::Error::msg)?;
     let engine = start(config.engine()).await.context("the engine can't start")?;
     let key = secret::open_or_create(&config.state, secret::WEB)?;
     let _ = engine.access.set(Arc::new(Access::new(config.web.settings(), &key)));
@@ -76,6 +77,7 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
         tokio::spawn(dashboard.serve(engine.clone(), end.clone()))
     });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
+    tokio::spawn(engine.clone().send_mail(mail));
     tokio::spawn(watchdog(engine.clone()));
     info!(
         agents = %engine.address(), socket = %config.socket.display(), state = %config.state.display(),

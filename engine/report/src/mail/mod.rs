@@ -9,6 +9,7 @@ mod text;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use xrdtest_model::definition::AlertPolicy;
 use xrdtest_model::document::RunRecord;
 use xrdtest_model::plan::Alerts;
@@ -60,8 +61,9 @@ pub struct Before {
     pub cases: BTreeMap<String, Verdict>,
 }
 
-/// A mail; who it is from, and to which of the addresses it goes, is the sender's business.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A mail; who it is from, and to which of the addresses it goes, is the sender's business. Kept on the disk as
+/// JSON until it is sent: fields are only ever added, with a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
     /// In one line.
     pub subject: String,
@@ -72,6 +74,7 @@ pub struct Mail {
     /// Its id, with angle brackets.
     pub message_id: String,
     /// The id of the run's first mail; `None` for that one.
+    #[serde(default)]
     pub in_reply_to: Option<String>,
 }
 
