@@ -21,10 +21,10 @@ use xrdtest_report::mail::Mail;
 use super::{Login, Settings, Smtp, Way};
 use crate::config::Tls;
 
-/// For each answer of a server.
-const ANSWER: Duration = Duration::from_secs(30);
+/// To be reached.
+const REACHED: Duration = Duration::from_secs(30);
 /// For all of a mail.
-const ALL: Duration = Duration::from_secs(120);
+const ALL: Duration = Duration::from_secs(60);
 
 /// Why a mail was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,7 @@ impl Settings {
                 Way::Sendmail(program) => self.pipe(program, to, &message).await,
             }
         };
-        let late = |_| Unsent::Way(format!("{} was not done with a mail after 2 minutes", self.way));
+        let late = |_| Unsent::Way(format!("{} was not done with a mail after a minute", self.way));
         tokio::time::timeout(ALL, sent).await.map_err(late)?
     }
 
@@ -148,7 +148,7 @@ impl Smtp {
         let hello = ClientId::Domain(host_name());
         let encrypted = if self.tls == Tls::Tls { Some(self.parameters().await?) } else { None };
         let server = (host.as_str(), *port);
-        let connection = AsyncSmtpConnection::connect_tokio1(server, Some(ANSWER), &hello, encrypted, None);
+        let connection = AsyncSmtpConnection::connect_tokio1(server, Some(REACHED), &hello, encrypted, None);
         let mut connection = connection.await.map_err(failed("can't be reached"))?;
         if self.tls == Tls::Starttls {
             if !connection.can_starttls() {
