@@ -7,6 +7,7 @@ pub mod users;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use futures::FutureExt;
@@ -26,6 +27,9 @@ use crate::lock::Lock;
 use crate::secret;
 use crate::socket::Socket;
 use crate::start::start;
+
+/// A mail that is being sent when the engine ends has so long.
+const LAST_MAIL: Duration = Duration::from_secs(5);
 
 /// Runs the engine that a configuration describes until it is told to end, or can't go on.
 ///
@@ -77,7 +81,7 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
         tokio::spawn(dashboard.serve(engine.clone(), end.clone()))
     });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
-    tokio::spawn(engine.clone().send_mail(mail));
+    let mailing = tokio::spawn(engine.clone().send_mail(mail, end.clone()));
     tokio::spawn(watchdog(engine.clone()));
     info!(
         agents = %engine.address(), socket = %config.socket.display(), state = %config.state.display(),
@@ -101,6 +105,8 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     info!("the engine stops; machines and their scripts go on");
     end.cancel();
+    // A mail that is taken, but not noted as sent, would be sent again.
+    let _ = tokio::time::timeout(LAST_MAIL, mailing).await;
     engine.stop().await;
     let _ = serving.await;
     if let Some(showing) = showing {

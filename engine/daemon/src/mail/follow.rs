@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use xrdtest_model::plan::title_of;
 use xrdtest_model::{Event, EventBody, RunId, Verdict};
@@ -32,6 +33,7 @@ pub(super) struct Follower {
     engine: EngineHandle,
     settings: Arc<Settings>,
     new: Arc<Notify>,
+    end: CancellationToken,
     considered: u64,
     /// The same, as it is kept.
     noted: u64,
@@ -44,6 +46,7 @@ impl Follower {
         engine: EngineHandle,
         settings: Arc<Settings>,
         new: Arc<Notify>,
+        end: CancellationToken,
     ) -> Result<Self, StoreError> {
         let considered = match engine.store.mail_considered().await? {
             Some(considered) => considered,
@@ -54,7 +57,7 @@ impl Follower {
                 last
             }
         };
-        Ok(Self { engine, settings, new, considered, noted: considered, runs: BTreeMap::new() })
+        Ok(Self { engine, settings, new, end, considered, noted: considered, runs: BTreeMap::new() })
     }
 
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
@@ -62,7 +65,7 @@ impl Follower {
         loop {
             while self.step().await? {}
             tokio::select! {
-                () = self.engine.commands.closed() => return Ok(()),
+                () = self.end.cancelled() => return Ok(()),
                 Ok(()) = last_event.changed() => {}
             }
         }

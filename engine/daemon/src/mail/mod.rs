@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use lettre::message::Mailbox;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 use xrdtest_model::api::MailInfo;
 use xrdtest_report::mail::{Common, Mail};
@@ -77,10 +78,10 @@ impl Settings {
 }
 
 impl EngineHandle {
-    /// Sends mail about runs until the engine stops; without settings there is none about what happens meanwhile.
-    pub(crate) async fn send_mail(self, settings: Option<Settings>) {
+    /// Sends mail about runs until `end`, and what is being sent then; without settings there is none about what happens meanwhile.
+    pub(crate) async fn send_mail(self, settings: Option<Settings>, end: CancellationToken) {
         let sent = match settings {
-            Some(settings) => self.follow_and_send(settings).await,
+            Some(settings) => self.follow_and_send(settings, end).await,
             None => self.no_mail().await,
         };
         if let Err(error) = sent {
@@ -88,11 +89,11 @@ impl EngineHandle {
         }
     }
 
-    async fn follow_and_send(&self, settings: Settings) -> Result<(), StoreError> {
+    async fn follow_and_send(&self, settings: Settings, end: CancellationToken) -> Result<(), StoreError> {
         let (settings, new) = (Arc::new(settings), Arc::new(Notify::new()));
         self.mail.send_replace(Some(MailInfo::default()));
-        let follower = Follower::start(self.clone(), settings.clone(), new.clone()).await?;
-        let sender = Sender::new(self.clone(), settings, new);
+        let follower = Follower::start(self.clone(), settings.clone(), new.clone(), end.clone()).await?;
+        let sender = Sender::new(self.clone(), settings, new, end);
         tokio::try_join!(follower.run(), sender.run())?;
         Ok(())
     }

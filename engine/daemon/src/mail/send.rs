@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use xrdtest_model::Timestamp;
 use xrdtest_model::api::MailInfo;
@@ -27,6 +28,7 @@ pub(super) struct Sender {
     engine: EngineHandle,
     settings: Arc<Settings>,
     new: Arc<Notify>,
+    end: CancellationToken,
     /// Failures of the way out since a mail went.
     failures: u32,
     /// Nothing is tried before.
@@ -36,9 +38,14 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn new(engine: EngineHandle, settings: Arc<Settings>, new: Arc<Notify>) -> Self {
+    pub(super) fn new(
+        engine: EngineHandle,
+        settings: Arc<Settings>,
+        new: Arc<Notify>,
+        end: CancellationToken,
+    ) -> Self {
         let started = engine.clock.now();
-        Self { engine, settings, new, failures: 0, not_before: Timestamp::default(), started }
+        Self { engine, settings, new, end, failures: 0, not_before: Timestamp::default(), started }
     }
 
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
@@ -52,7 +59,7 @@ impl Sender {
                 }
             };
             tokio::select! {
-                () = self.engine.commands.closed() => return Ok(()),
+                () = self.end.cancelled() => return Ok(()),
                 () = self.new.notified() => {}
                 () = wait => {}
             }
@@ -75,7 +82,7 @@ impl Sender {
                 if now < self.not_before {
                     return Ok(Some(self.not_before));
                 }
-                if self.engine.commands.is_closed() {
+                if self.end.is_cancelled() {
                     return Ok(None);
                 }
                 if self.is_due(&kept, now) {
