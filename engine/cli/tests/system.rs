@@ -64,6 +64,11 @@ fn hundreds_of_fakes_behave_and_misbehave() {
 }
 
 #[test]
+fn people_are_told_by_mail() {
+    trial("mail.py", &[]);
+}
+
+#[test]
 fn suites_start_by_themselves() {
     trial("schedule.py", &[]);
 }

@@ -102,7 +102,7 @@ impl Dashboard {
 }
 
 /// The names in a certificate of the engine's CA.
-fn names(web: &Web, listening: IpAddr) -> Vec<String> {
+pub(crate) fn names(web: &Web, listening: IpAddr) -> Vec<String> {
     if !web.names.is_empty() {
         return web.names.clone();
     }

@@ -4,7 +4,8 @@
 //! [`effects`]); agents' connections turn messages into its inputs and its effects into messages ([`listener`],
 //! [`registry`]); output and log files go past it straight to disk ([`uploads`], [`run_files`]). Whoever wants to know
 //! what happens subscribes through [`EngineHandle`], or asks over HTTP ([`service`], [`socket`]). Suites are started by
-//! their schedules in [`scheduler`].
+//! their schedules in [`scheduler`], and [`mail`] tells
+//! people how they ended.
 //!
 //! The rest is the daemon `xrdtest-engine`: configuration, log, lock, signals ([`daemon`]).
 
@@ -27,6 +28,7 @@ mod handle;
 mod inputs;
 mod listener;
 pub mod lock;
+mod mail;
 mod registry;
 pub mod repositories;
 mod requests;
@@ -45,6 +47,7 @@ mod wall;
 pub use controls::{Controls, SetLogLevel};
 pub use definitions::DefinitionsConfig;
 pub use handle::{EngineHandle, EngineStatus, HypervisorNote, OutputChunk};
+pub use mail::{Settings as MailSettings, Unsent};
 pub use repositories::RepositoryConfig;
 pub use run_files::RunFiles;
 pub use start::{EngineConfig, EngineError, start};

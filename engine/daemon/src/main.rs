@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 use xrdtest_engine::config::{Config, DEFAULT_PATH};
 use xrdtest_engine::daemon::{self, ask::ask, background};
 use xrdtest_engine::lock;
+use xrdtest_model::api::MailInfo;
 use xrdtest_model::with_causes;
 
 const EXAMPLES: &str = "\
@@ -25,6 +26,7 @@ Examples:
   xrdtest-engine reload                           read configuration and definitions again
   xrdtest-engine log-level info,xrdtest_engine=debug
   xrdtest-engine user add alice --role operator   an account of the dashboard
+  xrdtest-engine mail test alice@example.org      whether mail about runs would arrive
   xrdtest-engine stop                             end it; machines and their scripts go on
 
 Everything that it knows is on the disk at any moment: an engine that was ended in whatever way goes on where it was
@@ -67,6 +69,20 @@ enum Command {
     /// Look whether the configuration is valid
     CheckConfig,
     User(user::UserArgs),
+    /// Mail about runs, as `[mail]` in the configuration says
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum MailCommand {
+    /// Send a mail now, and say whether it went or what went wrong; the engine need not run
+    Test {
+        /// Whom to
+        address: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -96,6 +112,16 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             tell(&Config::load(path)?, "PUT", "/api/v1/log-level", Some(body))?;
         }
         Some(Command::User(args)) => user::user(&Config::load(path)?, args)?,
+        Some(Command::Mail { command: MailCommand::Test { address } }) => {
+            let Some(mail) = Config::load(path)?.mail().map_err(anyhow::Error::msg)? else {
+                bail!(
+                    "no mail is sent: set `from`, and `smtp` or `sendmail`, in [mail] of {}",
+                    path.display()
+                );
+            };
+            let way = block_on(async { Ok(mail.test(address).await?) })?;
+            say(&format!("{way} took a mail to {address}"))?;
+        }
         Some(Command::CheckConfig) => {
             Config::load(path)?;
             say(&format!("{} is valid", path.display()))?;
@@ -141,6 +167,12 @@ fn status(config: &Config) -> anyhow::Result<ExitCode> {
         info.state,
         info.log_level,
     ))?;
+    if let Some(MailInfo { waiting, error }) = info.mail
+        && waiting > 0
+    {
+        let why = if error.is_empty() { String::new() } else { format!(": {error}") };
+        say(&format!("{waiting} mails are not sent yet{why}"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -180,6 +180,7 @@ impl Engine for EngineHandle {
             hypervisors: count(hypervisors.count()),
             slaves: count(now.slaves.len()),
             definitions: self.definitions.info(),
+            mail: self.mail.borrow().clone(),
         }
     }
 

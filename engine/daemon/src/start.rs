@@ -170,6 +170,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         controls: Arc::default(),
         access: Arc::default(),
         scheduler,
+        mail: watch::channel(None).0,
     };
     let engine = Engine {
         core: Orchestrator::new(config.orchestrator),

@@ -62,6 +62,20 @@ pub struct EngineInfo {
     pub slaves: u32,
     /// Definitions as last loaded.
     pub definitions: DefinitionsInfo,
+    /// How it goes with mail about runs; `null`: none is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailInfo>,
+}
+
+/// How it goes with mail about runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MailInfo {
+    /// Mails that are not sent yet.
+    pub waiting: u64,
+    /// Why the latest of them that was tried was not sent; empty where none failed.
+    #[serde(default)]
+    pub error: String,
 }
 
 /// What the engine knows of its repositories.

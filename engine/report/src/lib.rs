@@ -3,6 +3,7 @@
 
 pub mod findings;
 pub mod junit;
+pub mod mail;
 mod noted;
 pub mod plan;
 pub mod record;

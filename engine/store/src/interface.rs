@@ -6,7 +6,7 @@ use xrdtest_model::api::{OutputEntry, RunSummary};
 use xrdtest_model::chronicle::{Subject, SubjectKind, Transition};
 use xrdtest_model::{Event, InstanceId, RunId, Timestamp, Verdict};
 
-use crate::AccessStore;
+use crate::{AccessStore, Outbox};
 
 /// Why the store did not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 /// Where everything is kept. What is written is durable (synced to the disk) when the future is done; what several
 /// callers write at the same time shares one sync. Writes are carried out in the order in which they were asked for, and
 /// that is when the method is called: a caller need not wait for one answer before it asks for the next write.
-pub trait Store: AccessStore + Send + Sync + std::fmt::Debug + 'static {
+pub trait Store: AccessStore + Outbox + Send + Sync + std::fmt::Debug + 'static {
     /// Appends events to the journal, and brings records, states and the index of outputs up to them, all or nothing.
     /// Their numbers go on from the last one, else they are refused.
     fn append(&self, events: Vec<Event>) -> Answer<'_, ()>;

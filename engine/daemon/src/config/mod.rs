@@ -1,6 +1,7 @@
 //! `engine.toml`: what the daemon must be told. Every key is documented in the shipped example, `engine.toml`.
 
 mod bounds;
+mod mail;
 mod schedule;
 pub(crate) mod units;
 mod web;
@@ -19,6 +20,7 @@ use xrdtest_protocol::stream::{MAX_CONSOLE, MAX_FETCHED};
 use xrdtest_store::retention::RetentionPolicy;
 
 pub use self::bounds::DefinitionsSection;
+pub use self::mail::{MailSection, Tls};
 pub use self::schedule::ScheduleSection;
 pub use self::web::{Anonymous, Web};
 use crate::definitions::DefinitionsConfig;
@@ -60,6 +62,8 @@ pub struct Config {
     pub limits: LimitsSection,
     /// The dashboard.
     pub web: Web,
+    /// Mail about runs.
+    pub mail: MailSection,
     /// Whether suites start by themselves.
     pub schedule: ScheduleSection,
     /// How patient the engine is with agents out of contact.
@@ -188,6 +192,7 @@ impl Default for Config {
             definitions: DefinitionsSection::default(),
             limits: LimitsSection::default(),
             web: Web::default(),
+            mail: MailSection::default(),
             schedule: ScheduleSection::default(),
             contact: Contact::default(),
             retention: RetentionPolicy::default(),
@@ -247,6 +252,9 @@ impl Config {
         }
         if self.limits.agents == 0 {
             return Some("limits.agents is 0: no agent could connect".to_owned());
+        }
+        if let Err(why) = self.mail() {
+            return Some(why);
         }
         repositories::contradiction(&self.repository)
     }

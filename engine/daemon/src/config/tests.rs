@@ -27,6 +27,7 @@ fn the_shipped_example_is_valid_and_tells_the_defaults() {
         log: None,
         pid_file: None,
         web: Web::default(),
+        mail: MailSection::default(),
         retention: defaults.retention.clone(),
         ..all
     };
@@ -41,6 +42,7 @@ fn the_shipped_example_has_every_key() {
         "[scripts]",
         "[definitions]",
         "[web]",
+        "[mail]",
         "[schedule]",
         "[limits]",
         "[contact]",
@@ -53,7 +55,9 @@ fn the_shipped_example_has_every_key() {
         assert!(!keys.is_empty(), "{error}");
         for key in keys {
             let is_there = |line: &str| {
-                line.trim_start_matches('#').starts_with(&format!("{key} = "))
+                // One of two ways is told in words.
+                line.contains(&format!(": {key} = "))
+                    || line.trim_start_matches('#').starts_with(&format!("{key} = "))
                     || line.trim_start_matches('#').trim_matches(['[', ']']) == key
             };
             assert!(shipped.lines().any(is_there), "{section} {key}");
@@ -95,6 +99,27 @@ fn mistakes_have_a_place() {
     let DefinitionsConfig { bounds, fetched_file, .. } = config.definitions();
     assert_eq!((bounds.time, bounds.operations), (Duration::from_secs(2), 1_000_000));
     assert_eq!((config.engine().frame, fetched_file), (1 << 20, 8 << 20));
+    for (text, words) in [
+        ("smtp = 'a:25'", "mail.from is missing"),
+        ("from = 'a@b'", "neither `smtp`"),
+        ("from = 'a'\nsmtp = 'a:25'", "mail.from is no address"),
+        ("from = 'a@b'\nsmtp = 'a'", "mail.smtp is no HOST:PORT"),
+        ("from = 'a@b'\nsmtp = 'a:25'\nsendmail = '/s'", "both `smtp` and `sendmail`"),
+        ("from = 'a@b'\nsmtp = 'a:25'\nusername = 'u'", "belong together"),
+        ("from = 'a@b'\nsmtp = 'a:25'\ntls = 'none'\nusername = 'u'\npassword_file = '/p'", "in the open"),
+        ("from = 'a@b'\nsmtp = 'a:25'\nlink = 'example.org'", "mail.link"),
+    ] {
+        let config: Config = toml::from_str(&format!("[mail]\n{text}\n")).unwrap();
+        let why = config.contradiction().unwrap();
+        assert!(why.contains(words), "{text}: {why}");
+    }
+    let text = "[web]\nlisten = '127.0.0.1:20443'\n[mail]\nfrom = 'X <x@example.org>'\nsmtp = '[::1]:25'\n";
+    let mail = toml::from_str::<Config>(text).unwrap().mail().unwrap().unwrap();
+    assert_eq!(mail.common.link.rsplit_once(':').unwrap().1, "20443");
+    assert_eq!(
+        (mail.common.domain.as_str(), mail.way.to_string()),
+        ("example.org", "the mail server ::1:25".to_owned())
+    );
     let late: Config = toml::from_str("[contact]\nlate = '1m'\n").unwrap();
     assert!(late.contradiction().unwrap().contains("contact.late"));
 }

@@ -7,6 +7,7 @@ pub mod users;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use futures::FutureExt;
@@ -26,6 +27,9 @@ use crate::lock::Lock;
 use crate::secret;
 use crate::socket::Socket;
 use crate::start::start;
+
+/// A mail that is being sent when the engine ends has so long.
+const LAST_MAIL: Duration = Duration::from_secs(5);
 
 /// Runs the engine that a configuration describes until it is told to end, or can't go on.
 ///
@@ -54,6 +58,7 @@ pub fn run(path: &Path, detached: bool) -> anyhow::Result<()> {
 
 async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("signals can't be caught")?;
+    let mail = config.mail().map_err(anyhow::Error::msg)?;
     let engine = start(config.engine()).await.context("the engine can't start")?;
     let key = secret::open_or_create(&config.state, secret::WEB)?;
     let _ = engine.access.set(Arc::new(Access::new(config.web.settings(), &key)));
@@ -76,6 +81,7 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
         tokio::spawn(dashboard.serve(engine.clone(), end.clone()))
     });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
+    let mailing = tokio::spawn(engine.clone().send_mail(mail, end.clone()));
     tokio::spawn(watchdog(engine.clone()));
     info!(
         agents = %engine.address(), socket = %config.socket.display(), state = %config.state.display(),
@@ -99,6 +105,8 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     info!("the engine stops; machines and their scripts go on");
     end.cancel();
+    // A mail that is taken, but not noted as sent, would be sent again.
+    let _ = tokio::time::timeout(LAST_MAIL, mailing).await;
     engine.stop().await;
     let _ = serving.await;
     if let Some(showing) = showing {

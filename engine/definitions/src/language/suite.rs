@@ -110,8 +110,7 @@ pub(crate) static TEST_SUITE: Class = Class {
             unset: "none",
             manual: "6.1.1",
             rules: &["XT1006", "XT1009"],
-            meaning: "Who shall be told by mail how a run ended. This version checks the addresses and sends no \
-                mail.",
+            meaning: "Who is told by mail how a run ended, by an engine that sends mail (docs/mail.md).",
         },
         Field {
             name: "alert_success",

@@ -7,6 +7,7 @@ mod access;
 mod concurrent;
 mod journal;
 mod live;
+mod outbox;
 mod records;
 mod removal;
 mod schedules;
@@ -51,6 +52,7 @@ where
     tokens::are_used_once(&open).await?;
     tokens::are_revoked_by_prefix(open("revoked").await?).await?;
     schedules::are_kept(&open).await?;
+    outbox::mails_are_kept_until_sent(&open).await?;
     access::accounts_and_sessions(&open).await?;
     access::tokens_of_programs(&open).await?;
     access::who_has_done_what(&open).await?;

@@ -13,6 +13,7 @@ mod keep;
 mod lock;
 mod memory;
 mod open;
+mod outbox;
 mod read;
 mod rows;
 mod schedules;

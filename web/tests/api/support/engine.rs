@@ -48,6 +48,7 @@ impl Engine for TestEngine {
             hypervisors: 0,
             slaves: 0,
             definitions: DefinitionsInfo { generation: 1, ..DefinitionsInfo::default() },
+            mail: None,
         }
     }
 
