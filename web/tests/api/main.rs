@@ -11,6 +11,7 @@ mod openapi;
 mod outputs;
 mod pages;
 mod reading;
+mod reports;
 mod repositories;
 mod routes;
 mod runs;
