@@ -95,7 +95,7 @@ impl EngineHandle {
         Ok(target)
     }
 
-    async fn events_of(&self, run: &RunId) -> Result<Vec<Event>, StoreError> {
+    pub(crate) async fn events_of(&self, run: &RunId) -> Result<Vec<Event>, StoreError> {
         let mut events: Vec<Event> = Vec::new();
         loop {
             let after = events.last().map_or(0, |event| event.number);

@@ -28,6 +28,7 @@ mod inputs;
 mod listener;
 pub mod lock;
 mod registry;
+mod reports;
 pub mod repositories;
 mod requests;
 mod run_files;

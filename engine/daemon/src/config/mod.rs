@@ -1,6 +1,7 @@
 //! `engine.toml`: what the daemon must be told. Every key is documented in the shipped example, `engine.toml`.
 
 mod bounds;
+mod reports;
 mod schedule;
 pub(crate) mod units;
 mod web;
@@ -19,6 +20,7 @@ use xrdtest_protocol::stream::{MAX_CONSOLE, MAX_FETCHED};
 use xrdtest_store::retention::RetentionPolicy;
 
 pub use self::bounds::DefinitionsSection;
+pub use self::reports::ReportsSection;
 pub use self::schedule::ScheduleSection;
 pub use self::web::{Anonymous, Web};
 use crate::definitions::DefinitionsConfig;
@@ -64,6 +66,8 @@ pub struct Config {
     pub schedule: ScheduleSection,
     /// How patient the engine is with agents out of contact.
     pub contact: Contact,
+    /// Reports that are written at the end of each run.
+    pub reports: ReportsSection,
     /// What of old runs is kept.
     pub retention: RetentionPolicy,
 }
@@ -190,6 +194,7 @@ impl Default for Config {
             web: Web::default(),
             schedule: ScheduleSection::default(),
             contact: Contact::default(),
+            reports: ReportsSection::default(),
             retention: RetentionPolicy::default(),
         }
     }
@@ -247,6 +252,9 @@ impl Config {
         }
         if self.limits.agents == 0 {
             return Some("limits.agents is 0: no agent could connect".to_owned());
+        }
+        if self.reports.folder.is_some() && self.reports.formats.is_empty() {
+            return Some("reports.formats is empty: nothing would be written to reports.folder".to_owned());
         }
         repositories::contradiction(&self.repository)
     }

@@ -27,6 +27,7 @@ fn the_shipped_example_is_valid_and_tells_the_defaults() {
         log: None,
         pid_file: None,
         web: Web::default(),
+        reports: ReportsSection::default(),
         retention: defaults.retention.clone(),
         ..all
     };
@@ -44,6 +45,7 @@ fn the_shipped_example_has_every_key() {
         "[schedule]",
         "[limits]",
         "[contact]",
+        "[reports]",
         "[retention]",
         "[[repository]]",
     ] {

@@ -23,9 +23,9 @@ use crate::controls::Controls;
 use crate::dashboard::Dashboard;
 use crate::handle::EngineHandle;
 use crate::lock::Lock;
-use crate::secret;
 use crate::socket::Socket;
 use crate::start::start;
+use crate::{reports, secret};
 
 /// Runs the engine that a configuration describes until it is told to end, or can't go on.
 ///
@@ -76,6 +76,7 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
         tokio::spawn(dashboard.serve(engine.clone(), end.clone()))
     });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
+    tokio::spawn(reports::keep(engine.clone(), config.reports.clone()));
     tokio::spawn(watchdog(engine.clone()));
     info!(
         agents = %engine.address(), socket = %config.socket.display(), state = %config.state.display(),
