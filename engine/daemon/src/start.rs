@@ -170,6 +170,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         controls: Arc::default(),
         access: Arc::default(),
         scheduler,
+        waits: Arc::default(),
     };
     let engine = Engine {
         core: Orchestrator::new(config.orchestrator),

@@ -7,6 +7,7 @@ mod actions;
 mod agents;
 mod events;
 mod instances;
+mod metrics;
 mod openapi;
 mod outputs;
 mod pages;

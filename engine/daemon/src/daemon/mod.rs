@@ -77,6 +77,7 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
     tokio::spawn(reports::keep(engine.clone(), config.reports.clone()));
+    tokio::spawn(engine.clone().count_waits());
     tokio::spawn(watchdog(engine.clone()));
     info!(
         agents = %engine.address(), socket = %config.socket.display(), state = %config.state.display(),
