@@ -64,6 +64,11 @@ fn hundreds_of_fakes_behave_and_misbehave() {
 }
 
 #[test]
+fn reports_and_metrics_are_understood_by_others() {
+    trial("report.py", &[]);
+}
+
+#[test]
 fn suites_start_by_themselves() {
     trial("schedule.py", &[]);
 }
