@@ -56,7 +56,7 @@ check: test-packages ## formatting, lints, documentation, dependencies, scripts
 BROWSER := chromium chromium-driver
 
 # What reads reports and metrics.
-PARSERS := python3-junitparser python3-prometheus-client python3-tap python3-yaml
+PARSERS := python3-junitparser python3-more-itertools python3-prometheus-client python3-tap python3-yaml
 
 screenshots: packages build ## pictures of the dashboard for the README, of real runs (root)
 	scripts/lab packages $(BROWSER) fonts-inter
