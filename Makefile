@@ -55,6 +55,9 @@ check: test-packages ## formatting, lints, documentation, dependencies, scripts
 # What drives the dashboard.
 BROWSER := chromium chromium-driver
 
+# What reads reports and metrics.
+PARSERS := python3-junitparser python3-more-itertools python3-prometheus-client python3-tap python3-yaml
+
 screenshots: packages build ## pictures of the dashboard for the README, of real runs (root)
 	scripts/lab packages $(BROWSER) fonts-inter
 	scripts/as-root python3 engine/cli/tests/system/screenshots.py --programs $(RELEASE) --output web/screenshots
@@ -101,9 +104,9 @@ fmt: ## format the code
 packages: ## install the Debian packages that the demo needs
 	scripts/install-packages
 
-test-packages: packages ## and those that tests and checks need: libvirt, QEMU, a browser
+test-packages: packages ## and those that tests and checks need: libvirt, QEMU, a browser, parsers
 	scripts/lab packages
-	scripts/lab packages $(BROWSER)
+	scripts/lab packages $(BROWSER) $(PARSERS)
 
 clean: ## remove what was built
 	cargo clean

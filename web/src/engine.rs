@@ -16,6 +16,7 @@ use xrdtest_model::{Held, Hold, InstanceId, MachineId, RunId};
 use xrdtest_store::Store;
 
 use crate::access::Access;
+use crate::metrics::Waits;
 
 /// Why the engine did not do it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// About itself.
     fn info(&self) -> EngineInfo;
+
+    /// How long machines have waited for each other since the engine's start.
+    fn waits(&self) -> Waits;
 
     /// The runs that wait.
     fn queue(&self) -> Vec<QueueEntry>;

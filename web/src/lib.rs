@@ -7,6 +7,7 @@ pub mod access;
 mod actions;
 pub mod api;
 pub mod engine;
+pub mod metrics;
 mod pages;
 
 use std::sync::Arc;
@@ -21,22 +22,25 @@ use self::engine::Engine;
 
 /// What people's browsers reach, and programs from elsewhere: the pages and the API.
 pub fn dashboard(engine: Arc<dyn Engine>) -> Router {
-    guard(pages::pages(engine.clone()).merge(api::api(engine.clone())), engine)
+    let routes = pages::pages(engine.clone()).merge(api::api(engine.clone()));
+    guard(routes.merge(metrics::metrics(engine.clone())), engine)
 }
 
-/// The API of an engine, under `/api/v1`.
+/// The API of an engine, under `/api/v1`, and its numbers at `/metrics`.
 ///
 /// Streams (server-sent events, outputs that are followed) end when the engine drops the senders behind
 /// [`Engine::last_event`] and [`Engine::output_arrived`].
 pub fn api(engine: Arc<dyn Engine>) -> Router {
-    guard(api::api(engine.clone()), engine)
+    guard(api::api(engine.clone()).merge(metrics::metrics(engine.clone())), engine)
 }
 
 /// The paths of all routes of [`dashboard`], as they are written in its tables.
 pub fn paths() -> Vec<String> {
     let api = api::routes();
     let api = api.paths().iter().map(|path| format!("/api/v1{path}"));
-    pages::routes().paths().iter().map(|path| (*path).to_owned()).chain(api).collect()
+    let (pages, metrics) = (pages::routes(), metrics::routes());
+    let others = pages.paths().iter().chain(metrics.paths()).map(|path| (*path).to_owned());
+    others.chain(api).collect()
 }
 
 /// What needs another role than usual: method, path and role of the table; no role: it is for everybody.

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Runs(args) => commands::runs::runs(&args),
         Command::Show(args) => commands::show::show(&args),
+        Command::Report(args) => commands::report::report(&args),
         Command::Logs(args) => commands::logs::logs(&args),
         Command::Cancel(args) => commands::cancel::cancel(&args),
         Command::Rerun(args) => commands::rerun::rerun(&args),

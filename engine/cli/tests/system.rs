@@ -69,6 +69,11 @@ fn people_are_told_by_mail() {
 }
 
 #[test]
+fn reports_and_metrics_are_understood_by_others() {
+    trial("report.py", &[]);
+}
+
+#[test]
 fn suites_start_by_themselves() {
     trial("schedule.py", &[]);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -15,6 +15,7 @@ use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::{Credentials, Identity, ProtocolError};
 use xrdtest_store::Store;
 use xrdtest_web::access::Access;
+use xrdtest_web::metrics::Waits;
 
 use crate::clock::Clock;
 use crate::command::{CancelHow, Command};
@@ -92,6 +93,8 @@ pub struct EngineHandle {
     pub(crate) scheduler: SchedulerHandle,
     /// How it goes with mail; `None` where there is none.
     pub(crate) mail: watch::Sender<Option<MailInfo>>,
+    /// How long machines have waited for each other.
+    pub(crate) waits: Arc<Mutex<Waits>>,
 }
 
 impl EngineHandle {
@@ -128,6 +131,14 @@ impl EngineHandle {
         let (sender, receiver) = mpsc::unbounded_channel();
         let _ = self.commands.send(Command::Subscribe(sender)).await;
         receiver
+    }
+
+    /// Counts how long machines wait for each other, until the engine stops.
+    pub(crate) async fn count_waits(self) {
+        let mut events = self.events().await;
+        while let Some(event) = events.recv().await {
+            self.waits.lock().unwrap_or_else(PoisonError::into_inner).apply(&event);
+        }
     }
 
     /// Output as it arrives.

@@ -30,6 +30,7 @@ mod listener;
 pub mod lock;
 mod mail;
 mod registry;
+mod reports;
 pub mod repositories;
 mod requests;
 mod run_files;

@@ -4,7 +4,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -24,6 +24,7 @@ use xrdtest_protocol::Identity;
 use xrdtest_store::Store;
 use xrdtest_web::access::{Access, Settings};
 use xrdtest_web::engine::{Answer, Engine, Refusal};
+use xrdtest_web::metrics::Waits;
 
 use self::words::{contact_word, instance_word, phase_words};
 use crate::command::{CancelHow, Command, NotCancelled};
@@ -182,6 +183,10 @@ impl Engine for EngineHandle {
             definitions: self.definitions.info(),
             mail: self.mail.borrow().clone(),
         }
+    }
+
+    fn waits(&self) -> Waits {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn queue(&self) -> Vec<QueueEntry> {

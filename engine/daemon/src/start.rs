@@ -171,6 +171,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         access: Arc::default(),
         scheduler,
         mail: watch::channel(None).0,
+        waits: Arc::default(),
     };
     let engine = Engine {
         core: Orchestrator::new(config.orchestrator),

@@ -4,6 +4,7 @@
 mod access;
 mod actions;
 mod instances;
+mod reports;
 mod repositories;
 mod roles;
 mod schedule;
@@ -27,6 +28,7 @@ pub use actions::{
     CancelRequest, HoldRequest, QueuePause, QueuePauseRequest, RerunRequest, RunCreated, RunRequest,
 };
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
+pub use reports::{ReportFormat, UnknownFormat};
 pub use repositories::{CommitInfo, RepositoryInfo, RepositoryState};
 pub use roles::Role;
 pub use schedule::{LastStart, PauseRequest, ScheduledStart, ScheduledSuite, SchedulesInfo};

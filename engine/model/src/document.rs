@@ -2,6 +2,8 @@
 //!
 //! Fields are only ever added within a version. The golden file is `tests/golden/run-1.json`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::ImageUsed;
@@ -65,6 +67,12 @@ pub struct RunRecord {
     /// Where its files came from, as far as the engine knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// Its clusters, each with the hypervisor that made it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterRecord>,
+    /// The suite's tags with their values in this run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// The boot images that its machines started from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageUsed>,
@@ -74,6 +82,17 @@ pub struct RunRecord {
     /// Folder that keeps the run's outputs and logs on this machine, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+}
+
+/// One cluster of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ClusterRecord {
+    /// Its name.
+    pub name: String,
+    /// The hypervisor that made its machines; empty where the run got no place, or where they are physical.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hypervisor: String,
 }
 
 /// What one machine wrote to its serial console.

@@ -20,6 +20,9 @@ use crate::time::Timestamp;
 
 pub use owner::InstanceOwner;
 
+/// What the fields of [`Event`] are called, where events are given away as JSON lines.
+pub const SCHEMA: &str = "xrdtest.event/1";
+
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -4,7 +4,9 @@
 
 use std::fs;
 
-use xrdtest_model::document::{CaseRecord, ConsoleRecord, LogRecord, RunRecord, RunsDocument, StageRecord};
+use xrdtest_model::document::{
+    CaseRecord, ClusterRecord, ConsoleRecord, LogRecord, RunRecord, RunsDocument, StageRecord,
+};
 use xrdtest_model::event::ImageUsed;
 use xrdtest_model::{Metric, Origin, Outcome, StageKind, Verdict};
 
@@ -116,6 +118,8 @@ fn document() -> RunsDocument {
             author: Some("A. Author <author@example.org>".to_owned()),
             dirty: Some(true),
         }),
+        clusters: vec![ClusterRecord { name: "cluster_003_copy".to_owned(), hypervisor: "hv1".to_owned() }],
+        tags: [("version".to_owned(), "5.8.1".to_owned())].into(),
         images: vec![ImageUsed { name: "debian12.qcow2".to_owned(), digest: "0a1b".to_owned() }],
         consoles: vec![ConsoleRecord {
             machine: "client1.xrd.test".to_owned(),

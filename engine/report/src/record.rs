@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use xrdtest_model::document::{CONSOLE_LINES, CaseRecord, ConsoleRecord, LogRecord, RunRecord, StageRecord};
-use xrdtest_model::event::{CollectedLog, ImageUsed, StageResult};
+use xrdtest_model::document::{
+    CONSOLE_LINES, CaseRecord, ClusterRecord, ConsoleRecord, LogRecord, RunRecord, StageRecord,
+};
+use xrdtest_model::event::{CollectedLog, ImageUsed, Placement, StageResult};
+use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::time::millis;
 use xrdtest_model::{Event, EventBody, InstanceId, RunId, RunPlan, StageId, Timestamp, Verdict};
 
@@ -32,7 +35,7 @@ pub struct RunRecorder {
     stages: BTreeMap<(usize, usize), StageResult>,
     cases: BTreeMap<u32, (Verdict, String)>,
     finished: Option<(Timestamp, Verdict, String)>,
-    instances: Vec<InstanceId>,
+    placed: Vec<Placement>,
     images: Vec<ImageUsed>,
     /// The time of the latest event.
     latest: Timestamp,
@@ -49,7 +52,7 @@ impl RunRecorder {
             stages: BTreeMap::new(),
             cases: BTreeMap::new(),
             finished: None,
-            instances: Vec::new(),
+            placed: Vec::new(),
             images: Vec::new(),
             latest: Timestamp::default(),
         }
@@ -64,9 +67,9 @@ impl RunRecorder {
                 self.queued = Some((event.at, plan.clone()));
             }
             EventBody::RunPlaced { run, instances } if *run == self.run => {
-                self.instances = instances.iter().map(|placed| placed.instance.clone()).collect();
+                self.placed.clone_from(instances);
             }
-            EventBody::ImagesUsed { instance, images } if self.instances.contains(instance) => {
+            EventBody::ImagesUsed { instance, images } if self.has(instance) => {
                 let new = images.iter().filter(|image| !self.images.contains(image));
                 let new: Vec<ImageUsed> = new.cloned().collect();
                 self.images.extend(new);
@@ -87,6 +90,10 @@ impl RunRecorder {
             }
             _ => {}
         }
+    }
+
+    fn has(&self, instance: &InstanceId) -> bool {
+        self.placed.iter().any(|placed| placed.instance == *instance)
     }
 
     /// The run's plan, once it is known.
@@ -136,10 +143,24 @@ impl RunRecorder {
                 .map(|result| stage_record(plan, result, started, evidence))
                 .collect(),
             origin: plan.origin.clone(),
+            clusters: self.cluster_records(plan),
+            tags: plan.tags.clone(),
             images: self.images.clone(),
             consoles: console_records(plan, verdict, evidence),
             directory: None,
         })
+    }
+
+    fn cluster_records(&self, plan: &RunPlan) -> Vec<ClusterRecord> {
+        let hypervisor = |cluster: &str| {
+            let placed = self.placed.iter().find(|placed| placed.cluster == cluster)?;
+            Some(placed.hypervisor.to_string()).filter(|hypervisor| hypervisor != EXTERNAL)
+        };
+        let record = |name: &String| ClusterRecord {
+            name: name.clone(),
+            hypervisor: hypervisor(name).unwrap_or_default(),
+        };
+        plan.clusters.iter().map(|cluster| record(&cluster.name)).collect()
     }
 
     fn case_records(&self, plan: &RunPlan) -> Vec<CaseRecord> {

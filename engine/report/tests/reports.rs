@@ -1,8 +1,10 @@
 //! What people and programs read about one run, from the golden run document of the model.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use xrdtest_model::Event;
+use xrdtest_model::api::ReportFormat;
 use xrdtest_model::document::{RunRecord, RunsDocument};
-use xrdtest_report::{junit, summary};
+use xrdtest_report::{junit, render, summary};
 
 fn run() -> RunRecord {
     let text = include_str!("../../model/tests/golden/run-1.json");
@@ -53,4 +55,88 @@ fn who_asked_for_a_run_is_said() {
     assert_eq!(plain(&summary::asked_for_by(&run)), "asked for by     schedule: 2026-11-22 11:15:00 CET\n");
     let unknown = RunRecord { trigger: String::new(), ..run };
     assert_eq!(summary::asked_for_by(&unknown), "");
+}
+
+#[test]
+fn tap_has_a_point_per_case_and_a_subtest_of_its_stages() {
+    insta::assert_snapshot!(render(ReportFormat::Tap, &run(), &[]).unwrap());
+}
+
+#[test]
+fn html_is_one_file() {
+    let text = render(ReportFormat::Html, &run(), &[]).unwrap();
+    for outside in ["<script", "http", "src=", "href=", "url(", "@import"] {
+        assert!(!text.contains(outside), "{outside}: {text}");
+    }
+    insta::assert_snapshot!(text.replace("><", ">\n<"));
+}
+
+#[test]
+fn ctest_has_a_test_per_case() {
+    insta::assert_snapshot!(render(ReportFormat::Ctest, &run(), &[]).unwrap());
+}
+
+#[test]
+fn each_line_of_events_stands_by_itself() {
+    let golden = include_str!("../../model/tests/golden/events-1.jsonl");
+    let events: Vec<Event> = golden.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text = render(ReportFormat::Jsonl, &run(), &events).unwrap();
+    assert_eq!(text.lines().count(), events.len());
+    for (line, event) in text.lines().zip(&events) {
+        assert!(line.starts_with(r#"{"schema":"xrdtest.event/1","number":"#), "{line}");
+        assert_eq!(serde_json::from_str::<Event>(line).unwrap(), *event);
+    }
+}
+
+/// What scripts, people and repositories may say.
+fn nasty() -> RunRecord {
+    let word = "a\u{0}\u{1b}[31m<b>&\"'\u{85}\u{fffe}]]> # TODO \\\nBail out! x\r\n1..9\t\u{2028}";
+    let mut run = run();
+    run.suite = "s<&\"".to_owned();
+    run.reason = word.to_owned();
+    run.trigger = word.to_owned();
+    run.tags.insert("t".to_owned(), word.to_owned());
+    run.cases[0].name = word.to_owned();
+    run.cases[0].reason = word.to_owned();
+    for stage in &mut run.stages {
+        stage.reason = word.to_owned();
+        stage.output = format!("{word}\n...\n---\nok 1 - no\n    not ok 2\n");
+    }
+    run
+}
+
+#[test]
+fn nothing_that_was_said_becomes_markup() {
+    let run = nasty();
+    for format in ReportFormat::ALL {
+        let text = render(format, &run, &[]).unwrap();
+        let odd = |c: &char| (c.is_control() && !matches!(c, '\n')) || *c == '\u{fffe}';
+        let odd = text.chars().find(odd);
+        assert!(odd.is_none() || format == ReportFormat::Json, "{format}: {odd:?} in {text}");
+        assert!(
+            !text.contains("<b>") || matches!(format, ReportFormat::Tap | ReportFormat::Json),
+            "{format}: {text}"
+        );
+    }
+    let tap = render(ReportFormat::Tap, &run, &[]).unwrap();
+    let begins = |word: &str| tap.lines().filter(|line| line.starts_with(word)).count();
+    assert_eq!((begins("1.."), begins("Bail out!"), begins("ok ") + begins("not ok ")), (1, 1, 3), "{tap}");
+    assert!(tap.contains(r"\# TODO \\"), "{tap}");
+}
+
+#[test]
+fn what_no_stage_tells_is_not_green() {
+    let base = run();
+    let mut run = RunRecord { cases: Vec::new(), stages: Vec::new(), ..base };
+    let tap = render(ReportFormat::Tap, &run, &[]).unwrap();
+    assert!(
+        tap.contains("\nnot ok 1 - run\n") && tap.ends_with("Bail out! copy_to: client1.xrd.test is lost\n"),
+        "{tap}"
+    );
+    (run.verdict, run.reason) = (None, String::new());
+    let tap = render(ReportFormat::Tap, &run, &[]).unwrap();
+    assert!(tap.contains("\nok 1 - run # SKIP it is not over\n"), "{tap}");
+    assert!(
+        render(ReportFormat::Junit, &run, &[]).unwrap().contains("<skipped message=\"it is not over\"/>")
+    );
 }

@@ -54,6 +54,9 @@ pub trait Store: AccessStore + Outbox + Send + Sync + std::fmt::Debug + 'static 
     /// order in which they came.
     fn metrics(&self, suite: String, runs: u32) -> Answer<'_, Vec<Measured>>;
 
+    /// How many of the runs that are kept have which verdict; none with 0.
+    fn verdicts(&self) -> Answer<'_, Vec<(Verdict, u64)>>;
+
     /// One run.
     fn run(&self, run: RunId) -> Answer<'_, Option<RunSummary>>;
 

@@ -20,6 +20,7 @@ pub(crate) mod outputs;
 mod paging;
 mod problem;
 mod queue;
+mod report;
 mod repositories;
 pub(crate) mod runs;
 mod schedule;
@@ -76,6 +77,7 @@ pub(crate) fn routes() -> Routes {
         .route("/runs/archive", post(runs::archive))
         .route("/runs/{run}", get(runs::show).delete(runs::delete))
         .route("/runs/{run}/plan", get(runs::plan))
+        .route("/runs/{run}/report", get(report::report))
         .route("/runs/{run}/cancel", post(runs::cancel))
         .route("/runs/{run}/rerun", post(runs::rerun))
         .route("/runs/{run}/pin", put(runs::pin))

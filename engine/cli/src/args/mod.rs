@@ -7,6 +7,7 @@ mod plan;
 #[cfg(test)]
 mod reference;
 mod remote;
+mod report;
 mod run;
 mod sim;
 
@@ -23,6 +24,7 @@ pub(crate) use self::remote::{
     RepositoriesCommand, RunsArgs, RunsCommand, ShowArgs, SlavesArgs, SuitesArgs, SuitesCommand, TokenArgs,
     TokenCommand,
 };
+pub(crate) use self::report::ReportArgs;
 pub(crate) use self::run::{LocalProvider, RUNS, RunArgs, RunFormat, STATE};
 pub(crate) use self::sim::{SimArgs, SimCommand};
 
@@ -53,6 +55,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Runs(RunsArgs),
     Show(ShowArgs),
+    Report(ReportArgs),
     Logs(LogsArgs),
     Cancel(CancelArgs),
     Rerun(RerunArgs),

@@ -13,6 +13,7 @@ mod output;
 pub(crate) mod plan;
 pub(crate) mod queue;
 mod remote_run;
+pub(crate) mod report;
 pub(crate) mod repositories;
 pub(crate) mod rerun;
 pub(crate) mod rule;

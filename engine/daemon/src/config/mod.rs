@@ -2,6 +2,7 @@
 
 mod bounds;
 mod mail;
+mod reports;
 mod schedule;
 pub(crate) mod units;
 mod web;
@@ -21,6 +22,7 @@ use xrdtest_store::retention::RetentionPolicy;
 
 pub use self::bounds::DefinitionsSection;
 pub use self::mail::{MailSection, Tls};
+pub use self::reports::ReportsSection;
 pub use self::schedule::ScheduleSection;
 pub use self::web::{Anonymous, Web};
 use crate::definitions::DefinitionsConfig;
@@ -68,6 +70,8 @@ pub struct Config {
     pub schedule: ScheduleSection,
     /// How patient the engine is with agents out of contact.
     pub contact: Contact,
+    /// Reports that are written at the end of each run.
+    pub reports: ReportsSection,
     /// What of old runs is kept.
     pub retention: RetentionPolicy,
 }
@@ -195,6 +199,7 @@ impl Default for Config {
             mail: MailSection::default(),
             schedule: ScheduleSection::default(),
             contact: Contact::default(),
+            reports: ReportsSection::default(),
             retention: RetentionPolicy::default(),
         }
     }
@@ -255,6 +260,9 @@ impl Config {
         }
         if let Err(why) = self.mail() {
             return Some(why);
+        }
+        if self.reports.folder.is_some() && self.reports.formats.is_empty() {
+            return Some("reports.formats is empty: nothing would be written to reports.folder".to_owned());
         }
         repositories::contradiction(&self.repository)
     }

@@ -28,6 +28,7 @@ fn the_shipped_example_is_valid_and_tells_the_defaults() {
         pid_file: None,
         web: Web::default(),
         mail: MailSection::default(),
+        reports: ReportsSection::default(),
         retention: defaults.retention.clone(),
         ..all
     };
@@ -46,6 +47,7 @@ fn the_shipped_example_has_every_key() {
         "[schedule]",
         "[limits]",
         "[contact]",
+        "[reports]",
         "[retention]",
         "[[repository]]",
     ] {

@@ -24,9 +24,9 @@ use crate::controls::Controls;
 use crate::dashboard::Dashboard;
 use crate::handle::EngineHandle;
 use crate::lock::Lock;
-use crate::secret;
 use crate::socket::Socket;
 use crate::start::start;
+use crate::{reports, secret};
 
 /// A mail that is being sent when the engine ends has so long.
 const LAST_MAIL: Duration = Duration::from_secs(5);
@@ -82,6 +82,8 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
     let mailing = tokio::spawn(engine.clone().send_mail(mail, end.clone()));
+    tokio::spawn(reports::keep(engine.clone(), config.reports.clone()));
+    tokio::spawn(engine.clone().count_waits());
     tokio::spawn(watchdog(engine.clone()));
     info!(
         agents = %engine.address(), socket = %config.socket.display(), state = %config.state.display(),

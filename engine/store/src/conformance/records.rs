@@ -90,6 +90,7 @@ pub(super) async fn are_found_by_filter(store: Arc<dyn Store>) -> Result<(), Sto
     ] {
         assert_eq!(ids(&store.runs(filter.clone()).await?), expected, "{filter:?}");
     }
+    assert_eq!(store.verdicts().await?, [(Verdict::Failed, 1), (Verdict::Passed, 2)]);
     let many = (0..120).map(|index| Story::new(&format!("m{index}"), "many", 1).queued());
     store.append(scribe.all(many)).await?;
     assert_eq!(store.runs(all).await?.len(), 100, "a list has a limit");

@@ -42,6 +42,7 @@ pub(super) async fn of_many_runs(store: Arc<dyn Store>) -> Result<(), StoreError
     );
     let since = RunFilter { since: Some(latest[2].queued), ..RunFilter::default() };
     assert_eq!(store.runs(since).await?, latest[1..3], "the first time is taken, too");
+    assert_eq!(store.verdicts().await?, [(Verdict::Passed, 5)]);
     let case = |run: &str, verdict| CaseVerdict {
         run: run.into(),
         position: 0,
@@ -58,6 +59,7 @@ pub(super) async fn of_many_runs(store: Arc<dyn Store>) -> Result<(), StoreError
     assert_eq!(numbers, expected);
     assert_eq!((metrics[0].machine.as_str(), metrics[0].unit.as_str()), ("ds1.xrd.test", "MB/s"));
     store.remove_run("r3".into()).await?;
+    assert_eq!(store.verdicts().await?, [(Verdict::Passed, 4)]);
     assert_eq!(store.cases("b".to_owned(), 2).await?.len(), 2, "the one before it is told instead");
     assert!(store.metrics("b".to_owned(), 9).await?.iter().all(|told| told.run.as_str() != "r3"));
     store.close().await;

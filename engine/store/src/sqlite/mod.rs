@@ -171,6 +171,10 @@ impl Store for SqliteStore {
         async move { self.reader().metrics(suite, runs).await }.boxed()
     }
 
+    fn verdicts(&self) -> Answer<'_, Vec<(xrdtest_model::Verdict, u64)>> {
+        async move { self.reader().verdicts().await }.boxed()
+    }
+
     fn run(&self, run: RunId) -> Answer<'_, Option<RunSummary>> {
         async move { self.reader().run(run).await }.boxed()
     }

@@ -37,6 +37,10 @@ const METRICS: &str = "SELECT m.* FROM \
          (SELECT id, queued, event FROM runs WHERE suite = ?1 ORDER BY queued DESC, event DESC LIMIT ?2) r \
      CROSS JOIN metrics m ON m.run = r.id ORDER BY r.queued DESC, r.event DESC, m.id";
 
+/// From the index alone.
+const VERDICTS: &str =
+    "SELECT verdict, count(*) AS runs FROM runs WHERE verdict IS NOT NULL GROUP BY verdict ORDER BY verdict";
+
 /// The last transition of each physical machine; the words are those of their index.
 const PHYSICAL: &str = "WITH RECURSIVE names(name) AS ( \
          SELECT min(name) FROM transitions INDEXED BY transitions_of_physical \
@@ -99,6 +103,16 @@ impl Reader<'_> {
 
     pub(super) async fn metrics(&self, suite: String, runs: u32) -> Result<Vec<Measured>, StoreError> {
         self.all(sqlx::query(METRICS).bind(suite).bind(runs).fetch_all(self.pool).await, metric)
+    }
+
+    pub(super) async fn verdicts(&self) -> Result<Vec<(Verdict, u64)>, StoreError> {
+        let count = |row: &SqliteRow| Ok((row.try_get::<String, _>("verdict")?, row.try_get("runs")?));
+        let counts: Vec<(String, i64)> = self.all(sqlx::query(VERDICTS).fetch_all(self.pool).await, count)?;
+        let counts = counts.into_iter().filter_map(|(word, runs)| {
+            // A word that this build does not know is no verdict that it could count.
+            Some((spelling::verdict(&word)?, u64::try_from(runs).unwrap_or(0)))
+        });
+        Ok(counts.collect())
     }
 
     pub(super) async fn machines(&self, instances: &[InstanceId]) -> Result<Vec<Transition>, StoreError> {

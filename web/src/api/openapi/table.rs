@@ -4,13 +4,13 @@ use xrdtest_model::api::{
     ApiTokenCreated, ApiTokenRequest, ArchiveRequest, Archived, AuditEntry, AuditFilter, CancelRequest,
     ClusterInfo, ClusterRequest, DefinitionsInfo, EngineInfo, HoldRequest, HypervisorInfo, InstanceDetails,
     InstanceInfo, LogLevel, OutputEntry, PauseRequest, PinRequest, QueueEntry, QueuePause, QueuePauseRequest,
-    RepositoryInfo, RerunRequest, RunCreated, RunRequest, RunSummary, SchedulesInfo, SlaveInfo, SuiteInfo,
-    TokenCreated, TokenInfo, TokenRequest, UserChange, UserInfo, UserRequest,
+    ReportFormat, RepositoryInfo, RerunRequest, RunCreated, RunRequest, RunSummary, SchedulesInfo, SlaveInfo,
+    SuiteInfo, TokenCreated, TokenInfo, TokenRequest, UserChange, UserInfo, UserRequest,
 };
 use xrdtest_model::document::RunsDocument;
 use xrdtest_model::{Event, RunPlan};
 
-use super::super::{events, outputs, queue, runs, slaves};
+use super::super::{events, outputs, queue, report, runs, slaves};
 use super::operation::Operation;
 
 fn get(path: &'static str, summary: &'static str) -> Operation {
@@ -88,6 +88,7 @@ fn of_runs() -> Vec<Operation> {
             .answers::<RunSummary>(200)
             .or(&[409]),
         get("/runs/{run}/plan", "The definition as it was").answers::<RunPlan>(200),
+        of_report(),
         post("/runs/{run}/cancel", "Gives a run up")
             .may_take::<CancelRequest>()
             .answers::<RunSummary>(202)
@@ -104,6 +105,14 @@ fn of_runs() -> Vec<Operation> {
             .answers::<Vec<Event>>(200)
             .sends("text/event-stream"),
     ]
+}
+
+/// Each format has its own kind of answer.
+fn of_report() -> Operation {
+    let told = get("/runs/{run}/report", "A run in the formats of other programs");
+    let told = told.query::<report::Wanted>().answers::<RunsDocument>(200);
+    let others = ReportFormat::ALL.into_iter().filter(|format| *format != ReportFormat::Json);
+    others.fold(told, |told, format| told.sends(format.content_type()))
 }
 
 fn of_files() -> Vec<Operation> {

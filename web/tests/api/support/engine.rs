@@ -52,6 +52,12 @@ impl Engine for TestEngine {
         }
     }
 
+    fn waits(&self) -> Waits {
+        let mut waits = Waits::default();
+        self.told.lock().unwrap().iter().for_each(|event| waits.apply(event));
+        waits
+    }
+
     fn queue(&self) -> Vec<QueueEntry> {
         Vec::new()
     }

@@ -32,6 +32,7 @@ use xrdtest_store::{SqliteStore, Store, TokenRecord};
 use xrdtest_web::Caller;
 use xrdtest_web::access::{Access, Settings};
 use xrdtest_web::engine::{Answer, Engine, Refusal};
+use xrdtest_web::metrics::Waits;
 
 mod engine;
 
@@ -42,6 +43,7 @@ pub(crate) struct TestEngine {
     store: Arc<SqliteStore>,
     folder: TempDir,
     scribe: Mutex<Scribe>,
+    told: Mutex<Vec<xrdtest_model::Event>>,
     last: Mutex<Option<watch::Sender<u64>>>,
     arrived: Mutex<Option<watch::Sender<u64>>>,
     pub(crate) catalogue: Mutex<Arc<Catalogue>>,
@@ -67,6 +69,7 @@ impl TestEngine {
             store: Arc::new(store),
             folder,
             scribe: Mutex::default(),
+            told: Mutex::default(),
             last: Mutex::new(Some(watch::Sender::new(0))),
             arrived: Mutex::new(Some(watch::Sender::new(0))),
             catalogue: Mutex::default(),
@@ -82,6 +85,7 @@ impl TestEngine {
     pub(crate) async fn happen(&self, bodies: impl IntoIterator<Item = EventBody>) {
         let events = self.scribe.lock().unwrap().all(bodies);
         let Some(last) = events.last().map(|event| event.number) else { return };
+        self.told.lock().unwrap().extend(events.clone());
         self.store.append(events).await.unwrap();
         if let Some(sender) = &*self.last.lock().unwrap() {
             sender.send_replace(last);
