@@ -25,8 +25,8 @@ FONTS = """<?xml version="1.0"?>
   </match>
 </fontconfig>
 """
-SIZE = (1120, 720)
-SCALE = 1.75
+SIZE = (1200, 770)
+SCALE = 1.6
 OPERATOR = ("alice", "password of the operator")
 
 # While this file is there, the file that the client is about to copy is lost.
@@ -93,7 +93,7 @@ def take(browser, failed, output):
         browser.open(path)
         browser.picture(output / f"{name}.png")
     browser.theme("dark")
-    browser.screen(SIZE[0], 810, SCALE)
+    browser.screen(SIZE[0], 840, SCALE)
     browser.open(pictures["run"])
     browser.evaluate("document.querySelector('.timeline').closest('section').scrollIntoView({block: 'end'})")
     browser.picture(output / "timeline-dark.png")
