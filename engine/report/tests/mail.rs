@@ -152,7 +152,8 @@ fn nothing_in_a_name_or_output_does_harm() {
 /// Of an engine of the first version with mail, which was killed before it was sent.
 #[test]
 fn what_is_kept_can_always_be_read() {
-    let kept = r#"{"subject":"s","text":"t","html":"h","message_id":"<r.run@d>","in_reply_to":"<r.case-0@d>"}"#;
+    let kept =
+        r#"{"subject":"s","text":"t","html":"h","message_id":"<r.run@d>","in_reply_to":"<r.case-0@d>"}"#;
     let mail: Mail = serde_json::from_str(kept).unwrap();
     assert_eq!((mail.subject.as_str(), mail.in_reply_to.as_deref()), ("s", Some("<r.case-0@d>")));
     assert_eq!(serde_json::to_string(&mail).unwrap(), kept);
