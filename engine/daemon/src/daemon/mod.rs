@@ -28,7 +28,7 @@ use crate::socket::Socket;
 use crate::start::start;
 use crate::{reports, secret};
 
-/// A mail that is being sent when the engine ends has so long.
+/// A mail that is being sent when the engine ends has so long: taken, but not noted as sent, it would be sent again.
 const LAST_MAIL: Duration = Duration::from_secs(5);
 
 /// Runs the engine that a configuration describes until it is told to end, or can't go on.
@@ -58,7 +58,6 @@ pub fn run(path: &Path, detached: bool) -> anyhow::Result<()> {
 
 async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("signals can't be caught")?;
-    let mail = config.mail().map_err(anyhow::Error::msg)?;
     let engine = start(config.engine()).await.context("the engine can't start")?;
     let key = secret::open_or_create(&config.state, secret::WEB)?;
     let _ = engine.access.set(Arc::new(Access::new(config.web.settings(), &key)));
@@ -81,6 +80,7 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
         tokio::spawn(dashboard.serve(engine.clone(), end.clone()))
     });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
+    let mail = config.mail().map_err(anyhow::Error::msg)?;
     let mailing = tokio::spawn(engine.clone().send_mail(mail, end.clone()));
     tokio::spawn(reports::keep(engine.clone(), config.reports.clone()));
     tokio::spawn(engine.clone().count_waits());
@@ -107,7 +107,6 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     info!("the engine stops; machines and their scripts go on");
     end.cancel();
-    // A mail that is taken, but not noted as sent, would be sent again.
     let _ = tokio::time::timeout(LAST_MAIL, mailing).await;
     engine.stop().await;
     let _ = serving.await;

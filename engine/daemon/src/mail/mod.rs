@@ -91,7 +91,8 @@ impl EngineHandle {
 
     async fn follow_and_send(&self, settings: Settings, end: CancellationToken) -> Result<(), StoreError> {
         let (settings, new) = (Arc::new(settings), Arc::new(Notify::new()));
-        self.mail.send_replace(Some(MailInfo::default()));
+        let (waiting, error) = self.store.mails_waiting().await?;
+        self.mail.send_replace(Some(MailInfo { waiting, error }));
         let follower = Follower::start(self.clone(), settings.clone(), new.clone(), end.clone()).await?;
         let sender = Sender::new(self.clone(), settings, new, end);
         tokio::try_join!(follower.run(), sender.run())?;

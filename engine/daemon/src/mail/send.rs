@@ -73,8 +73,8 @@ impl Sender {
             if kept.is_empty() {
                 return Ok(None);
             }
-            let kept_before = kept.iter().all(|kept| !self.is_due(kept, self.engine.clock.now()));
-            if let (true, Some(first)) = (kept_before, kept.first()) {
+            let nothing_is_due = kept.iter().all(|kept| !self.is_due(kept, self.engine.clock.now()));
+            if let (true, Some(first)) = (nothing_is_due, kept.first()) {
                 return Ok(Some(first.due.max(self.not_before)));
             }
             for kept in kept {
