@@ -254,7 +254,7 @@ def live(lab, bounds):
 def dashboard(args, bounds):
     """A dashboard with 100,000 runs of 200 suites behind it."""
     port = free_port()
-    with Lab(args.programs, configuration=f"[web]\nlisten = '127.0.0.1:{port}'\n") as lab:
+    with Lab(args.programs, configuration=f"[web]\nlisten = '127.0.0.1:{port}'\nanonymous = 'viewer'\n") as lab:
         lab.web = port
         history(lab, args, bounds)
         write_cluster(lab.definitions, "telling", MACHINES, 251)
