@@ -130,5 +130,6 @@ pub struct AuditFilter {
     /// With smaller numbers, which is how a list is continued.
     pub before: Option<u64>,
     /// How many at most; absent: 100.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
     pub limit: Option<u32>,
 }
