@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -46,8 +47,7 @@ impl Lock {
     pub fn take(state: &Path) -> Result<Self, LockError> {
         let path = state.join(FILE);
         let failed = |source| LockError::System { path: path.clone(), source };
-        std::fs::create_dir_all(state)
-            .map_err(|source| LockError::System { path: state.to_owned(), source })?;
+        private_folder(state).map_err(|source| LockError::System { path: state.to_owned(), source })?;
         let file = open(&path).map_err(failed)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut file) => {
@@ -62,6 +62,18 @@ impl Lock {
             }
             Err((_, errno)) => Err(failed(errno.into())),
         }
+    }
+}
+
+/// The folder, made for its owner alone where it is not there: keys and accounts are in it. The folders above it may be
+/// for others as well.
+fn private_folder(path: &Path) -> io::Result<()> {
+    if let Some(above) = path.parent() {
+        std::fs::create_dir_all(above)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
     }
 }
 
@@ -94,7 +106,18 @@ pub fn wait_until_free(state: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn a_new_folder_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("above/state");
+        let _lock = Lock::take(&state).unwrap();
+        let mode = std::fs::metadata(&state).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{mode:o}");
+    }
 
     #[test]
     fn one_at_a_time() {
