@@ -196,6 +196,44 @@ async fn forms_that_can_t_be_carried_out_say_why_on_a_page() {
         assert!(page.contains(words) && page.contains("<main"), "{path} {form}: {page}");
     }
     assert_eq!(asked(&engine), ["operator cancels over because \"\", force: false"]);
+    let viewer = Client::logged_in(&engine, "viewer").await;
+    let own = viewer.form_token().await;
+    let nobody = Client::nobody(&engine);
+    for (who, path, form, expected, words) in [
+        (
+            &nobody,
+            "/queue/pause",
+            format!("form_token={token}&paused=true"),
+            StatusCode::UNAUTHORIZED,
+            "a login",
+        ),
+        (
+            &viewer,
+            "/runs/bad/delete",
+            format!("form_token={own}"),
+            StatusCode::FORBIDDEN,
+            "the role operator",
+        ),
+        (
+            &operator,
+            "/queue/pause",
+            "paused=true".to_owned(),
+            StatusCode::FORBIDDEN,
+            "the form token is missing",
+        ),
+        (
+            &operator,
+            "/queue/pause",
+            format!("form_token={own}"),
+            StatusCode::FORBIDDEN,
+            "load the page again",
+        ),
+    ] {
+        let (status, _, page) = send(who, path, &form).await;
+        assert_eq!(status, expected, "{path} {form}: {page}");
+        assert!(page.contains(words) && page.contains("<main"), "{path} {form}: {page}");
+    }
+    assert!(asked(&engine).is_empty(), "nothing was done");
 }
 
 #[tokio::test]
@@ -220,16 +258,26 @@ async fn pages_have_forms_for_those_who_may() {
             assert!(!theirs.contains(form), "{form}: {theirs}");
         }
     }
+    for path in ["/testsuites/ts_copy", "/runs/bad", "/", "/hypervisors/hv1"] {
+        let (mine, theirs) = (page(&operator, path).await, page(&viewer, path).await);
+        let token = operator.form_token().await;
+        assert!(mine.contains(&format!("value=\"{token}\"")), "{path}: {mine}");
+        // All that a viewer can send is the good-bye.
+        assert_eq!(theirs.matches("<form class=\"action\"").count(), 1, "{path}: {theirs}");
+    }
     assert!(page(&viewer, "/hypervisors").await.contains("Held by alice: new kernel"));
     assert!(page(&viewer, "/runs/bad").await.contains("<code>@version@</code> 5.8"));
 }
 
 #[tokio::test]
 async fn addresses_of_the_past_say_what_takes_their_place() {
-    let nobody = Client::nobody(&closed().await);
+    let engine = closed().await;
+    let nobody = Client::nobody(&engine);
+    let viewer = Client::logged_in(&engine, "viewer").await;
     for (path, words) in [("/action", "/api/v1/runs"), ("/auth", "/login"), ("/update", "/api/v1/events")] {
         let (status, _, page) = send(&nobody, path, "type=runTestSuite").await;
         assert_eq!(status, StatusCode::GONE, "{path}");
         assert!(page.contains(words), "{page}");
+        assert_eq!(viewer.get(path).await.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
 }
