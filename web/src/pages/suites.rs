@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use xrdtest_model::Verdict;
 use xrdtest_model::api::{RunSummary, ScheduledSuite, SuiteInfo};
-use xrdtest_model::definition::SuiteDefinition;
+use xrdtest_model::definition::{AlertPolicy, MissedStart, Overlap, SuiteDefinition, Timing};
 use xrdtest_model::time::{human, limit};
 use xrdtest_store::RunFilter;
 
@@ -125,9 +125,40 @@ fn facts(suite: &SuiteInfo, definition: &SuiteDefinition) -> Markup {
                 dt { "Machines" } dd { (machines) }
                 dt { "Schedule" } dd { (schedule(suite.schedule.as_ref())) }
                 dt { "Time limits" } dd { "run: " (time(definition.timeout_ms)) ", stage: " (time(definition.stage_timeout_ms)) }
-                @if !definition.alert_emails.is_empty() { dt { "Mail" } dd { (definition.alert_emails.join(", ")) } }
+                @if definition.schedule.is_some() { dt { "Starts" } dd { (policies(&definition.timing)) } }
+                @if !definition.alert_emails.is_empty() {
+                    dt { "Mail" }
+                    dd {
+                        (definition.alert_emails.join(", ")) "; about failures: " (mails(definition.alert_failure))
+                        ", about success: " (mails(definition.alert_success))
+                    }
+                }
             }
         }
+    }
+}
+
+/// What becomes of starts that can't be at their time.
+fn policies(timing: &Timing) -> String {
+    let missed = match timing.missed {
+        MissedStart::Skip => "missed ones are left out",
+        MissedStart::Once => "one run makes up for missed ones",
+    };
+    let overlap = match timing.overlap {
+        Overlap::Queue => "one that comes before the last run is over waits",
+        Overlap::Skip => "one that comes before the last run is over is left out",
+    };
+    let jitter = timing.jitter_ms.map(std::time::Duration::from_millis);
+    let late = jitter.map(|jitter| format!("; each up to {} late", limit(jitter))).unwrap_or_default();
+    format!("{missed}; {overlap}{late}")
+}
+
+/// Which mails a policy asks for.
+fn mails(policy: AlertPolicy) -> &'static str {
+    match policy {
+        AlertPolicy::Suite => "one about each run",
+        AlertPolicy::Case => "one about each run, and one about each case",
+        AlertPolicy::None => "none",
     }
 }
 
