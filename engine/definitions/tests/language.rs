@@ -4,11 +4,9 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use support::{CLUSTER, Repository, SUITE, render};
 use xrdtest_model::definition::{
-    AlertPolicy, ClusterDefinition, Forward, Schedule, ScriptRef, Source, SuiteDefinition,
+    AlertPolicy, ClusterDefinition, Forward, Schedule, ScriptRef, SuiteDefinition,
 };
 
 const SCRIPT: &str = "#!/bin/sh\ntrue\n";
@@ -388,20 +386,4 @@ fn a_mistake_in_a_helper_breaks_each_definition_that_uses_it() {
     let imports = [("suites/ts_a.rhai", 1, 8, "XT0007"), ("suites/ts_b.rhai", 1, 8, "XT0007")];
     assert_eq!(found, [where_it_stands, imports[0], imports[1]]);
     assert!(catalogue.suites["ts_a"].source.broken && catalogue.suites["ts_b"].source.broken);
-}
-
-#[test]
-fn what_can_t_be_evaluated_is_known_by_name() {
-    let repository = Repository::base();
-    let known = repository.load();
-    assert!(known.unreadable_suites.is_empty() && known.unreadable_clusters.is_empty());
-    repository.write(SUITE, "fn getTestSuite() { <<<<").write(CLUSTER, "fn getCluster() { throw 1; }");
-    let torn = repository.load();
-    assert!(torn.suites.is_empty() && torn.clusters.is_empty());
-    let files = |torn: &BTreeMap<String, Source>| -> Vec<String> {
-        assert!(torn.values().all(|source| source.broken));
-        torn.values().map(|source| source.file.to_string()).collect()
-    };
-    assert_eq!(files(&torn.unreadable_suites), [SUITE]);
-    assert_eq!(files(&torn.unreadable_clusters), [CLUSTER]);
 }

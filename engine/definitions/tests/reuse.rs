@@ -4,11 +4,13 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use support::{Repository, SUITE, fixtures};
 use xrdtest_definitions::{Bounds, LoadOptions, Reuse, load, load_as_written};
+use xrdtest_model::definition::Source;
 
 fn compare(repository: &Repository, options: &LoadOptions, step: &str) {
     compare_at(repository.path(), options, step);
@@ -110,4 +112,23 @@ fn what_looks_as_before_means_the_same() {
     let options = LoadOptions { reuse: Some(Reuse::default()), ..LoadOptions::default() };
     compare_at(&fixtures().join("base"), &options, "once");
     compare_at(&fixtures().join("base"), &options, "again");
+}
+
+#[test]
+fn what_can_t_be_evaluated_is_known_by_name() {
+    let repository = Repository::base();
+    let options = LoadOptions { reuse: Some(Reuse::default()), ..LoadOptions::default() };
+    let known = load(repository.path(), &options);
+    assert!(known.unreadable_suites.is_empty() && known.unreadable_clusters.is_empty());
+    repository
+        .write(SUITE, "fn getTestSuite() { <<<<")
+        .write(support::CLUSTER, "fn getCluster() { throw 1; }");
+    let torn = load(repository.path(), &options);
+    assert!(torn.suites.is_empty() && torn.clusters.is_empty());
+    let files = |torn: &BTreeMap<String, Source>| -> Vec<String> {
+        assert!(torn.values().all(|source| source.broken));
+        torn.values().map(|source| source.file.to_string()).collect()
+    };
+    assert_eq!(files(&torn.unreadable_suites), [SUITE]);
+    assert_eq!(files(&torn.unreadable_clusters), [support::CLUSTER]);
 }

@@ -9,8 +9,6 @@ mod repositories;
 mod roles;
 mod schedule;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::chronicle::{StateWord, Transition};
@@ -25,7 +23,8 @@ pub use access::{
     ApiTokenCreated, ApiTokenRequest, AuditEntry, AuditFilter, UserChange, UserInfo, UserRequest, Via,
 };
 pub use actions::{
-    CancelRequest, HoldRequest, QueuePause, QueuePauseRequest, RerunRequest, RunCreated, RunRequest,
+    ArchiveRequest, Archived, CancelRequest, HoldRequest, PinRequest, QueuePause, QueuePauseRequest,
+    RerunRequest, RunCreated, RunRequest,
 };
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
 pub use reports::{ReportFormat, UnknownFormat};
@@ -349,38 +348,6 @@ pub struct TokenInfo {
     pub expires: Timestamp,
     /// When it was used.
     pub used: Option<Timestamp>,
-}
-
-/// `POST /runs/archive`: packs runs into files and frees their outputs and logs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ArchiveRequest {
-    /// These runs; empty: all that are over and older than `older_than_s`.
-    #[serde(default)]
-    pub runs: Vec<RunId>,
-    /// Age in seconds, from the verdict on.
-    #[serde(default)]
-    pub older_than_s: Option<u64>,
-}
-
-/// The answer to [`ArchiveRequest`]: each run, with its file or why not.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Archived {
-    /// Path of the file by run.
-    pub archived: BTreeMap<String, String>,
-    /// Why not, by run.
-    pub refused: BTreeMap<String, String>,
-}
-
-/// `PUT /runs/RUN/pin`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct PinRequest {
-    /// Whether the run is never removed by itself.
-    pub pinned: bool,
 }
 
 /// `PUT /log-level`.

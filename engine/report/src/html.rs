@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 use xrdtest_model::definition::short_name;
-use xrdtest_model::document::{RunRecord, StageRecord};
+use xrdtest_model::document::RunRecord;
 use xrdtest_model::time::human;
 use xrdtest_model::{Outcome, Verdict};
 
 use crate::clean::clean;
 use crate::points::{points, properties};
-use crate::summary::{ending, stage_title};
+use crate::summary::{ending, machines, rows, stage_title};
 use crate::text::last_lines;
 
 /// What the file may do, for whoever serves it: nothing but its own styles.
@@ -101,21 +101,6 @@ fn cases(run: &RunRecord) -> Markup {
             } } }
         } }
     }
-}
-
-/// Stages with their records, in order.
-fn rows(run: &RunRecord) -> impl Iterator<Item = &[StageRecord]> {
-    run.stages.chunk_by(|a, b| (a.case_index, a.stage) == (b.case_index, b.stage))
-}
-
-fn machines(run: &RunRecord) -> Vec<&str> {
-    let mut machines: Vec<&str> = Vec::new();
-    for stage in &run.stages {
-        if !machines.contains(&stage.machine.as_str()) {
-            machines.push(&stage.machine);
-        }
-    }
-    machines
 }
 
 fn matrix(run: &RunRecord) -> Markup {

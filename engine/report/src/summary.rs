@@ -228,11 +228,12 @@ fn notes(text: &mut String, run: &RunRecord) {
 }
 
 /// Rows of stages in order: the records of one stage stand together.
-fn rows(run: &RunRecord) -> Vec<&[StageRecord]> {
+pub(crate) fn rows(run: &RunRecord) -> Vec<&[StageRecord]> {
     run.stages.chunk_by(|a, b| (a.case_index, a.stage) == (b.case_index, b.stage)).collect()
 }
 
-fn machines(run: &RunRecord) -> Vec<&str> {
+/// Machines of a run, in the order in which its stages name them.
+pub(crate) fn machines(run: &RunRecord) -> Vec<&str> {
     let mut machines: Vec<&str> = Vec::new();
     for stage in &run.stages {
         if !machines.contains(&stage.machine.as_str()) {

@@ -106,3 +106,35 @@ pub struct HoldRequest {
     #[serde(default)]
     pub reason: String,
 }
+
+/// `POST /runs/archive`: packs runs into files and frees their outputs and logs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveRequest {
+    /// These runs; empty: all that are over and older than `older_than_s`.
+    #[serde(default)]
+    pub runs: Vec<RunId>,
+    /// Age in seconds, from the verdict on.
+    #[serde(default)]
+    pub older_than_s: Option<u64>,
+}
+
+/// The answer to [`ArchiveRequest`]: each run, with its file or why not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Archived {
+    /// Path of the file by run.
+    pub archived: BTreeMap<String, String>,
+    /// Why not, by run.
+    pub refused: BTreeMap<String, String>,
+}
+
+/// `PUT /runs/RUN/pin`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PinRequest {
+    /// Whether the run is never removed by itself.
+    pub pinned: bool,
+}
