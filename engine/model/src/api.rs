@@ -3,6 +3,7 @@
 
 mod access;
 mod actions;
+mod history;
 mod instances;
 mod reports;
 mod repositories;
@@ -25,6 +26,10 @@ pub use access::{
 pub use actions::{
     ArchiveRequest, Archived, CancelRequest, HoldRequest, PinRequest, QueuePause, QueuePauseRequest,
     RerunRequest, RunCreated, RunRequest,
+};
+pub use history::{
+    CaseFailure, CaseTrend, ComparedMetric, ComparedRun, ComparedStage, Comparison, FailureRate, MetricPoint,
+    MetricTrend, MetricValue, StageEnd, SuiteTrends, SuiteTurn,
 };
 pub use instances::{ClusterRequest, InstanceDetails, InstanceInfo};
 pub use reports::{ReportFormat, UnknownFormat};

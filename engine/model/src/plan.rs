@@ -252,6 +252,15 @@ impl RunPlan {
         }
     }
 
+    /// All hosts that take part in any stage, in the order of the definition.
+    pub fn hosts_that_take_part(&self) -> Vec<&str> {
+        let hosts = self.clusters.iter().flat_map(|cluster| &cluster.hosts);
+        let takes_part = |name: &str| {
+            self.stages().any(|stage| self.machines_of(stage).iter().any(|machine| machine == name))
+        };
+        hosts.map(|host| host.name.as_str()).filter(|name| takes_part(name)).collect()
+    }
+
     /// A folder's name for what a stage leaves, sorted in order of execution: `01-suite-initialize`,
     /// `03-copy_to-run`. Characters of case names that are unusual in file names become `_`.
     pub fn stage_folder(&self, stage: StageId) -> String {

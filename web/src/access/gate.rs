@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ACCEPT, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
+use futures::StreamExt;
 use xrdtest_model::api::{AuditEntry, Role, Via};
 
-use super::identity::{self, Known, SessionDigest};
+use super::identity::{self, Known, Proof, SessionDigest};
 use super::{audit, origin, table};
 use crate::api::{BODY_LIMIT, Caller, Failure, Shared, now};
 use crate::pages::page_of_failure;
@@ -49,13 +50,37 @@ async fn gate(State(engine): State<Shared>, request: Request, next: Next) -> Res
     if let Some(name) = &asked.known.visitor.name {
         parts.extensions.insert(Caller { name: name.clone() });
     }
-    if let Some(digest) = &asked.known.session {
+    if let Some(Proof::Session(digest)) = &asked.known.proof {
         parts.extensions.insert(SessionDigest(digest.clone()));
     }
     if table::reads(&parts.method) {
-        return asked.known.visitor.during(next.run(Request::from_parts(parts, body))).await;
+        let Asked { engine, known: Known { visitor, proof, .. }, .. } = asked;
+        let response = visitor.during(next.run(Request::from_parts(parts, body))).await;
+        return match proof {
+            Some(proof) if streams(&response) => while_it_holds(engine, proof, response),
+            _ => response,
+        };
     }
     asked.change(parts, body, next).await
+}
+
+fn streams(response: &Response) -> bool {
+    let media = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    media.is_some_and(|media| media.starts_with(b"text/event-stream"))
+}
+
+/// A stream ends a little after the session or token that it was asked for with; who asks again is told why.
+fn while_it_holds(engine: Shared, proof: Proof, response: Response) -> Response {
+    let pause = engine.access().settings.look_again;
+    let over = async move {
+        loop {
+            tokio::time::sleep(pause).await;
+            if !proof.holds(&*engine.store(), now()).await {
+                return;
+            }
+        }
+    };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
 }
 
 /// Who asks for which route, and from where.

@@ -24,8 +24,25 @@ const EXACT_TO: u64 = 60_000;
 pub(super) struct Known {
     pub(super) visitor: Visitor,
     pub(super) via: Via,
-    /// The session that they asked in.
-    pub(super) session: Option<String>,
+    /// What they showed.
+    pub(super) proof: Option<Proof>,
+}
+
+/// What shows who somebody is for as long as it is good: digests of secrets.
+#[derive(Clone, Debug)]
+pub(super) enum Proof {
+    Session(String),
+    Token(String),
+}
+
+impl Proof {
+    /// Whether it is still good. A store that can't say is believed to know of nothing new.
+    pub(super) async fn holds(&self, store: &dyn Store, now: Timestamp) -> bool {
+        match self.clone() {
+            Self::Session(digest) => store.session(digest, now).await.map_or(true, |it| it.is_some()),
+            Self::Token(digest) => store.api_token(digest, now).await.map_or(true, |it| it.is_some()),
+        }
+    }
 }
 
 /// The secret of the session that somebody asks in, for whoever ends it.
@@ -40,7 +57,7 @@ pub(super) async fn of(
     now: Timestamp,
 ) -> Result<Known, Failure> {
     if let Some(Caller { name }) = parts.extensions.get() {
-        return Ok(known(name.clone(), Role::Admin, Via::Socket));
+        return Ok(known(name.clone(), Role::Admin, Via::Socket, None));
     }
     if let Some(value) = parts.headers.get(AUTHORIZATION) {
         let token = value.to_str().ok().and_then(bearer);
@@ -59,12 +76,12 @@ pub(super) async fn of(
         return Ok(known);
     }
     let visitor = Visitor { role: access.settings.anonymous, ..Visitor::default() };
-    Ok(Known { visitor, via: Via::Nobody, session: None })
+    Ok(Known { visitor, via: Via::Nobody, proof: None })
 }
 
-fn known(name: String, role: Role, via: Via) -> Known {
+fn known(name: String, role: Role, via: Via, proof: Option<Proof>) -> Known {
     let visitor = Visitor { name: Some(name), role: Some(role), form_token: String::new() };
-    Known { visitor, via, session: None }
+    Known { visitor, via, proof }
 }
 
 /// The token of `Bearer TOKEN`.
@@ -78,9 +95,9 @@ async fn holder(token: &str, store: &dyn Store, now: Timestamp) -> Result<Option
     let Some(token) = store.api_token(secret::digest(token), now).await? else { return Ok(None) };
     if token.used.is_none_or(|used| now.since(used).as_millis() >= u128::from(EXACT_TO)) {
         // It is in the writer's queue; nobody needs to wait for it.
-        drop(store.note_use(token.digest, now));
+        drop(store.note_use(token.digest.clone(), now));
     }
-    Ok(Some(known(token.name, token.role, Via::Token)))
+    Ok(Some(known(token.name, token.role, Via::Token, Some(Proof::Token(token.digest)))))
 }
 
 async fn in_session(
@@ -101,7 +118,7 @@ async fn in_session(
     }
     let form_token = secret::sign(&access.key, FOR_FORM, secret);
     let visitor = Visitor { name: Some(session.account), role: Some(role), form_token };
-    Ok(Some(Known { visitor, via: Via::Session, session: Some(digest) }))
+    Ok(Some(Known { visitor, via: Via::Session, proof: Some(Proof::Session(digest)) }))
 }
 
 /// Whether a form token is that of this visitor; takes as long whatever it is.

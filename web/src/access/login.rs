@@ -1,4 +1,4 @@
-//! Logging in, and out again.
+//! Logging in, and out again; another password.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -9,9 +9,10 @@ use xrdtest_model::api::{AuditEntry, Role, Via};
 use xrdtest_store::StoreError;
 use xrdtest_store::access::Account;
 
+use super::accounts::AccountError;
 use super::throttle::Counted;
-use super::{Access, gate, identity};
-use crate::api::{Shared, now};
+use super::{Access, accounts, gate, identity};
+use crate::api::{Failure, Shared, now};
 
 pub(crate) use super::gate::{From, Noted};
 pub(crate) use super::identity::SessionDigest;
@@ -92,6 +93,47 @@ async fn note(engine: &Shared, account: Option<Account>, login: &Login, from: Op
         status,
     };
     gate::note(engine, entry).await;
+}
+
+/// What became of a wish for another password.
+#[derive(Debug)]
+pub(crate) enum Changed {
+    /// All sessions of the account have ended; this cookie is a new one.
+    Good(HeaderValue),
+    /// The new one can't be a password. In words.
+    Unfit(String),
+    /// The present one is another.
+    Wrong,
+    /// It was tried too often.
+    Wait(Duration),
+    /// Too many want to log in at once.
+    Busy,
+}
+
+/// Gives an account another password where the present one is known: as hard to guess as for logging in.
+pub(crate) async fn change_password(
+    engine: &Shared,
+    name: String,
+    password: String,
+    new: String,
+    from: Option<IpAddr>,
+) -> Result<Changed, Failure> {
+    match log_in(engine, name.clone(), password, from).await? {
+        Login::Good(_) => {}
+        Login::Wrong => return Ok(Changed::Wrong),
+        Login::Wait(wait) => return Ok(Changed::Wait(wait)),
+        Login::Busy => return Ok(Changed::Busy),
+    }
+    let access = engine.access();
+    let hash = match access.hash(new).await {
+        Ok(hash) => hash,
+        Err(AccountError::Invalid(words)) => return Ok(Changed::Unfit(words)),
+        Err(error) => return Err(error.into()),
+    };
+    let store = engine.store();
+    accounts::change(&*store, name.clone(), None, Some(hash.clone()), now()).await?;
+    let cookie = identity::begin(&access, &*store, name, hash, now()).await?;
+    Ok(cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()).map_or(Changed::Wrong, Changed::Good))
 }
 
 /// Ends a session; answers the cookie that takes its place.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub idle: Duration,
     /// Any session is over after this time.
     pub longest: Duration,
+    /// How often it is looked whether who reads a stream still may.
+    pub look_again: Duration,
     /// Proxies whose word about addresses counts.
     pub trusted_proxies: Vec<IpAddr>,
 }
@@ -37,6 +39,7 @@ impl Default for Settings {
             anonymous: None,
             idle: Duration::from_secs(12 * 3600),
             longest: Duration::from_secs(7 * 24 * 3600),
+            look_again: Duration::from_secs(30),
             trusted_proxies: Vec::new(),
         }
     }

@@ -18,6 +18,8 @@ pub(crate) const TABLE: &[(Method, &str, Option<Role>)] = &[
     (Method::POST, "/action", None),
     (Method::POST, "/auth", None),
     (Method::POST, "/update", None),
+    // One's own password.
+    (Method::POST, "/account", Some(Role::Viewer)),
     (Method::GET, "/audit", Some(Admin)),
     (Method::GET, "/api/v1/audit", Some(Admin)),
     (Method::GET, "/api/v1/tokens", Some(Admin)),

@@ -6,6 +6,7 @@
 
 mod audit;
 pub(crate) mod clusters;
+pub(crate) mod comparison;
 mod engine;
 mod etag;
 mod events;
@@ -28,6 +29,8 @@ pub(crate) mod slaves;
 mod states;
 pub(crate) mod suites;
 mod tokens;
+pub(crate) mod trends;
+pub(crate) mod turns;
 mod users;
 
 use std::sync::Arc;
@@ -78,6 +81,7 @@ pub(crate) fn routes() -> Routes {
         .route("/runs/{run}", get(runs::show).delete(runs::delete))
         .route("/runs/{run}/plan", get(runs::plan))
         .route("/runs/{run}/report", get(report::report))
+        .route("/runs/{run}/comparison", get(comparison::show))
         .route("/runs/{run}/cancel", post(runs::cancel))
         .route("/runs/{run}/rerun", post(runs::rerun))
         .route("/runs/{run}/pin", put(runs::pin))
@@ -89,7 +93,9 @@ pub(crate) fn routes() -> Routes {
         .route("/runs/{run}/consoles/{host}", get(outputs::console))
         .route("/suites", get(suites::list))
         .route("/suites/{name}", get(suites::show))
+        .route("/suites/{name}/trends", get(trends::show))
         .route("/suites/{name}/schedule", put(schedule::pause))
+        .route("/turns", get(turns::list))
         .route("/schedule", get(schedule::show).put(schedule::pause_all))
         .route("/clusters", get(clusters::list))
         .route("/clusters/{name}", get(clusters::show))

@@ -3,6 +3,7 @@
 //! A page is a function of the present state. While it is open, a stream says when something has changed (`live`), and
 //! the browser asks for the page again and takes over what is different. Without JavaScript a page is a page.
 
+mod account;
 mod actions;
 mod assets;
 mod audit;
@@ -96,6 +97,7 @@ pub(crate) fn routes() -> Routes {
         .route("/indexRedirect", get(|| async { Redirect::permanent("/") }))
         .route("/login", get(login::page).post(login::enter))
         .route("/logout", post(login::leave))
+        .route("/account", get(account::page).post(account::change))
         .route("/audit", get(audit::page))
 }
 

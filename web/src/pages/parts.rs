@@ -9,10 +9,10 @@ use xrdtest_model::chronicle::{StateWord, Transition};
 use xrdtest_model::time::{human, utc};
 use xrdtest_model::{Outcome, RunId, Timestamp, Verdict};
 
-use crate::api::now;
+use crate::api::{now, turns};
 
-/// Runs in a strip.
-pub(super) const STRIP: usize = 30;
+/// Runs in a strip; those that tell what turned red.
+pub(super) const STRIP: usize = turns::RUNS;
 
 /// A point in time: how long ago, the exact time beside it for whoever asks. The page's script keeps it true.
 pub(super) fn ago(time: Timestamp) -> Markup {

@@ -122,7 +122,7 @@ fn who() -> Markup {
         div.who {
             @match (&visitor.name, visitor.role) {
                 (Some(name), Some(role)) => {
-                    span title={ "Role: " (role) } { (name) }
+                    a href="/account" title={ "Your account. Role: " (role) } { (name) }
                     (access::form(Role::Viewer, "/logout", &html! { button { "Log out" } }))
                 },
                 _ => a href="/login" { "Log in" },

@@ -15,8 +15,8 @@ use super::filter::{History, LISTED};
 use super::forms;
 use super::parts::{self, cluster_link, suite_link};
 use super::shell::Shell;
-use super::trends::{self, Trends};
-use crate::api::{Params, Shared, suites};
+use super::trends::{failure_rates, plots};
+use crate::api::{Params, Shared, suites, trends};
 
 /// States that are told of a suite.
 const STATES: u32 = 20;
@@ -72,7 +72,7 @@ pub(super) async fn page(
     let wanted = wanted.of_suite(&name);
     let listed = if wanted.is_whole() { None } else { Some(engine.store().runs(wanted.wanted()).await?) };
     let listed = listed.as_deref().unwrap_or(&suite.runs[..suite.runs.len().min(LISTED as usize)]);
-    let trends = Trends::read(&engine, &name).await?;
+    let trends = trends::of(&engine, &name, &suite.runs).await?;
     let catalogue = engine.catalogue();
     let definition = catalogue.suites.get(&name);
     let text = tokio::fs::read_to_string(&suite.file).await.unwrap_or_default();
@@ -92,8 +92,8 @@ pub(super) async fn page(
                 div.beside { div { (success(&suite.runs)) } (durations(&suite.runs)) }
             }
         }
-        (trends.failure_rates())
-        (trends.plots(&suite.runs))
+        (failure_rates(&trends))
+        (plots(&trends))
         @if !suite.runs.is_empty() {
             section.panel {
                 h2 { "History" }

@@ -1,69 +1,44 @@
 //! How a suite's cases and numbers have done over its runs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use xrdtest_model::api::RunSummary;
+use xrdtest_model::Verdict;
+use xrdtest_model::api::{FailureRate, MetricTrend, SuiteTrends};
 use xrdtest_model::definition::short_name;
-use xrdtest_model::{RunId, Verdict};
-use xrdtest_store::{CaseVerdict, Measured};
 
-use super::failure::PageAnswer;
-use crate::api::Shared;
-
-/// Runs that are looked at.
-pub(super) const RUNS: u32 = 100;
-/// Of them those that are recent.
-const RECENT: usize = 30;
 /// Metrics that are drawn; a metric of each machine is one of its own.
 const DRAWN: usize = 12;
 
-/// What is known of the latest runs of a suite.
-#[derive(Debug)]
-pub(super) struct Trends {
-    cases: Vec<CaseVerdict>,
-    metrics: Vec<Measured>,
-}
-
-impl Trends {
-    pub(super) async fn read(engine: &Shared, suite: &str) -> PageAnswer<Self> {
-        let store = engine.store();
-        let (cases, metrics) =
-            tokio::try_join!(store.cases(suite.to_owned(), RUNS), store.metrics(suite.to_owned(), RUNS))?;
-        Ok(Self { cases, metrics })
+/// How often each case did not pass.
+pub(super) fn failure_rates(trends: &SuiteTrends) -> Markup {
+    if trends.cases.is_empty() {
+        return html! {};
     }
-
-    /// How often each case did not pass.
-    pub(super) fn failure_rates(&self) -> Markup {
-        let rates = rates(&self.cases);
-        if rates.is_empty() {
-            return html! {};
-        }
-        html! {
-            section.panel {
-                h2 { "Failures by case" }
-                div.scroll tabindex="0" {
-                    table.rates {
-                        thead {
-                            tr {
-                                th { "Case" }
-                                th.number { "Last " (RECENT) " runs" } th.number { "Last " (RUNS) " runs" } th { "" }
-                                th { "Last that did not pass" }
-                            }
+    html! {
+        section.panel {
+            h2 { "Failures by case" }
+            div.scroll tabindex="0" {
+                table.rates {
+                    thead {
+                        tr {
+                            th { "Case" }
+                            th.number { "Last " (trends.recent) " runs" } th.number { "Last " (trends.runs) " runs" } th { "" }
+                            th { "Last that did not pass" }
                         }
-                        tbody {
-                            @for (name, rate) in &rates {
-                                tr {
-                                    td { (name) }
-                                    td.number { (rate.recent) }
-                                    td.number { (rate.all) }
-                                    td { meter min="0" max="1" value=(format!("{:.2}", rate.all.share())) title=(rate.all) {} }
-                                    td {
-                                        @match &rate.last {
-                                            Some((run, verdict)) => a class={ "badge " (verdict.as_str()) }
-                                                href={ "/runs/" (run) } { (verdict) },
-                                            None => span.quiet { "none" },
-                                        }
+                    }
+                    tbody {
+                        @for case in &trends.cases {
+                            tr {
+                                td { (case.name) }
+                                td.number { (words(case.recent)) }
+                                td.number { (words(case.all)) }
+                                td { meter min="0" max="1" value=(format!("{:.2}", share(case.all))) title=(words(case.all)) {} }
+                                td {
+                                    @match &case.last_failure {
+                                        Some(last) => a class={ "badge " (last.verdict.as_str()) }
+                                            href={ "/runs/" (last.run) } { (last.verdict) },
+                                        None => span.quiet { "none" },
                                     }
                                 }
                             }
@@ -73,116 +48,45 @@ impl Trends {
             }
         }
     }
-
-    /// The numbers that its scripts stated, over its latest runs.
-    pub(super) fn plots(&self, runs: &[RunSummary]) -> Markup {
-        let lines = lines(&self.metrics, runs);
-        if lines.is_empty() {
-            return html! {};
-        }
-        html! {
-            section.panel {
-                h2 { "Metrics" }
-                div.plots {
-                    @for (title, unit, points) in lines.iter().take(DRAWN) { (plot(title, unit, points)) }
-                }
-                @if lines.len() > DRAWN { p.quiet { "and " (lines.len() - DRAWN) " more" } }
-            }
-        }
-    }
 }
 
-/// So many of so many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Share {
-    failed: u32,
-    all: u32,
+fn share(rate: FailureRate) -> f64 {
+    f64::from(rate.failed) / f64::from(rate.runs.max(1))
 }
 
-impl Share {
-    fn count(&mut self, failed: bool) {
-        self.failed += u32::from(failed);
-        self.all += 1;
-    }
-
-    fn share(self) -> f64 {
-        f64::from(self.failed) / f64::from(self.all.max(1))
-    }
+/// `25 % (10 of 40)`
+fn words(rate: FailureRate) -> String {
+    format!("{:.0} % ({} of {})", 100.0 * share(rate), rate.failed, rate.runs)
 }
 
-impl std::fmt::Display for Share {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.0} % ({} of {})", 100.0 * self.share(), self.failed, self.all)
+/// The numbers that its scripts stated, over its latest runs.
+pub(super) fn plots(trends: &SuiteTrends) -> Markup {
+    if trends.metrics.is_empty() {
+        return html! {};
     }
-}
-
-#[derive(Debug, Default)]
-struct Rate {
-    recent: Share,
-    all: Share,
-    last: Option<(RunId, Verdict)>,
-}
-
-/// By name of the case, the worst first. `cases`: newest run first. A cancelled case is neither good nor bad.
-fn rates(cases: &[CaseVerdict]) -> Vec<(&str, Rate)> {
-    let mut rates: BTreeMap<&str, Rate> = BTreeMap::new();
-    let (mut runs, mut run) = (0, None);
-    for case in cases {
-        if run != Some(&case.run) {
-            (runs, run) = (runs + 1, Some(&case.run));
-        }
-        if case.verdict == Verdict::Cancelled {
-            continue;
-        }
-        let rate = rates.entry(&case.name).or_default();
-        let failed = case.verdict != Verdict::Passed;
-        rate.all.count(failed);
-        if runs <= RECENT {
-            rate.recent.count(failed);
-        }
-        if failed && rate.last.is_none() {
-            rate.last = Some((case.run.clone(), case.verdict));
-        }
+    let mut machines: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in &trends.metrics {
+        *machines.entry(&line.name).or_default() += 1;
     }
-    let mut rates: Vec<_> = rates.into_iter().collect();
-    rates.sort_by(|(_, a), (_, b)| b.all.share().total_cmp(&a.all.share()));
-    rates
-}
-
-/// A number of a run.
-type Point<'a> = (&'a RunSummary, f64);
-
-/// A line for each metric on each machine, its points from the oldest run to the newest. What a run states several times
-/// counts with its last value.
-fn lines<'a>(metrics: &'a [Measured], runs: &'a [RunSummary]) -> Vec<(String, &'a str, Vec<Point<'a>>)> {
-    let known: HashMap<&RunId, &RunSummary> = runs.iter().map(|run| (&run.run, run)).collect();
-    let mut machines: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut points: BTreeMap<(&str, &str), (&str, Vec<Point<'_>>)> = BTreeMap::new();
-    for measured in metrics.iter().rev() {
-        let Some(run) = known.get(&measured.run) else { continue };
-        let of_metric = machines.entry(&measured.name).or_default();
-        if !of_metric.contains(&&*measured.machine) {
-            of_metric.push(&measured.machine);
-        }
-        let (unit, line) = points.entry((&measured.name, &measured.machine)).or_default();
-        *unit = &measured.unit;
-        // The newest first, and of one run the last: the first that is met from behind is the first that was stated.
-        match line.last_mut().filter(|(last, _)| last.run == run.run) {
-            Some((_, value)) => *value = measured.value,
-            None => line.push((run, measured.value)),
-        }
-    }
-    let title = |name: &str, machine: &str| match machines.get(name).map(Vec::len) {
-        Some(1) => name.to_owned(),
-        _ => format!("{name} on {}", short_name(machine)),
+    let title = |line: &MetricTrend| match machines.get(&*line.name) {
+        Some(1) => line.name.clone(),
+        _ => format!("{} on {}", line.name, short_name(&line.machine)),
     };
-    points.into_iter().map(|((name, machine), (unit, line))| (title(name, machine), unit, line)).collect()
+    html! {
+        section.panel {
+            h2 { "Metrics" }
+            div.plots {
+                @for line in trends.metrics.iter().take(DRAWN) { (plot(&title(line), line)) }
+            }
+            @if trends.metrics.len() > DRAWN { p.quiet { "and " (trends.metrics.len() - DRAWN) " more" } }
+        }
+    }
 }
 
-fn plot(title: &str, unit: &str, points: &[Point<'_>]) -> Markup {
+fn plot(title: &str, MetricTrend { unit, points, .. }: &MetricTrend) -> Markup {
     const WIDTH: f64 = 480.0;
     const HEIGHT: f64 = 90.0;
-    let values = points.iter().map(|(_, value)| *value);
+    let values = points.iter().map(|point| point.value.get());
     let (low, high) =
         values.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
     let range = if high > low { high - low } else { 1.0 };
@@ -194,23 +98,23 @@ fn plot(title: &str, unit: &str, points: &[Point<'_>]) -> Markup {
     let path: Vec<String> = points
         .iter()
         .enumerate()
-        .map(|(index, (_, value))| {
-            let (x, y) = at(index, *value);
+        .map(|(index, point)| {
+            let (x, y) = at(index, point.value.get());
             format!("{x} {y}")
         })
         .collect();
-    let last = points.last().map_or(0.0, |(_, value)| *value);
+    let last = points.last().map_or(0.0, |point| point.value.get());
     html! {
         figure.plot {
             figcaption { (title) " " strong { (short(last)) " " (unit) } }
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="group"
                 aria-label={ (title) " over " (points.len()) " runs: " (short(low)) " to " (short(high)) " " (unit) } {
                 path d={ "M" (path.join("L")) } {}
-                @for (index, (run, value)) in points.iter().enumerate() {
-                    @let (x, y) = at(index, *value);
-                    a href={ "/runs/" (run.run) } {
-                        circle class=(run.verdict.map_or("running", Verdict::as_str)) cx=(x) cy=(y) r="3" {
-                            title { (value) " " (unit) }
+                @for (index, point) in points.iter().enumerate() {
+                    @let (x, y) = at(index, point.value.get());
+                    a href={ "/runs/" (point.run) } {
+                        circle class=(point.verdict.map_or("running", Verdict::as_str)) cx=(x) cy=(y) r="3" {
+                            title { (point.value) " " (unit) }
                         }
                     }
                 }
@@ -235,30 +139,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_by_case() {
-        let case = |run: &str, position, name: &str, verdict| CaseVerdict {
-            run: run.into(),
-            position,
-            name: name.to_owned(),
-            verdict,
-        };
-        let mut cases = Vec::new();
-        for index in 0..40 {
-            let run = format!("r{index}");
-            let verdict = if index >= 30 { Verdict::Failed } else { Verdict::Passed };
-            cases.push(case(&run, 0, "good", Verdict::Passed));
-            cases.push(case(&run, 1, "bad", verdict));
-        }
-        cases.push(case("r40", 0, "good", Verdict::Cancelled));
-        let rates = rates(&cases);
-        assert_eq!(rates.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["bad", "good"]);
-        let (_, bad) = &rates[0];
-        assert_eq!(
-            (bad.recent.to_string(), bad.all.to_string()),
-            ("0 % (0 of 30)".into(), "25 % (10 of 40)".into())
-        );
-        assert_eq!(bad.last, Some(("r30".into(), Verdict::Failed)));
-        assert_eq!(rates[1].1.all, Share { failed: 0, all: 40 });
+    fn rates_are_told() {
+        assert_eq!(words(FailureRate { failed: 0, runs: 30 }), "0 % (0 of 30)");
+        assert_eq!(words(FailureRate { failed: 10, runs: 40 }), "25 % (10 of 40)");
+        assert_eq!(words(FailureRate::default()), "0 % (0 of 0)");
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, header};
 use xrdtest_model::Timestamp;
 
+use crate::api::turns::DAY;
+
 const COOKIE: &str = "xrdtest_visit";
 /// Pages that are read within this time of each other are one visit.
 const PAUSE: Duration = Duration::from_secs(30 * 60);
-/// What counts as new for those who were never here.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod access;
 mod actions;
 mod agents;
 mod events;
+mod history;
 mod instances;
 mod metrics;
 mod openapi;

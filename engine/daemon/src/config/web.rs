@@ -67,6 +67,7 @@ impl Web {
             idle: self.session_idle,
             longest: self.session_longest,
             trusted_proxies: self.trusted_proxies.clone(),
+            ..Settings::default()
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use xrdtest_model::api::{
     ApiTokenCreated, ApiTokenRequest, ArchiveRequest, Archived, AuditEntry, AuditFilter, CancelRequest,
-    ClusterInfo, ClusterRequest, DefinitionsInfo, EngineInfo, HoldRequest, HypervisorInfo, InstanceDetails,
-    InstanceInfo, LogLevel, OutputEntry, PauseRequest, PinRequest, QueueEntry, QueuePause, QueuePauseRequest,
-    ReportFormat, RepositoryInfo, RerunRequest, RunCreated, RunRequest, RunSummary, SchedulesInfo, SlaveInfo,
-    SuiteInfo, TokenCreated, TokenInfo, TokenRequest, UserChange, UserInfo, UserRequest,
+    ClusterInfo, ClusterRequest, Comparison, DefinitionsInfo, EngineInfo, HoldRequest, HypervisorInfo,
+    InstanceDetails, InstanceInfo, LogLevel, OutputEntry, PauseRequest, PinRequest, QueueEntry, QueuePause,
+    QueuePauseRequest, ReportFormat, RepositoryInfo, RerunRequest, RunCreated, RunRequest, RunSummary,
+    SchedulesInfo, SlaveInfo, SuiteInfo, SuiteTrends, SuiteTurn, TokenCreated, TokenInfo, TokenRequest,
+    UserChange, UserInfo, UserRequest,
 };
 use xrdtest_model::document::RunsDocument;
 use xrdtest_model::{Event, RunPlan};
 
-use super::super::{events, outputs, queue, report, runs, slaves};
+use super::super::{comparison, events, outputs, queue, report, runs, slaves, turns};
 use super::operation::Operation;
 
 fn get(path: &'static str, summary: &'static str) -> Operation {
@@ -89,6 +90,9 @@ fn of_runs() -> Vec<Operation> {
             .or(&[409]),
         get("/runs/{run}/plan", "The definition as it was").answers::<RunPlan>(200),
         of_report(),
+        get("/runs/{run}/comparison", "What is different between two runs")
+            .query::<comparison::With>()
+            .answers::<Comparison>(200),
         post("/runs/{run}/cancel", "Gives a run up")
             .may_take::<CancelRequest>()
             .answers::<RunSummary>(202)
@@ -140,9 +144,14 @@ fn of_definitions() -> Vec<Operation> {
     vec![
         get("/suites", "Suites with their latest runs").answers::<Vec<SuiteInfo>>(200),
         get("/suites/{name}", "One suite with its history").answers::<SuiteInfo>(200),
+        get("/suites/{name}/trends", "How its cases and numbers have done over its latest runs")
+            .answers::<SuiteTrends>(200),
         put("/suites/{name}/schedule", "Pauses the schedule of a suite, or lets it go on")
             .takes::<PauseRequest>()
             .answers::<SchedulesInfo>(200),
+        get("/turns", "Suites that passed before and do not now, and the other way round")
+            .query::<turns::Which>()
+            .answers::<Vec<SuiteTurn>>(200),
         get("/schedule", "When suites start by themselves").answers::<SchedulesInfo>(200),
         put("/schedule", "Pauses all schedules, or lets them go on")
             .takes::<PauseRequest>()

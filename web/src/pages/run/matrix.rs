@@ -12,7 +12,7 @@ use super::view::{self, RunView};
 
 /// A row per stage, a column per machine.
 pub(super) fn table(view: &RunView) -> Markup {
-    let machines = view.machines();
+    let machines = view.plan.hosts_that_take_part();
     let results: BTreeMap<(StageId, &str), &StageRecord> = view
         .record
         .stages

@@ -18,7 +18,7 @@ const TOP: f64 = 24.0;
 const MARKS: u32 = 6;
 
 pub(super) fn drawing(view: &RunView) -> Markup {
-    let machines = view.machines();
+    let machines = view.plan.hosts_that_take_part();
     let ran: Vec<&StageRecord> =
         view.record.stages.iter().filter(|stage| stage.outcome != Outcome::NotRun).collect();
     let end = ran.iter().map(|stage| stage.offset_ms + stage.duration_ms).max().unwrap_or(0);

@@ -47,15 +47,6 @@ impl RunView {
         self.record.verdict.is_some()
     }
 
-    /// All hosts that take part in any stage, in the order of the plan.
-    pub(super) fn machines(&self) -> Vec<&str> {
-        let hosts = self.plan.clusters.iter().flat_map(|cluster| &cluster.hosts);
-        let takes_part = |name: &str| {
-            self.plan.stages().any(|stage| self.plan.machines_of(stage).iter().any(|machine| machine == name))
-        };
-        hosts.map(|host| host.name.as_str()).filter(|name| takes_part(name)).collect()
-    }
-
     /// The folder of a stage's files.
     pub(super) fn folder_of(&self, stage: &StageRecord) -> Option<String> {
         let id = stage_id(stage);

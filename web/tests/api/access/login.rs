@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
+use futures::StreamExt;
 use xrdtest_model::api::Role;
+use xrdtest_store::conformance::story::Story;
 use xrdtest_web::access::Settings;
 
 use super::{Client, PASSWORD, add, closed, closed_with, form_of, text};
+use crate::support::{json, soon};
 
 #[tokio::test]
 async fn a_session_is_a_cookie_for_this_host_over_https_only() {
@@ -133,6 +136,70 @@ async fn a_session_that_is_over_is_over() {
     let engine = closed_with(Settings { longest: Duration::ZERO, ..Settings::default() }).await;
     let client = Client::logged_in(&engine, "viewer").await;
     assert_eq!(client.get("/api/v1/status").await.status(), StatusCode::UNAUTHORIZED, "old");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_session_or_token_that_it_was_asked_for_with() {
+    let look_again = Duration::from_millis(20);
+    let engine = closed_with(Settings { look_again, ..Settings::default() }).await;
+    let session = Client::logged_in(&engine, "viewer").await;
+    let program = Client::program(&engine, Role::Viewer).await;
+    let stream = |client: Client| async move {
+        let request = Request::get("/api/v1/events").header(header::ACCEPT, "text/event-stream");
+        let answer = client.send(request, Body::empty()).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.into_body().into_data_stream()
+    };
+    let (mut by_session, mut by_token) = (stream(session.clone()).await, stream(program).await);
+    let mut stays = stream(Client::logged_in(&engine, "viewer").await).await;
+    let form = format!("form_token={}", session.form_token().await);
+    session.send(form_of(Request::post("/logout")), form).await;
+    while soon(by_session.next()).await.is_some() {}
+    let (_, tokens) = engine.get("/tokens").await;
+    let id = tokens.as_array().unwrap().iter().find_map(|token| token["id"].as_str()).unwrap();
+    let (status, _) = json(engine.send(Method::DELETE, &format!("/tokens/{id}"), None).await).await;
+    assert_eq!(status, StatusCode::OK);
+    while soon(by_token.next()).await.is_some() {}
+    // The other session goes on: what happens is still told.
+    engine.happen(Story::new("r", "ts_copy", 1).whole()).await;
+    assert!(soon(stays.next()).await.is_some());
+}
+
+#[tokio::test]
+async fn people_change_their_own_password() {
+    let engine = closed().await;
+    let mut client = Client::logged_in(&engine, "operator").await;
+    let elsewhere = Client::logged_in(&engine, "operator").await;
+    let page = text(client.get("/account").await).await;
+    assert!(page.contains("Role: operator"), "{page}");
+    let token = client.form_token().await;
+    let form = |password: &str, new: &str, again: &str| {
+        format!("form_token={token}&password={password}&new={new}&again={again}")
+    };
+    let good = PASSWORD.replace(' ', "+");
+    for (form, status, words) in [
+        (
+            form("wrong+horse", "battery-staple", "battery-staple"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "not the present",
+        ),
+        (form(&good, "battery-staple", "battery-stable"), StatusCode::UNPROCESSABLE_ENTITY, "same twice"),
+        (form(&good, "short", "short"), StatusCode::UNPROCESSABLE_ENTITY, "at least 10"),
+    ] {
+        let answer = client.send(form_of(Request::post("/account")), form).await;
+        assert_eq!(answer.status(), status, "{words}");
+        let page = text(answer).await;
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let form = form(&good, "battery-staple", "battery-staple");
+    let answer = client.send(form_of(Request::post("/account")), form).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    client.take_cookie(&answer);
+    assert_eq!(client.get("/api/v1/status").await.status(), StatusCode::OK);
+    assert_eq!(elsewhere.get("/api/v1/status").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(client.log_in("operator", PASSWORD, "/").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(client.log_in("operator", "battery-staple", "/").await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(Client::nobody(&engine).get("/account").await.status(), StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
