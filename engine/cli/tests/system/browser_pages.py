@@ -13,6 +13,7 @@ def pages_of(passed, failed, output, compared, running):
         "/runs?suite=nothing", output, output + "?level=errors", "/clusters/cluster_001_mm", "/clusters/two",
         "/hypervisors/lab", f"/slaves/{running}.0/m1.xrd.test", "/documentation", "/documentation/dashboard",
         "/documentation/reference-commands", compared, f"/runs/{failed}/compare/{passed}", "/audit",
+        "/account",
     ]
 
 
