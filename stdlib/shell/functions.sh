@@ -216,7 +216,7 @@ _xrdtest_end() {
 ##
 ##     fetch clusters/cluster_001_mm/xrootd.cfg /etc/xrootd/
 fetch() {
-    local path=${1-} to=${2-.} part status='' words='' end
+    local path=${1-} to=${2-.}
     _xrdtest_call="fetch $*"
     _xrdtest_code=1
     if [[ -z $path || $# -gt 2 ]]; then
@@ -231,14 +231,22 @@ fetch() {
     if [[ -d $to ]]; then
         to=${to%/}/${path##*/}
     fi
+    _xrdtest_obtain fetch "$path" "/downloadScript/$(_xrdtest_escaped "$path")" "$to" || return "$_xrdtest_code"
+}
+
+# Gets something into a file, again and again where the engine is away: the function's name, what it is, its address, the
+# file, and perhaps a file to be sent.
+_xrdtest_obtain() {
+    local name=$1 what=$2 address=$3 to=$4 sent=${5-} part status='' words='' end
+    _xrdtest_code=1
     part=$to.fetching.$BASHPID
     if ! { : >"$part"; } 2>/dev/null; then
-        log "fetch: $to can't be written."
-        return "$_xrdtest_code"
+        log "$name: $to can't be written."
+        return 1
     fi
     end=$((SECONDS + ${_xrdtest_patience:-30}))
     while true; do
-        status=$(_xrdtest_get "/downloadScript/$(_xrdtest_escaped "$path")" "$part" 2>/dev/null) || true
+        status=$(_xrdtest_get "$address" "$part" "$sent" 2>/dev/null) || true
         case $status in
         200)
             if mv -f "$part" "$to"; then
@@ -260,11 +268,11 @@ fetch() {
     fi
     rm -f "$part"
     case $status in
-    '') log "fetch: $path can't be had: $XRDTEST_FILES does not answer." ;;
-    200) log "fetch: $to can't be written." ;;
-    *) log "fetch: $path can't be had: ${words:-the engine refuses it} (status $status)." ;;
+    '') log "$name: $what can't be had: $XRDTEST_FILES does not answer." ;;
+    200) log "$name: $to can't be written." ;;
+    *) log "$name: $what can't be had: ${words:-the engine refuses it} (status $status)." ;;
     esac
-    return "$_xrdtest_code"
+    return 1
 }
 
 # A path as part of an address.
@@ -279,26 +287,35 @@ _xrdtest_escaped() {
     done
 }
 
-# Gets a path into a file by what the machine has, and prints the status of the answer; nothing where there was none, or
-# it broke off.
+# Gets an address into a file by what the machine has, and prints the status of the answer; nothing where there was none,
+# or it broke off. A third file, where there is one, is sent.
 _xrdtest_get() {
-    local headers status
+    local headers status more=()
     if command -v curl >/dev/null; then
-        status=$(curl -sS --noproxy '*' --max-time 120 -o "$2" -w '%{http_code}' "$XRDTEST_FILES$1") || return 1
+        [[ -z $3 ]] || more=(-H 'Content-Type: application/octet-stream' --data-binary "@$3")
+        status=$(curl -sS --noproxy '*' --max-time 120 "${more[@]}" -o "$2" -w '%{http_code}' "$XRDTEST_FILES$1") ||
+            return 1
         printf %s "$status"
     elif command -v wget >/dev/null; then
-        headers=$(LC_ALL=C no_proxy='*' wget -S -T 120 -t 1 -O "$2" "$XRDTEST_FILES$1" 2>&1) ||
+        [[ -z $3 ]] || more=("--post-file=$3")
+        headers=$(LC_ALL=C no_proxy='*' wget -S -T 120 -t 1 "${more[@]}" -O "$2" "$XRDTEST_FILES$1" 2>&1) ||
             [[ $headers == *'HTTP/1'*' '[45]??* ]] || return 1
         sed -n 's|^ *HTTP/1[.0-9]* \([0-9]*\).*|\1|p' <<<"$headers" | tail -n 1
     else
-        _xrdtest_get_by_bash "$1" "$2"
+        _xrdtest_get_by_bash "$1" "$2" "$3"
     fi
 }
 
 _xrdtest_get_by_bash() {
     local place=${XRDTEST_FILES#*://} socket line status length=''
     exec {socket}<>"/dev/tcp/${place%:*}/${place##*:}" || return 1
-    printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$place" >&"$socket"
+    if [[ -z $3 ]]; then
+        printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$place" >&"$socket"
+    else
+        printf 'POST %s HTTP/1.0\r\nHost: %s\r\nContent-Length: %s\r\n\r\n' \
+            "$1" "$place" "$(($(wc -c <"$3")))" >&"$socket"
+        cat "$3" >&"$socket"
+    fi
     IFS=' ' read -r -t 120 _ status _ <&"$socket" || return 1
     while IFS= read -r -t 120 line <&"$socket" && line=${line%$'\r'} && [[ -n $line ]]; do
         line=${line,,}
@@ -310,6 +327,78 @@ _xrdtest_get_by_bash() {
     exec {socket}>&-
     [[ -z $length || $(wc -c <"$2") -eq $length ]] || return 1
     printf %s "$status"
+}
+
+# Whether this machine can ask the engine: the function's name.
+_xrdtest_may_ask() {
+    _xrdtest_code=1
+    if [[ -z ${XRDTEST_FILES-} ]]; then
+        log "$1: this machine has no way to the engine: a physical machine, or not run by xrdtest."
+        return 1
+    fi
+}
+
+## get_ca_certificate FILE
+##
+## Puts the certificate (PEM) of the run's own certificate authority into the file: whoever believes it believes the
+## certificates of this run, and of no other. See [certificates and keys](scripts.md#certificates-and-keys).
+##
+##     get_ca_certificate /etc/grid-security/certificates/run.pem
+get_ca_certificate() {
+    _xrdtest_call="get_ca_certificate $*"
+    if [[ $# -ne 1 || -z $1 ]]; then
+        log "get_ca_certificate: give it the file to be written."
+        _xrdtest_code=2
+        return "$_xrdtest_code"
+    fi
+    _xrdtest_may_ask get_ca_certificate || return "$_xrdtest_code"
+    _xrdtest_obtain get_ca_certificate "the CA's certificate" /getTrustedCACertificate "$1" || return "$_xrdtest_code"
+}
+
+## get_signed_certificate CSR FILE
+##
+## Has a certificate signing request (PEM) signed by the run's certificate authority, and puts the certificate into the
+## file. The names in it must be this machine's own, in the subject nothing but a CN.
+##
+##     openssl req -new -newkey rsa:2048 -nodes -keyout host.key -subj "/CN=@slavename@" -out host.csr
+##     get_signed_certificate host.csr host.pem
+get_signed_certificate() {
+    _xrdtest_call="get_signed_certificate $*"
+    if [[ $# -ne 2 || -z $1 || -z $2 ]]; then
+        log "get_signed_certificate: give it the file of a certificate signing request, and the file to be written."
+        _xrdtest_code=2
+        return "$_xrdtest_code"
+    fi
+    _xrdtest_may_ask get_signed_certificate || return "$_xrdtest_code"
+    if [[ ! -r $1 ]]; then
+        log "get_signed_certificate: $1 can't be read."
+        return "$_xrdtest_code"
+    fi
+    _xrdtest_obtain get_signed_certificate "a certificate for $1" /getSignedCertificate "$2" "$1" ||
+        return "$_xrdtest_code"
+}
+
+## get_sss_keytable FILE
+##
+## Puts a key table for XRootD's protocol sss into the file, readable for its owner only, as XRootD demands. It holds one
+## key, the same for all machines of the run.
+##
+##     get_sss_keytable /etc/xrootd/sss.keytab
+##     chown xrootd /etc/xrootd/sss.keytab
+get_sss_keytable() {
+    local previous
+    _xrdtest_call="get_sss_keytable $*"
+    if [[ $# -ne 1 || -z $1 ]]; then
+        log "get_sss_keytable: give it the file to be written."
+        _xrdtest_code=2
+        return "$_xrdtest_code"
+    fi
+    _xrdtest_may_ask get_sss_keytable || return "$_xrdtest_code"
+    previous=$(umask)
+    umask 077
+    _xrdtest_obtain get_sss_keytable "the key table" /getSSSKeytable "$1" && _xrdtest_code=0
+    umask "$previous"
+    return "$_xrdtest_code"
 }
 
 # Tells the supervisor: the function's name, a command of the agent's program, its words.

@@ -133,6 +133,9 @@ fn all_functions_are_in_it() {
             "wait_for",
             "role",
             "fetch",
+            "get_ca_certificate",
+            "get_signed_certificate",
+            "get_sss_keytable",
             "artifact",
             "metric",
             "expect_reboot"

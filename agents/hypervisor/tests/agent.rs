@@ -20,7 +20,7 @@ use xrdtest_model::event::InstanceStep;
 use xrdtest_model::{InstanceId, MachineId};
 use xrdtest_protocol::client;
 use xrdtest_protocol::message::{EngineToHypervisor, Hello, HypervisorToEngine};
-use xrdtest_protocol::stream::{FetchReply, StreamHeader};
+use xrdtest_protocol::stream::{FetchReply, StreamHeader, Wanted};
 use xrdtest_protocol::{Identity, JoinKey, JoinToken};
 
 const M1: &str = "m1.xrd.test";
@@ -88,7 +88,12 @@ async fn files_reach_scripts(session: &Session, lab: &Lab, id: &InstanceId) {
     let asking = curl("showScript/nowhere");
     session.serve(&header("nowhere"), FetchReply::NotFound { reason: "no such file".to_owned() }, b"").await;
     assert_eq!(asking.await.unwrap(), "no such file\n404");
-    assert!(curl("getTrustedCACertificate").await.unwrap().ends_with("404"));
+    let wanted = Wanted::TrustedCaCertificate;
+    let header = StreamHeader::Credential { instance: id.clone(), host: M2.to_owned(), wanted };
+    let asking = curl("getTrustedCACertificate");
+    session.serve(&header, FetchReply::Found { length: 3 }, b"PEM").await;
+    assert_eq!(asking.await.unwrap(), "PEM200");
+    assert!(curl("getEverything").await.unwrap().ends_with("404"));
 }
 
 /// No test of its own: a slave agent that joins, run in the network of a machine by the test below.

@@ -208,7 +208,10 @@ impl JoinKey {
 }
 
 /// Writes a file with mode 0600, replacing what was there in one step.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), ProtocolError> {
+///
+/// # Errors
+/// Where it can't be written.
+pub fn write_private(path: &Path, text: &str) -> Result<(), ProtocolError> {
     let failed = |source| ProtocolError::File { path: path.to_owned(), source };
     let new = path.with_extension("new");
     let mut file = fs::OpenOptions::new()

@@ -59,6 +59,34 @@ pub enum StreamHeader {
         /// The machine's host name.
         host: String,
     },
+    /// A hypervisor agent asks, for a machine of a run, for what the run's software proves itself with. It is answered
+    /// like [`StreamHeader::Fetch`].
+    Credential {
+        /// The instance.
+        instance: InstanceId,
+        /// The machine on whose behalf, by its host name.
+        host: String,
+        /// What it wants.
+        wanted: Wanted,
+    },
+    /// A kind that this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a machine of a run may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "credential", rename_all = "snake_case")]
+pub enum Wanted {
+    /// The certificate of the run's CA, PEM.
+    TrustedCaCertificate,
+    /// A certificate of that CA.
+    SignedCertificate {
+        /// Certificate signing request, PEM, at most [`MAX_REQUEST`](crate::run_authority::MAX_REQUEST) bytes.
+        request: String,
+    },
+    /// The run's key table for XRootD's protocol sss.
+    SssKeytable,
     /// A kind that this build does not know.
     #[serde(other)]
     Unknown,
@@ -71,7 +99,7 @@ pub struct Progress {
     pub have: u64,
 }
 
-/// The answer to [`StreamHeader::Fetch`]; the content follows as frames of raw bytes.
+/// The answer to [`StreamHeader::Fetch`] and [`StreamHeader::Credential`]; the content follows as frames of raw bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fetch", rename_all = "snake_case")]
 pub enum FetchReply {
@@ -87,6 +115,11 @@ pub enum FetchReply {
     },
     /// It exists, but not for this machine, or is too large.
     Refused {
+        /// For people.
+        reason: String,
+    },
+    /// What was asked with is not what is asked with: a request that can't be read.
+    Invalid {
         /// For people.
         reason: String,
     },

@@ -19,7 +19,7 @@ use xrdtest_model::{AttemptId, MachineId, Metric, Outcome, StageId, StageKind, T
 use xrdtest_protocol::message::{
     Abilities, EngineToHypervisor, EngineToSlave, Hello, HelloReply, HypervisorToEngine, SlaveToEngine,
 };
-use xrdtest_protocol::stream::{FetchReply, Progress, StreamHeader};
+use xrdtest_protocol::stream::{FetchReply, Progress, StreamHeader, Wanted};
 
 fn attempt() -> AttemptId {
     AttemptId {
@@ -234,6 +234,11 @@ fn additions(lines: &mut Lines) {
         vec![Metric::parse("rate", "81.5", "MB/s").unwrap(), Metric::parse("n", "7", "").unwrap()];
     lines.add(&SlaveToEngine::Report { attempt: attempt(), report: StageReport::Finished(report) });
     lines.add(&EngineToSlave::Order { order: Box::new(StageOrder { aliases: vec![text()], ..*order() }) });
+    let request = text();
+    for wanted in [Wanted::TrustedCaCertificate, Wanted::SignedCertificate { request }, Wanted::SssKeytable] {
+        lines.add(&StreamHeader::Credential { instance: "i".into(), host: text(), wanted });
+    }
+    lines.add(&FetchReply::Invalid { reason: text() });
 }
 
 #[test]
@@ -258,4 +263,5 @@ fn kinds_of_the_future_are_no_errors() {
     assert_eq!(serde_json::from_str::<HypervisorToEngine>(line).unwrap(), HypervisorToEngine::Unknown);
     assert_eq!(serde_json::from_str::<EngineToHypervisor>(line).unwrap(), EngineToHypervisor::Unknown);
     assert_eq!(serde_json::from_str::<StreamHeader>(r#"{"stream":"x"}"#).unwrap(), StreamHeader::Unknown);
+    assert_eq!(serde_json::from_str::<Wanted>(r#"{"credential":"x"}"#).unwrap(), Wanted::Unknown);
 }

@@ -59,6 +59,11 @@ fn a_remote_is_pushed_to_again_and_again() {
 }
 
 #[test]
+fn machines_prove_who_they_are() {
+    trial("credentials.py", &[]);
+}
+
+#[test]
 fn hundreds_of_fakes_behave_and_misbehave() {
     trial("fleet.py", &[]);
 }

@@ -50,6 +50,9 @@ impl Engine {
             self.runs.apply(&event);
             self.urgent |=
                 matches!(event.body, EventBody::InstanceChanged { .. } | EventBody::InstanceKept { .. });
+            if let EventBody::RunFinished { run, .. } = &event.body {
+                self.trust.forget(run.clone());
+            }
             told::tell(&event);
             if !self.subscribers.is_empty() {
                 let event = Arc::new(event);

@@ -22,6 +22,7 @@ use crate::handle::{EngineStatus, HypervisorNote};
 use crate::registry::Registry;
 use crate::runs::Runs;
 use crate::tokens::Tokens;
+use crate::trust::Trust;
 use crate::uploads::Arrivals;
 
 /// Commands that are decided upon at once, at most.
@@ -36,6 +37,7 @@ pub(crate) struct Engine {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) listener: Arc<Listener>,
     pub(crate) tokens: Tokens,
+    pub(crate) trust: Trust,
     pub(crate) runs: Arc<Runs>,
     /// The folder with one folder per run.
     pub(crate) folder: PathBuf,

@@ -42,6 +42,7 @@ mod socket;
 mod start;
 mod tokens;
 mod told;
+mod trust;
 mod uploads;
 mod wall;
 

@@ -28,6 +28,7 @@ use crate::registry::Connected;
 use crate::run_files::RunFiles;
 use crate::runs::Runs;
 use crate::tokens::Tokens;
+use crate::trust::Trust;
 use crate::uploads::{EvidenceFile, UploadError, Uploads};
 
 /// Output may exceed its limit by the mark that says how much was left out.
@@ -46,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) definitions: Arc<Definitions>,
     /// Bytes of a machine's console that are kept.
     pub(crate) console: u64,
+    /// What machines of runs get to prove themselves with.
+    pub(crate) trust: Trust,
 }
 
 /// Accepts agents until the listener is closed.
@@ -341,6 +344,10 @@ async fn hypervisor_stream(
                     (FetchReply::Refused { reason }, bytes::Bytes::new())
                 }
             };
+            Ok(stream.answer(&reply, content).await?)
+        }
+        StreamHeader::Credential { instance, host, wanted } => {
+            let (reply, content) = context.trust.ask(name, &instance, &host, wanted).await;
             Ok(stream.answer(&reply, content).await?)
         }
         StreamHeader::Console { instance, host } => {

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use xrdtest_model::event::{InstanceState, Placement};
-use xrdtest_model::{AttemptId, Event, EventBody, HypervisorName, InstanceId, MachineId, RunId, RunPlan};
+use xrdtest_model::{
+    AttemptId, ClusterPlan, Event, EventBody, HypervisorName, InstanceId, MachineId, RunId, RunPlan,
+};
+use xrdtest_protocol::run_authority::MachineNames;
 
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
@@ -15,6 +18,8 @@ pub(crate) struct Runs {
 struct Inner {
     plans: HashMap<RunId, Arc<RunPlan>>,
     instances: BTreeMap<InstanceId, Instance>,
+    /// Runs that are over while something of them is left.
+    over: BTreeSet<RunId>,
 }
 
 /// An instance of which anything may be left.
@@ -51,6 +56,7 @@ impl Inner {
     fn forget_plan(&mut self, run: &RunId) {
         if !self.instances.values().any(|instance| instance.run() == Some(run)) {
             self.plans.remove(run);
+            self.over.remove(run);
         }
     }
 
@@ -58,6 +64,29 @@ impl Inner {
     fn instance_on(&self, hypervisor: &HypervisorName, instance: &InstanceId) -> Option<&Instance> {
         self.instances.get(instance).filter(|known| known.hypervisor == *hypervisor)
     }
+}
+
+/// Why a machine gets nothing that is for running runs only.
+const NOT_RUNNING: &str =
+    "the run is over, or the cluster is another agent's; only machines of a run that goes on get this";
+
+/// A machine of a run that has not ended.
+#[derive(Debug)]
+pub(crate) struct MachineAtWork {
+    pub(crate) run: RunId,
+    pub(crate) plan: Arc<RunPlan>,
+    pub(crate) names: MachineNames,
+}
+
+/// The names by which others reach a host of a cluster.
+fn names(cluster: &ClusterPlan, host: &str) -> Option<MachineNames> {
+    let host = cluster.hosts.iter().find(|known| known.name == host)?;
+    let in_network = cluster.names().into_iter().filter(|(address, _)| *address == host.ip);
+    let mut hosts = vec![host.name.clone()];
+    hosts.extend(in_network.flat_map(|(_, names)| names));
+    let mut seen = BTreeSet::new();
+    hosts.retain(|name| seen.insert(name.clone()));
+    Some(MachineNames { hosts, addresses: vec![host.ip.into()] })
 }
 
 impl Runs {
@@ -86,7 +115,10 @@ impl Runs {
                     inner.forget_plan(run);
                 }
             }
-            EventBody::RunFinished { run, .. } => inner.forget_plan(run),
+            EventBody::RunFinished { run, .. } => {
+                inner.over.insert(run.clone());
+                inner.forget_plan(run);
+            }
             _ => {}
         }
     }
@@ -119,6 +151,32 @@ impl Runs {
         let mut clusters = inner.plans.get(run)?.clusters.iter();
         let cluster = clusters.find(|known| known.name == *cluster)?;
         cluster.hosts.iter().any(|known| known.name == host).then(|| run.clone())
+    }
+
+    /// The run that a machine of `hypervisor` works for just now, or why there is none.
+    pub(crate) fn machine_at_work(
+        &self,
+        hypervisor: &HypervisorName,
+        instance: &InstanceId,
+        host: &str,
+    ) -> Result<MachineAtWork, &'static str> {
+        let inner = self.read();
+        let known = inner.instance_on(hypervisor, instance);
+        let Owner::Run { run, cluster } = &known.ok_or(NOT_RUNNING)?.owner else {
+            return Err(
+                "this cluster was started by hand: only machines of a run have an authority, start a run",
+            );
+        };
+        let plan = inner.plans.get(run).filter(|_| !inner.over.contains(run)).ok_or(NOT_RUNNING)?;
+        let cluster = plan.clusters.iter().find(|known| known.name == *cluster).ok_or(NOT_RUNNING)?;
+        let names = names(cluster, host).ok_or("there is no such machine in the run's cluster")?;
+        Ok(MachineAtWork { run: run.clone(), plan: plan.clone(), names })
+    }
+
+    /// Whether a run has not ended.
+    pub(crate) fn is_going_on(&self, run: &RunId) -> bool {
+        let inner = self.read();
+        inner.plans.contains_key(run) && !inner.over.contains(run)
     }
 
     /// The roots that machines may still ask for files of.
@@ -210,6 +268,32 @@ mod tests {
             assert_eq!(run.is_some(), of_run, "{hypervisor} {instance}");
             assert_eq!(runs.run_of_host(&name, &instance, "other.xrd.test"), None);
         }
+    }
+
+    #[test]
+    fn only_machines_of_runs_that_go_on_are_at_work() {
+        let runs = runs();
+        let ask = |hypervisor: &str, instance: &str, host: &str| {
+            runs.machine_at_work(&hypervisor.into(), &instance.into(), host)
+        };
+        let found = ask("h1", "i1", "ds1.xrd.test").unwrap();
+        assert!(runs.is_going_on(&found.run));
+        assert_eq!(found.names.hosts[..2], ["ds1.xrd.test", "ds1"]);
+        for (hypervisor, instance, host, why) in [
+            ("h2", "i1", "ds1.xrd.test", "another agent's"),
+            ("h1", "i3", "ds1.xrd.test", "the run is over"),
+            ("h1", "i1", "ds9.xrd.test", "no such machine"),
+            ("h2", "i2", "ds1.xrd.test", "started by hand"),
+        ] {
+            let refusal = ask(hypervisor, instance, host).unwrap_err();
+            assert!(refusal.contains(why), "{hypervisor} {instance} {host}: {refusal}");
+        }
+        // Its instance is kept, or not stopped yet: files can still be had, and nothing else.
+        let over = json!({"event": "run_finished", "run": found.run, "verdict": "failed", "reason": ""});
+        apply(&runs, over);
+        assert!(ask("h1", "i1", "ds1.xrd.test").unwrap_err().contains("the run is over"));
+        assert!(!runs.is_going_on(&found.run));
+        assert!(runs.repository_of(&"h1".into(), &"i1".into()).is_some());
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::runs::Runs;
 use crate::scheduler::{self, Scheduler};
 use crate::secret;
 use crate::tokens::Tokens;
+use crate::trust::Trust;
 use crate::uploads::{Arrivals, Uploads};
 
 /// Commands that may wait for the core before their senders have to wait as well.
@@ -129,6 +130,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     let runs = Arc::new(Runs::default());
     events.iter().for_each(|event| runs.apply(event));
     let tokens = Tokens::new(authority.clone(), store.clone());
+    let trust = Trust::new(config.state.join("trust"), runs.clone());
     let (commands, inbox) = mpsc::channel(INBOX);
     let (live, _) = broadcast::channel(LIVE_OUTPUT);
     let (output_arrived, _) = watch::channel(0);
@@ -145,6 +147,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         serials: AtomicU64::new(1),
         definitions: definitions.clone(),
         console: config.console,
+        trust: trust.clone(),
     };
     let (scheduler, orders) = scheduler::channels();
     let (last_event, _) = watch::channel(events.last().map_or(0, |event| event.number));
@@ -179,6 +182,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         store,
         listener: listener.clone(),
         tokens,
+        trust,
         runs,
         folder: config.runs,
         arrivals: Arrivals::default(),

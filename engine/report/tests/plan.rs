@@ -99,12 +99,12 @@ impl Repository {
 
 #[test]
 fn the_examples() {
-    for name in ["ts_001_mm", "ts_002_frm", "ts_003_copy"] {
+    for name in ["ts_001_mm", "ts_002_frm", "ts_003_copy", "ts_004_sss", "ts_005_gsi"] {
         let document = document(&examples(), name);
         assert!(document.runnable, "{name}: {:?}", document.diagnostics);
         without_digests(|| insta::assert_snapshot!(name, plain(&report::text(&document, 80))));
     }
-    for name in ["cluster_001_mm", "cluster_002_frm", "cluster_003_copy"] {
+    for name in ["cluster_001_mm", "cluster_002_frm", "cluster_003_copy", "cluster_004_sss", "cluster_005_gsi"] {
         let document = document(&examples(), name);
         assert!(document.runnable, "{name}: {:?}", document.diagnostics);
         insta::assert_snapshot!(name, plain(&report::text(&document, 120)));

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use xrdtest_model::InstanceId;
-use xrdtest_protocol::stream::{FetchReply, StreamHeader, Streams};
+use xrdtest_protocol::stream::{FetchReply, StreamHeader, Streams, Wanted};
 
 use crate::relay::{FILE_LIMIT, FetchError, Files};
 
@@ -64,9 +64,20 @@ impl Files for Arc<Link> {
             StreamHeader::Fetch { instance: instance.clone(), host: host.to_owned(), path: path.to_owned() };
         fetch(self.current.subscribe(), header).boxed()
     }
+
+    fn credential(
+        &self,
+        instance: &InstanceId,
+        host: &str,
+        wanted: Wanted,
+    ) -> BoxFuture<'static, Result<Bytes, FetchError>> {
+        let header = StreamHeader::Credential { instance: instance.clone(), host: host.to_owned(), wanted };
+        fetch(self.current.subscribe(), header).boxed()
+    }
 }
 
-/// Asks until there is an answer: connections may break in the middle, and reading a file twice does no harm.
+/// Asks until there is an answer: connections may break in the middle, and neither reading a file twice nor signing a
+/// request twice does harm.
 async fn fetch(
     mut current: watch::Receiver<Option<Streams>>,
     header: StreamHeader,
@@ -85,6 +96,7 @@ async fn fetch(
             Ok(Ok((FetchReply::Found { .. }, content))) => return Ok(content.into()),
             Ok(Ok((FetchReply::NotFound { reason }, _))) => return Err(FetchError::NotFound(reason)),
             Ok(Ok((FetchReply::Refused { reason }, _))) => return Err(FetchError::Refused(reason)),
+            Ok(Ok((FetchReply::Invalid { reason }, _))) => return Err(FetchError::Invalid(reason)),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a file could not be fetched");
                 // Until the broken connection is noticed as such; then for the next one.

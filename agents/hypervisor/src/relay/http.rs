@@ -12,6 +12,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
+use super::credentials;
 use super::listener::{Asking, Door};
 use super::{FetchError, Files, Served};
 
@@ -19,10 +20,10 @@ use super::{FetchError, Files, Served};
 const AT_A_TIME: usize = 8;
 
 /// What all requests share.
-struct Shared {
-    served: Served,
-    files: Arc<dyn Files>,
-    permits: Semaphore,
+pub(super) struct Shared {
+    pub(super) served: Served,
+    pub(super) files: Arc<dyn Files>,
+    pub(super) permits: Semaphore,
 }
 
 /// Serves until told to stop.
@@ -40,6 +41,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/downloadScript/{*path}", get(download_script))
         .route("/showScript/{*path}", get(show_script))
+        .merge(credentials::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(only_get)
         .with_state(shared)
@@ -72,7 +74,7 @@ async fn nothing_here() -> Refusal {
     Refusal(
         StatusCode::NOT_FOUND,
         "there is nothing here; ask for /downloadScript/PATH or /showScript/PATH, with PATH relative to the root of \
-         the run's repository"
+         the run's repository, or for /getTrustedCACertificate, /getSignedCertificate or /getSSSKeytable"
             .to_owned(),
     )
 }
@@ -83,7 +85,7 @@ async fn only_get() -> Refusal {
 
 /// A status and a line of text.
 #[derive(Debug)]
-struct Refusal(StatusCode, String);
+pub(super) struct Refusal(pub(super) StatusCode, pub(super) String);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -97,6 +99,7 @@ impl From<FetchError> for Refusal {
         let status = match error {
             FetchError::NotFound(_) => StatusCode::NOT_FOUND,
             FetchError::Refused(_) => StatusCode::FORBIDDEN,
+            FetchError::Invalid(_) => StatusCode::BAD_REQUEST,
             FetchError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self(status, error.to_string())
@@ -104,15 +107,19 @@ impl From<FetchError> for Refusal {
 }
 
 impl Shared {
-    async fn fetch(&self, from: SocketAddr, path: &str) -> Result<Bytes, Refusal> {
+    /// The machine that asks.
+    pub(super) fn machine(&self, from: SocketAddr) -> Result<&str, Refusal> {
         let host = match from {
             SocketAddr::V4(from) => self.served.hosts.get(from.ip()),
             SocketAddr::V6(_) => None,
         };
-        let Some(host) = host else {
-            let reason = format!("{} is no machine of this cluster", from.ip());
-            return Err(Refusal(StatusCode::FORBIDDEN, reason));
-        };
+        host.map(String::as_str).ok_or_else(|| {
+            Refusal(StatusCode::FORBIDDEN, format!("{} is no machine of this cluster", from.ip()))
+        })
+    }
+
+    async fn fetch(&self, from: SocketAddr, path: &str) -> Result<Bytes, Refusal> {
+        let host = self.machine(from)?;
         if !is_plain(path) {
             let reason = format!(
                 "`{path}` is no path of a file in the repository: it must be relative and go only down"
@@ -152,6 +159,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
     use tokio_util::task::TaskTracker;
     use xrdtest_model::InstanceId;
+    use xrdtest_protocol::stream::Wanted;
 
     use super::*;
 
@@ -172,6 +180,24 @@ mod tests {
             };
             async move { answer }.boxed()
         }
+
+        fn credential(
+            &self,
+            instance: &InstanceId,
+            host: &str,
+            wanted: Wanted,
+        ) -> BoxFuture<'static, Result<Bytes, FetchError>> {
+            let answer = match wanted {
+                Wanted::SignedCertificate { request } if request.contains("BAD") => {
+                    Err(FetchError::Invalid("this is no certificate signing request".to_owned()))
+                }
+                Wanted::SignedCertificate { request } if request.contains("OTHER") => {
+                    Err(FetchError::Refused("`ds2` is not this machine's".to_owned()))
+                }
+                wanted => Ok(Bytes::from(format!("{instance} {host} {wanted:?}"))),
+            };
+            async move { answer }.boxed()
+        }
     }
 
     async fn ask(hosts: &[(Ipv4Addr, &str)], request: &str) -> String {
@@ -183,8 +209,16 @@ mod tests {
         let door = Door { listener, stop: stop.clone(), tasks: tasks.clone() };
         let server = tokio::spawn(serve(door, served, Arc::new(Fake)));
         let mut stream = TcpStream::connect(address).await.unwrap();
+        let (head, body) = request.split_once('\n').unwrap_or((request, ""));
+        let length = if head.starts_with("POST") {
+            format!("Content-Length: {}\r\n", body.len())
+        } else {
+            String::new()
+        };
         stream
-            .write_all(format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+            .write_all(
+                format!("{head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{length}\r\n{body}").as_bytes(),
+            )
             .await
             .unwrap();
         let mut answer = String::new();
@@ -221,12 +255,70 @@ mod tests {
             ("GET /downloadScript//etc/passwd", 400, "go only down"),
             ("GET /downloadScript/a%00b", 400, "go only down"),
             ("POST /downloadScript/clusters/x/x.cf", 405, "use GET"),
-            ("GET /getTrustedCACertificate", 404, "there is nothing here"),
+            ("GET /getTrustedCACertificat", 404, "or for /getTrustedCACertificate"),
+            ("GET /getTrustedCACertificate/../../etc/passwd", 404, "there is nothing here"),
+            ("POST /getTrustedCACertificate", 405, "use GET"),
+            ("GET /getSignedCertificate", 405, "use POST"),
+            ("POST /getSignedCertificate", 400, "no certificate signing request"),
+            ("POST /getSignedCertificate\nslave_name=ds1", 400, "no certificate signing request"),
             ("GET /", 404, "there is nothing here"),
         ] {
             let answer = ask(&here, request).await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
             assert!(answer.contains(words), "{request}: {answer}");
+        }
+    }
+
+    const BEGIN: &str = "-----BEGIN CERTIFICATE REQUEST-----";
+    const END: &str = "-----END CERTIFICATE REQUEST-----";
+
+    #[tokio::test]
+    async fn credentials_are_for_the_machine_that_asks() {
+        let here = [(Ipv4Addr::LOCALHOST, "ds1.xrd.test")];
+        let answer = ask(&here, "GET /getTrustedCACertificate").await;
+        assert!(answer.contains("content-type: application/x-pem-file"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\ni1 ds1.xrd.test TrustedCaCertificate"), "{answer}");
+        let answer = ask(&here, "GET /getSSSKeytable").await;
+        assert!(answer.ends_with("i1 ds1.xrd.test SssKeytable"), "{answer}");
+        // As it is, with what openssl says before it, and in a form with other fields, as the manual has it.
+        let field = "--x\r\nContent-Disposition: form-data; name=";
+        for body in [
+            format!("{BEGIN}\nAAAA\n{END}\n"),
+            format!("Certificate Request:\n    Data:\n{BEGIN}\nAAAA\n{END}\n"),
+            format!(
+                "{field}\"slave_name\"\r\n\r\nds2.xrd.test\r\n{field}\"csr\"; filename=\"r\"\r\n\r\n{BEGIN}\nAAAA\n{END}\n\r\n--x--\r\n"
+            ),
+        ] {
+            let answer = ask(&here, &format!("POST /getSignedCertificate\n{body}")).await;
+            let request = format!("{BEGIN}\nAAAA\n{END}");
+            let expected = format!("i1 ds1.xrd.test {:?}", Wanted::SignedCertificate { request });
+            assert!(answer.ends_with(&expected), "{body}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_not_signed_are_refused_in_words() {
+        let here = [(Ipv4Addr::LOCALHOST, "ds1.xrd.test")];
+        let long = "A".repeat(17 << 10);
+        let longer = "A".repeat(100 << 10);
+        for (body, status, words) in [
+            ("BAD", 400, "no certificate signing request"),
+            ("OTHER", 403, "`ds2` is not this machine's"),
+            (&*long, 413, "at most 16 KiB"),
+            (&*longer, 413, "at most 16 KiB"),
+        ] {
+            let answer = ask(&here, &format!("POST /getSignedCertificate\n{BEGIN}\n{body}\n{END}\n")).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{words}: {answer}");
+            assert!(answer.contains(words), "{words}: {answer}");
+        }
+        let answer = ask(&here, &format!("POST /getSignedCertificate\n{BEGIN}\nAAAA\n")).await;
+        assert!(answer.contains("has no end"), "{answer}");
+        let elsewhere = [(Ipv4Addr::new(10, 0, 0, 1), "ds1.xrd.test")];
+        for request in
+            ["GET /getTrustedCACertificate", "GET /getSSSKeytable", "POST /getSignedCertificate\nx"]
+        {
+            let answer = ask(&elsewhere, request).await;
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{request}: {answer}");
         }
     }
 

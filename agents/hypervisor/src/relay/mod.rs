@@ -4,8 +4,9 @@
 //! that the encryption reaches from agent to engine, and serves the files of the run's repository over HTTP (`http`).
 //! Scripts need no token for that: the relay knows the asking machine by its address on that network, where there is
 //! nobody but the machines of this one instance, and asks the engine in its name over the hypervisor agent's own
-//! authenticated link ([`Files`]).
+//! authenticated link ([`Files`]). In the same way they get what their software proves itself with (`credentials`).
 
+mod credentials;
 mod http;
 mod listener;
 mod udp;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use xrdtest_model::InstanceId;
 use xrdtest_model::plan::ClusterPlan;
+use xrdtest_protocol::stream::Wanted;
 
 use crate::provider::RelaySockets;
 use listener::Door;
@@ -44,6 +46,14 @@ pub trait Files: Send + Sync + 'static {
         host: &str,
         path: &str,
     ) -> BoxFuture<'static, Result<Bytes, FetchError>>;
+
+    /// What the software of the run that owns `instance` proves itself with, for one of its machines.
+    fn credential(
+        &self,
+        instance: &InstanceId,
+        host: &str,
+        wanted: Wanted,
+    ) -> BoxFuture<'static, Result<Bytes, FetchError>>;
 }
 
 /// Why there is no file.
@@ -55,6 +65,9 @@ pub enum FetchError {
     /// It exists, but not for this machine, or is too large.
     #[error("{0}")]
     Refused(String),
+    /// What was asked with can't be read.
+    #[error("{0}")]
+    Invalid(String),
     /// The engine could not be asked.
     #[error("{0}")]
     Unavailable(String),
