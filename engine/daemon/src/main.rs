@@ -1,5 +1,7 @@
 //! `xrdtest-engine`: the daemon, and the commands of its administrator.
 
+#[path = "../../cli/src/args/shipped.rs"]
+mod shipped;
 mod user;
 
 use std::io::Write;
@@ -8,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xrdtest_engine::config::{Config, DEFAULT_PATH};
@@ -74,6 +76,8 @@ enum Command {
         #[command(subcommand)]
         command: MailCommand,
     },
+    #[command(flatten)]
+    Shipped(shipped::Shipped),
 }
 
 #[derive(Subcommand)]
@@ -122,6 +126,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let way = block_on(async { Ok(mail.test(address).await?) })?;
             say(&format!("{way} took a mail to {address}"))?;
         }
+        Some(Command::Shipped(what)) => what.write(Args::command(), "8")?,
         Some(Command::CheckConfig) => {
             Config::load(path)?;
             say(&format!("{} is valid", path.display()))?;
