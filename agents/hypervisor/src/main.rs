@@ -1,11 +1,14 @@
 //! Entry point: arguments, configuration, log, and then the daemon.
 
+#[path = "../../../engine/cli/src/args/shipped.rs"]
+mod shipped;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use xrdtest_hypervisor::agent::EngineAddress;
 use xrdtest_hypervisor::agent::join::TokenSource;
 use xrdtest_hypervisor::config::{Config, DEFAULT_PATH};
@@ -51,6 +54,8 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    #[command(flatten)]
+    Shipped(shipped::Shipped),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +80,9 @@ fn complain(error: &anyhow::Error) {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { command, config, join, engine } = arguments;
+    if let Some(Command::Shipped(what)) = &command {
+        return Ok(what.write(Arguments::command(), "8")?);
+    }
     let config = configuration(config, engine)?;
     if let Some(Command::Gc { all }) = command {
         return collect(&config, all);

@@ -223,6 +223,21 @@ where
     }
 }
 
+/// Whether the engine of the CA with this fingerprint answers at an address: a handshake, and nothing after it.
+///
+/// # Errors
+/// Where nobody answers in time, or another engine does.
+pub async fn probe(engine: SocketAddr, ca_fingerprint: [u8; 32]) -> Result<(), ProtocolError> {
+    let port = Port::towards(engine)?;
+    let connecting = port.0.connect_with(joining_config(ca_fingerprint)?, engine, SERVER_NAME)?;
+    let connection = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+        .await
+        .map_err(|_| ProtocolError::Closed("not, but did not answer within 10 s"))??;
+    connection.close(VarInt::from_u32(0), b"only asking");
+    port.0.wait_idle().await;
+    Ok(())
+}
+
 type Greeting = (Connection, FrameSender, FrameReceiver, HelloReply);
 
 async fn greet(

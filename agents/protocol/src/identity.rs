@@ -80,6 +80,17 @@ pub fn identity_of(certificate: &CertificateDer<'_>) -> Result<Identity, Protoco
     uri.ok_or_else(|| refused("it has no `xrdtest:` name".to_owned()))?.parse()
 }
 
+/// When a certificate (PEM) ends, in seconds since 1970.
+///
+/// # Errors
+/// Where it can't be read.
+pub fn ends(certificate: &str) -> Result<i64, ProtocolError> {
+    let der = certificate_from_pem(certificate)?;
+    let parsed = x509_parser::certificate::X509Certificate::from_der(&der);
+    let (_, parsed) = parsed.map_err(|error| ProtocolError::identity("certificate")(error.to_string()))?;
+    Ok(parsed.validity().not_after.timestamp())
+}
+
 /// What an agent or the engine proves itself with. All three are PEM texts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {

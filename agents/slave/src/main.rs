@@ -1,10 +1,13 @@
 //! Entry point: the agent, and its two hidden roles: supervisor of a stage, first process of a sandbox machine.
 
+#[path = "../../../engine/cli/src/args/shipped.rs"]
+mod shipped;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use xrdtest_protocol::EngineAddress;
 use xrdtest_slave::agent::enrol::{self, TokenSource};
 use xrdtest_slave::config::{Config, DEFAULT_PATH};
@@ -101,6 +104,8 @@ enum Role {
         #[arg(default_value = "")]
         unit: String,
     },
+    #[command(flatten)]
+    Shipped(shipped::Shipped),
 }
 
 impl PlaceArguments {
@@ -176,6 +181,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(Role::AnnounceReboot) => Ok(reboot::announce()?),
         Some(Role::Keep { paths }) => Ok(notes::keep(paths)?),
         Some(Role::Measure { name, value, unit }) => Ok(notes::measure(name, value, unit)?),
+        Some(Role::Shipped(what)) => Ok(what.write(Arguments::command(), "8")?),
         None => {
             let config = arguments.place.load()?;
             let token = arguments.join.as_ref().map(TokenSource::read).transpose()?;

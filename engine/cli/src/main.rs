@@ -13,7 +13,7 @@ mod show;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::Token(args) => commands::token::token(&args),
         Command::Audit(args) => commands::audit::audit(&args),
         Command::Sim(args) => commands::sim::sim(&args),
+        Command::Shipped(what) => what.write(Args::command(), "1").map(|()| Exit::Good).map_err(Into::into),
     };
     result.unwrap_or_else(|error| exit::report(&error)).into()
 }

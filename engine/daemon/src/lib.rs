@@ -7,7 +7,8 @@
 //! their schedules in [`scheduler`], and [`mail`] tells
 //! people how they ended.
 //!
-//! The rest is the daemon `xrdtest-engine`: configuration, log, lock, signals ([`daemon`]).
+//! The rest is the daemon `xrdtest-engine`: configuration, log, lock, signals ([`daemon`]); and [`doctor`], which looks
+//! at all that an engine needs, whether one runs or not.
 
 mod archive;
 mod clock;
@@ -18,6 +19,7 @@ mod controls;
 pub mod daemon;
 mod dashboard;
 mod definitions;
+pub mod doctor;
 mod effects;
 mod engine;
 mod evidence;

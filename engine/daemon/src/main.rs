@@ -1,18 +1,21 @@
 //! `xrdtest-engine`: the daemon, and the commands of its administrator.
 
+#[path = "../../cli/src/args/shipped.rs"]
+mod shipped;
 mod user;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xrdtest_engine::config::{Config, DEFAULT_PATH};
 use xrdtest_engine::daemon::{self, ask::ask, background};
+use xrdtest_engine::doctor::examine;
 use xrdtest_engine::lock;
 use xrdtest_model::api::MailInfo;
 use xrdtest_model::with_causes;
@@ -25,6 +28,7 @@ Examples:
   xrdtest-engine status                           whether it runs (exit code 1 where it does not)
   xrdtest-engine reload                           read configuration and definitions again
   xrdtest-engine log-level info,xrdtest_engine=debug
+  xrdtest-engine doctor                           what is wrong with configuration, files, ports, agents
   xrdtest-engine user add alice --role operator   an account of the dashboard
   xrdtest-engine mail test alice@example.org      whether mail about runs would arrive
   xrdtest-engine stop                             end it; machines and their scripts go on
@@ -68,12 +72,30 @@ enum Command {
     },
     /// Look whether the configuration is valid
     CheckConfig,
+    /// Look at everything that an engine needs, whether one runs or not; nothing is changed
+    #[command(after_help = "\
+Exit codes: 0 nothing is a problem; 1 something is. As another user than root it says what it may not look at.")]
+    Doctor {
+        /// How to tell it
+        #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
+        format: DoctorFormat,
+    },
     User(user::UserArgs),
     /// Mail about runs, as `[mail]` in the configuration says
     Mail {
         #[command(subcommand)]
         command: MailCommand,
     },
+    #[command(flatten)]
+    Shipped(shipped::Shipped),
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum DoctorFormat {
+    /// For people
+    Text,
+    /// The document `xrdtest.doctor/1`
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -122,12 +144,24 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let way = block_on(async { Ok(mail.test(address).await?) })?;
             say(&format!("{way} took a mail to {address}"))?;
         }
+        Some(Command::Doctor { format }) => return doctor(path, *format),
+        Some(Command::Shipped(what)) => what.write(Args::command(), "8")?,
         Some(Command::CheckConfig) => {
             Config::load(path)?;
             say(&format!("{} is valid", path.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn doctor(path: &Path, format: DoctorFormat) -> anyhow::Result<ExitCode> {
+    let found = block_on(async { Ok(examine(path).await) })?;
+    let text = match format {
+        DoctorFormat::Text => found.to_string(),
+        DoctorFormat::Json => serde_json::to_string(&found)?,
+    };
+    say(text.trim_end())?;
+    Ok(if found.healthy { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn say(words: &str) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ mod reference;
 mod remote;
 mod report;
 mod run;
+mod shipped;
 mod sim;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub(crate) use self::remote::{
 };
 pub(crate) use self::report::ReportArgs;
 pub(crate) use self::run::{LocalProvider, RUNS, RunArgs, RunFormat, STATE};
+pub(crate) use self::shipped::Shipped;
 pub(crate) use self::sim::{SimArgs, SimCommand};
 
 /// Runs distributed test suites on clusters of machines.
@@ -73,6 +75,8 @@ pub(crate) enum Command {
     Token(TokenArgs),
     Audit(AuditArgs),
     Sim(SimArgs),
+    #[command(flatten)]
+    Shipped(Shipped),
 }
 
 /// Looks for mistakes in definitions, without running anything.

@@ -77,6 +77,17 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Goes the whole way but sends nothing: reaches the server, agrees on TLS, logs in. Answers which way that is.
+    ///
+    /// # Errors
+    /// Which step failed, and why.
+    pub(crate) async fn probe(&self) -> Result<String, Unsent> {
+        self.way.probe().await?;
+        Ok(self.way.to_string())
+    }
+}
+
 impl EngineHandle {
     /// Sends mail about runs until `end`, and what is being sent then; without settings there is none about what happens meanwhile.
     pub(crate) async fn send_mail(self, settings: Option<Settings>, end: CancellationToken) {

@@ -121,6 +121,27 @@ impl Settings {
     }
 }
 
+impl Way {
+    /// Everything but a mail.
+    pub(super) async fn probe(&self) -> Result<(), Unsent> {
+        match self {
+            Self::Smtp(server) => {
+                let late =
+                    |_| Unsent::Way(format!("{self} was not done with greeting the engine after a minute"));
+                let mut connection = tokio::time::timeout(ALL, server.connect()).await.map_err(late)??;
+                connection.abort().await;
+                Ok(())
+            }
+            Self::Sendmail(program) => {
+                let usable = nix::unistd::access(program, nix::unistd::AccessFlags::X_OK);
+                usable.map_err(|errno| {
+                    Unsent::Way(format!("{} can't be started: {}", program.display(), errno.desc()))
+                })
+            }
+        }
+    }
+}
+
 impl Smtp {
     async fn send(&self, envelope: &Envelope, message: &[u8]) -> Result<(), Unsent> {
         let mut connection = self.connect().await?;

@@ -35,6 +35,7 @@ use self::config::same_name;
 pub use self::config::{Place, Remote, RepositoryConfig};
 use self::fingerprint::Fingerprint;
 use self::remote::Mirror;
+use self::transport::Transport;
 use crate::clock::Clock;
 use crate::definitions::{Definitions, DefinitionsConfig};
 use crate::runs::Runs;
@@ -104,6 +105,13 @@ struct Member {
 
 /// Somebody who wants to know when a look is over that begins after this.
 type Request = oneshot::Sender<()>;
+
+/// Asks a git remote for the branch that is configured, without an engine; answers its name, or what is wrong and what to
+/// do. `folder`: where known hosts are kept.
+pub(crate) async fn probe(remote: &Remote, folder: &Path) -> Result<String, (String, String)> {
+    let asked = Transport { remote, folder }.probe().await;
+    asked.map_err(|Fault { problem, help }| (problem, help))
+}
 
 /// What a member's task begins with.
 enum Begin {

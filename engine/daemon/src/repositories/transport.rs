@@ -42,6 +42,18 @@ impl Transport<'_> {
         })
     }
 
+    /// Whether the remote has a branch; the one that it names where none is given. Answers its name.
+    pub(super) async fn probe(&self) -> Result<String, Fault> {
+        let Some(branch) = self.remote.branch.as_deref() else { return self.head().await };
+        let (url, reference) = (self.remote.url.as_str(), format!("refs/heads/{branch}"));
+        let arguments = ["ls-remote", "--", url, &reference].map(OsString::from);
+        if self.git(arguments.into(), Some(branch)).await?.trim().is_empty() {
+            let help = "bring the branch back, or name another with the key branch of [[repository]]";
+            return Err(Fault::new(format!("{url} has no branch `{branch}`"), help));
+        }
+        Ok(branch.to_owned())
+    }
+
     /// Brings the newest commit of a branch into the mirror as [`FETCHED`], whatever was there before.
     pub(super) async fn fetch(&self, mirror: &Path, branch: &str) -> Result<(), Fault> {
         let mut arguments = vec![OsString::from("--git-dir"), mirror.into()];

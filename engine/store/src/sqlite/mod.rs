@@ -9,6 +9,7 @@ mod access;
 mod append;
 mod checkpoints;
 mod history;
+pub mod inspect;
 mod keep;
 mod lock;
 mod memory;

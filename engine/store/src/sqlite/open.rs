@@ -67,6 +67,22 @@ pub(super) async fn checkpointer(path: &Path) -> Result<SqliteConnection, StoreE
     options(path).connect().await.map_err(|error| words::broken("open", path, &error))
 }
 
+/// One connection that can't write, on a file that is ours, and not newer than this build.
+pub(super) async fn visitor(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let connection = options(path).read_only(true).connect().await;
+    let mut connection = connection.map_err(|error| words::broken("open", path, &error))?;
+    check_owner(&mut connection, path).await?;
+    Ok(connection)
+}
+
+/// Position and end of the layouts: where this file is, where this build brings it.
+pub(super) async fn layouts(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<(usize, usize), StoreError> {
+    Ok((usize::try_from(layout(connection, path).await?).unwrap_or(0), MIGRATIONS.len()))
+}
+
 /// Connections that can't write.
 pub(super) fn readers(path: &Path) -> SqlitePool {
     let options = options(path).read_only(true).pragma("cache_size", READER_CACHE);

@@ -1,0 +1,46 @@
+//! A look at a store from outside, that of a running engine as well. Nothing is changed, and nothing locked.
+
+use std::path::Path;
+
+use xrdtest_model::Timestamp;
+
+use super::{open, words};
+use crate::StoreError;
+
+/// What was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The number of its layout.
+    pub layout: usize,
+    /// The layout that this build brings it to.
+    pub newest: usize,
+    /// When the last event happened, by the clock of then.
+    pub last_event: Option<Timestamp>,
+    /// All of it was looked through, and holds together. `false`: it is larger than was to be looked through.
+    pub examined: bool,
+}
+
+/// Looks at the store at `path`; through all of it where its file has at most `examine_up_to` bytes, which takes about a
+/// second per gigabyte.
+///
+/// # Errors
+/// In words with what to do: it can't be opened or read, is damaged, of another program or of a newer version.
+pub async fn inspect(path: &Path, examine_up_to: u64) -> Result<Inspection, StoreError> {
+    let mut connection = open::visitor(path).await?;
+    let (layout, newest) = open::layouts(&mut connection, path).await?;
+    let examined = std::fs::metadata(path).is_ok_and(|file| file.len() <= examine_up_to);
+    if examined {
+        open::examine(&mut connection, path).await?;
+    }
+    let mut last_event = None;
+    if layout > 0 {
+        let last = sqlx::query_as("SELECT at FROM events ORDER BY number DESC LIMIT 1");
+        let last: Option<(i64,)> = last
+            .fetch_optional(&mut connection)
+            .await
+            .map_err(|error| words::broken("read from", path, &error))?;
+        last_event = last.and_then(|(at,)| u64::try_from(at).ok()).map(Timestamp::from_millis);
+    }
+    open::shut(connection).await;
+    Ok(Inspection { layout, newest, last_event, examined })
+}
