@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use xrdtest_model::api::MailInfo;
+use xrdtest_model::api::DeliveryInfo;
 use xrdtest_model::room::Load;
 use xrdtest_model::{AttemptId, Event, Held, Hold, HypervisorName, MachineId, RunId, RunPlan, Timestamp};
 use xrdtest_orchestrator::{HypervisorStatus, InstanceStatus, RunStatus};
@@ -91,8 +91,8 @@ pub struct EngineHandle {
     /// Who may do what over HTTP; set where there is HTTP.
     pub(crate) access: Arc<OnceLock<Arc<Access>>>,
     pub(crate) scheduler: SchedulerHandle,
-    /// How it goes with mail; `None` where there is none.
-    pub(crate) mail: watch::Sender<Option<MailInfo>>,
+    /// How it goes with what is sent to whom.
+    pub(crate) deliveries: watch::Sender<Vec<DeliveryInfo>>,
     /// How long machines have waited for each other.
     pub(crate) waits: Arc<Mutex<Waits>>,
 }

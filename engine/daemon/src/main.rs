@@ -16,8 +16,8 @@ use nix::unistd::Pid;
 use xrdtest_engine::config::{Config, DEFAULT_PATH};
 use xrdtest_engine::daemon::{self, ask::ask, background};
 use xrdtest_engine::doctor::examine;
-use xrdtest_engine::lock;
-use xrdtest_model::api::MailInfo;
+use xrdtest_engine::{Webhook, lock};
+use xrdtest_model::api::{DeliveryInfo, MailInfo};
 use xrdtest_model::with_causes;
 
 const EXAMPLES: &str = "\
@@ -31,6 +31,7 @@ Examples:
   xrdtest-engine doctor                           what is wrong with configuration, files, ports, agents
   xrdtest-engine user add alice --role operator   an account of the dashboard
   xrdtest-engine mail test alice@example.org      whether mail about runs would arrive
+  xrdtest-engine webhook test                     whether webhooks would be called
   xrdtest-engine stop                             end it; machines and their scripts go on
 
 Everything that it knows is on the disk at any moment: an engine that was ended in whatever way goes on where it was
@@ -86,6 +87,11 @@ Exit codes: 0 nothing is a problem; 1 something is. As another user than root it
         #[command(subcommand)]
         command: MailCommand,
     },
+    /// Webhooks, as `[[webhooks]]` in the configuration says
+    Webhook {
+        #[command(subcommand)]
+        command: WebhookCommand,
+    },
     #[command(flatten)]
     Shipped(shipped::Shipped),
 }
@@ -104,6 +110,15 @@ enum MailCommand {
     Test {
         /// Whom to
         address: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum WebhookCommand {
+    /// Call webhooks now, and say whether they took it or what went wrong; the engine need not run
+    Test {
+        /// Which one; without it, all
+        name: Option<String>,
     },
 }
 
@@ -143,6 +158,9 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             };
             let way = block_on(async { Ok(mail.test(address).await?) })?;
             say(&format!("{way} took a mail to {address}"))?;
+        }
+        Some(Command::Webhook { command: WebhookCommand::Test { name } }) => {
+            return webhook_test(&Config::load(path)?, path, name.as_deref());
         }
         Some(Command::Doctor { format }) => return doctor(path, *format),
         Some(Command::Shipped(what)) => what.write(Args::command(), "8")?,
@@ -207,7 +225,47 @@ fn status(config: &Config) -> anyhow::Result<ExitCode> {
         let why = if error.is_empty() { String::new() } else { format!(": {error}") };
         say(&format!("{waiting} mails are not sent yet{why}"))?;
     }
+    info.deliveries.iter().filter_map(of_webhook).try_for_each(|line| say(&line))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What there is to say of a webhook that does not take all that it is sent.
+fn of_webhook(info: &DeliveryInfo) -> Option<String> {
+    let DeliveryInfo { target, waiting, failed, error, .. } = info;
+    let name = target.strip_prefix("webhook/")?;
+    let mut words = Vec::new();
+    if *waiting > 0 {
+        words.push(format!("{waiting} not sent yet"));
+    }
+    if *failed > 0 {
+        words.push(format!("{failed} given up"));
+    }
+    let why = if error.is_empty() { String::new() } else { format!(": {error}") };
+    (!words.is_empty()).then(|| format!("webhook {name}: {}{why}", words.join(", ")))
+}
+
+/// Calls webhooks; exit code 2 where one does not take it.
+fn webhook_test(config: &Config, path: &Path, name: Option<&str>) -> anyhow::Result<ExitCode> {
+    let all = config.webhooks().map_err(anyhow::Error::msg)?;
+    if all.is_empty() {
+        bail!("there is no webhook: write [[webhooks]] into {}", path.display());
+    }
+    let meant = || all.iter().filter(|webhook| name.is_none_or(|name| webhook.name() == name));
+    if meant().next().is_none() {
+        let names: Vec<&str> = all.iter().map(Webhook::name).collect();
+        bail!("there is no webhook `{}`; there are {}", name.unwrap_or_default(), names.join(", "));
+    }
+    let mut code = ExitCode::SUCCESS;
+    for webhook in meant() {
+        match block_on(async { Ok(webhook.test().await?) }) {
+            Ok(words) => say(&format!("{}: {words}", webhook.name()))?,
+            Err(error) => {
+                writeln!(std::io::stderr(), "xrdtest-engine: webhook {}: {error}", webhook.name())?;
+                code = ExitCode::from(2);
+            }
+        }
+    }
+    Ok(code)
 }
 
 fn stop(config: &Config, wait: Duration) -> anyhow::Result<()> {

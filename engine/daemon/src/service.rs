@@ -181,7 +181,8 @@ impl Engine for EngineHandle {
             hypervisors: count(hypervisors.count()),
             slaves: count(now.slaves.len()),
             definitions: self.definitions.info(),
-            mail: self.mail.borrow().clone(),
+            mail: self.mail_info(),
+            deliveries: self.deliveries.borrow().clone(),
         }
     }
 

@@ -173,7 +173,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         controls: Arc::default(),
         access: Arc::default(),
         scheduler,
-        mail: watch::channel(None).0,
+        deliveries: watch::channel(Vec::new()).0,
         waits: Arc::default(),
     };
     let engine = Engine {

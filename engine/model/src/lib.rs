@@ -25,6 +25,7 @@ pub mod size;
 pub mod stage;
 pub mod tag;
 pub mod time;
+pub mod webhook;
 
 pub use cause::with_causes;
 pub use diagnostic::{Diagnostic, Severity, Span};

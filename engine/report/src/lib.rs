@@ -9,6 +9,7 @@ mod formats;
 pub mod html;
 pub mod junit;
 pub mod mail;
+mod news;
 mod noted;
 pub mod plan;
 mod points;
@@ -16,6 +17,7 @@ pub mod record;
 pub mod summary;
 pub mod tap;
 pub mod text;
+pub mod webhook;
 
 pub use formats::{ReportError, render};
 pub use record::{Evidence, RunRecorder};

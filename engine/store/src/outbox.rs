@@ -1,39 +1,60 @@
-//! Mails that are not sent yet.
+//! What is to be delivered and is not yet: mails, webhooks.
 
 use xrdtest_model::{RunId, Timestamp};
 
 use crate::Answer;
 
-/// Where mails are kept until they are sent; part of [`crate::Store`].
+/// Where deliveries are kept until they are made; part of [`crate::Store`]. A *target* is a way out, by name.
 pub trait Outbox {
-    /// Up to which event it was considered who gets mail; `None`: nobody considers.
-    fn mail_considered(&self) -> Answer<'_, Option<u64>>;
+    /// From now on these targets are told what happens, and no others. Answers up to which event each was considered,
+    /// in their order; `last` for those that were told nothing before.
+    fn tell_targets(&self, targets: Vec<String>, last: u64) -> Answer<'_, Vec<u64>>;
 
-    /// Keeps that the events up to `considered` were considered, and the mails that they led to, all or nothing.
-    /// A mail about the same thing of the same run to the same address that is kept already stays as it is.
-    fn keep_mails(&self, considered: Option<u64>, mails: Vec<NewMail>) -> Answer<'_, ()>;
+    /// Keeps that for these targets the events up to `considered` were considered, and the deliveries that they led to,
+    /// all or nothing. A delivery about the same thing of the same run to the same recipient of the same target that is
+    /// kept already stays as it is.
+    fn keep_deliveries(
+        &self,
+        targets: Vec<String>,
+        considered: u64,
+        deliveries: Vec<NewDelivery>,
+    ) -> Answer<'_, ()>;
 
-    /// Mails that are not sent, at most `limit`: those that are due first, first; of the same time, as they were kept.
-    fn mails(&self, limit: u32) -> Answer<'_, Vec<KeptMail>>;
+    /// Deliveries of a target that are not made, at most `limit`.
+    fn deliveries(&self, target: String, order: DeliveryOrder, limit: u32) -> Answer<'_, Vec<KeptDelivery>>;
 
-    /// How many are not sent, and the last error of any of them.
-    fn mails_waiting(&self) -> Answer<'_, (u64, String)>;
+    /// How many are not made, by target; those with none are left out.
+    fn deliveries_waiting(&self) -> Answer<'_, Vec<DeliveriesWaiting>>;
 
-    /// Notes that a mail could not be sent, and when it is tried again.
-    fn mail_failed(&self, id: u64, error: String, due: Timestamp) -> Answer<'_, ()>;
+    /// Notes that a delivery could not be made, and when it is tried again.
+    fn delivery_failed(&self, id: u64, error: String, due: Timestamp) -> Answer<'_, ()>;
 
-    /// Removes a mail that was sent, or given up.
-    fn remove_mail(&self, id: u64) -> Answer<'_, ()>;
+    /// Removes a delivery that was made, or given up.
+    fn remove_delivery(&self, id: u64) -> Answer<'_, ()>;
+
+    /// Removes all deliveries of a target; answers how many.
+    fn remove_deliveries(&self, target: String) -> Answer<'_, u64>;
 }
 
-/// A mail to keep.
+/// Which deliveries of a target come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryOrder {
+    /// Those that are due first; of the same time, as they were kept.
+    Due,
+    /// As they were kept.
+    Kept,
+}
+
+/// A delivery to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewMail {
+pub struct NewDelivery {
+    /// The way that it goes: `mail`, `webhook/NAME`.
+    pub target: String,
     /// The run that it is about.
     pub run: RunId,
-    /// What of the run: `run`, `case-3`.
+    /// What of the run: `run`, `case-3`, `started`.
     pub about: String,
-    /// The address that it goes to.
+    /// The address that it goes to, where the target has several; else empty.
     pub recipient: String,
     /// All of it, as the sender understands it.
     pub content: String,
@@ -41,17 +62,28 @@ pub struct NewMail {
     pub queued: Timestamp,
 }
 
-/// A mail that is kept.
+/// A delivery that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptMail {
+pub struct KeptDelivery {
     /// Its number.
     pub id: u64,
     /// What was kept.
-    pub mail: NewMail,
+    pub delivery: NewDelivery,
     /// How often it was tried.
     pub attempts: u32,
     /// When it is tried next.
     pub due: Timestamp,
     /// What came of the last try; empty before the first.
+    pub error: String,
+}
+
+/// What waits for a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveriesWaiting {
+    /// The target.
+    pub target: String,
+    /// How many deliveries.
+    pub count: u64,
+    /// The last error of any of them; empty where there was none.
     pub error: String,
 }

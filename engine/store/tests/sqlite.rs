@@ -8,7 +8,8 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use xrdtest_model::Event;
 use xrdtest_store::conformance::story::{Scribe, Story};
 use xrdtest_store::conformance::{self};
-use xrdtest_store::{RunFilter, SqliteStore, Store};
+use xrdtest_store::outbox::DeliveryOrder;
+use xrdtest_store::{Outbox, RunFilter, SqliteStore, Store};
 
 const GOLDEN: &str = include_str!("../../model/tests/golden/events-1.jsonl");
 
@@ -85,11 +86,37 @@ async fn an_older_store_has_its_cases_and_numbers_told() {
     // What came later is undone as well.
     let back = "DROP TABLE cases; DROP TABLE metrics; DROP INDEX transitions_of_physical; DROP INDEX runs_going_on; \
          DROP INDEX runs_of_verdict; DROP INDEX runs_of_suite_and_verdict; \
-         DROP TABLE mails; DROP TABLE mail_considered; PRAGMA user_version = 5";
+         DROP TABLE deliveries; DROP TABLE considered; PRAGMA user_version = 5";
     connection.execute(sqlx::raw_sql(back)).await.unwrap();
     connection.close().await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
     let again = (store.cases(suite.clone(), 100).await.unwrap(), store.metrics(suite, 100).await.unwrap());
     assert_eq!(again, told);
+    store.close().await;
+}
+
+/// Mails that an engine of the time before webhooks had not sent.
+#[tokio::test]
+async fn an_older_store_has_its_mails_delivered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    SqliteStore::open(&path).await.unwrap().close().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut connection = options.connect().await.unwrap();
+    let back = format!(
+        "DROP TABLE deliveries; DROP TABLE considered; {} \
+         INSERT INTO mails VALUES (4, 'r1', 'case-0', 'a@b', '{{}}', 10, 2, 50, 'refused'); \
+         INSERT INTO mail_considered VALUES (0, 17); PRAGMA user_version = 7",
+        include_str!("../src/sqlite/migrations/0007_mail.sql")
+    );
+    connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(back))).await.unwrap();
+    connection.close().await.unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let [kept] = &store.deliveries("mail".to_owned(), DeliveryOrder::Due, 10).await.unwrap()[..] else {
+        panic!("one mail was there")
+    };
+    assert_eq!((kept.id, kept.attempts, kept.error.as_str()), (4, 2, "refused"));
+    assert_eq!((kept.delivery.recipient.as_str(), kept.delivery.about.as_str()), ("a@b", "case-0"));
+    assert_eq!(store.tell_targets(vec!["mail".to_owned()], 99).await.unwrap(), [17]);
     store.close().await;
 }

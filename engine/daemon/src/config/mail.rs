@@ -7,7 +7,6 @@ use serde::Deserialize;
 use xrdtest_report::mail::Common;
 
 use super::{Config, Web};
-use crate::dashboard::names;
 use crate::mail::{Login, Settings, Smtp, Way};
 
 /// Mail about runs.
@@ -85,14 +84,7 @@ impl MailSection {
             format!("mail.from is no address: `{from}`; write it as in \"xrdtest <xrdtest@example.org>\"")
         })?;
         let domain = from.email.domain().to_owned();
-        let link = self.link.clone().or_else(|| {
-            let listen = web.listen?;
-            Some(format!("https://{}:{}", names(web, listen.ip()).first()?, listen.port()))
-        });
-        let link = link.unwrap_or_default().trim_end_matches('/').to_owned();
-        if !link.is_empty() && !link.starts_with("https://") && !link.starts_with("http://") {
-            return Err(format!("mail.link is no address of a dashboard: `{link}`; it begins with https://"));
-        }
+        let link = web.link("mail", self.link.as_deref())?;
         let common = Common { domain, link, most_per_run: self.most_per_run };
         Ok(Some(Settings { from, way: self.way()?, common }))
     }

@@ -2,10 +2,12 @@
 
 mod bounds;
 mod mail;
+mod misread;
 mod reports;
 mod schedule;
 pub(crate) mod units;
 mod web;
+mod webhooks;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -22,9 +24,11 @@ use xrdtest_store::retention::RetentionPolicy;
 
 pub use self::bounds::DefinitionsSection;
 pub use self::mail::{MailSection, Tls};
+use self::misread::misread;
 pub use self::reports::ReportsSection;
 pub use self::schedule::ScheduleSection;
 pub use self::web::{Anonymous, Web};
+pub use self::webhooks::WebhookSection;
 use crate::definitions::DefinitionsConfig;
 use crate::repositories::{self, RepositoryConfig};
 use crate::start::EngineConfig;
@@ -66,6 +70,8 @@ pub struct Config {
     pub web: Web,
     /// Mail about runs.
     pub mail: MailSection,
+    /// Other programs that are told about runs.
+    pub webhooks: Vec<WebhookSection>,
     /// Whether suites start by themselves.
     pub schedule: ScheduleSection,
     /// How patient the engine is with agents out of contact.
@@ -197,6 +203,7 @@ impl Default for Config {
             limits: LimitsSection::default(),
             web: Web::default(),
             mail: MailSection::default(),
+            webhooks: Vec::new(),
             schedule: ScheduleSection::default(),
             contact: Contact::default(),
             reports: ReportsSection::default(),
@@ -243,6 +250,7 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let config: Self = toml::from_str(&text)
+            .map_err(|error| misread(&text, error))
             .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
         match config.contradiction() {
             Some(why) => Err(ConfigError::Contradiction { path: path.to_owned(), why }),
@@ -258,7 +266,7 @@ impl Config {
         if self.limits.agents == 0 {
             return Some("limits.agents is 0: no agent could connect".to_owned());
         }
-        if let Err(why) = self.mail() {
+        if let Err(why) = self.targets() {
             return Some(why);
         }
         if self.reports.folder.is_some() && self.reports.formats.is_empty() {

@@ -18,6 +18,8 @@ fn the_shipped_example_is_valid_and_tells_the_defaults() {
     let Place::Remote(remote) = &remote.place else { panic!("{remote:?}") };
     assert_eq!((remote.size, remote.timeout), (1 << 30, Duration::from_secs(120)));
     assert_eq!(all.socket_group.as_deref(), Some("xrdtest"));
+    let webhooks = all.webhooks().unwrap();
+    assert_eq!(webhooks.iter().map(|webhook| webhook.name()).collect::<Vec<_>>(), ["ci", "chat", "commits"]);
     let defaults = Config::default();
     let optional = Config {
         repository: Vec::new(),
@@ -28,6 +30,7 @@ fn the_shipped_example_is_valid_and_tells_the_defaults() {
         pid_file: None,
         web: Web::default(),
         mail: MailSection::default(),
+        webhooks: Vec::new(),
         reports: ReportsSection::default(),
         retention: defaults.retention.clone(),
         ..all
@@ -44,6 +47,7 @@ fn the_shipped_example_has_every_key() {
         "[definitions]",
         "[web]",
         "[mail]",
+        "[[webhooks]]",
         "[schedule]",
         "[limits]",
         "[contact]",
@@ -124,4 +128,72 @@ fn mistakes_have_a_place() {
     );
     let late: Config = toml::from_str("[contact]\nlate = '1m'\n").unwrap();
     assert!(late.contradiction().unwrap().contains("contact.late"));
+}
+
+#[test]
+fn webhooks_are_looked_at() {
+    let status = "shape = 'github'\nproject = 'o/r'\ntoken_file = '/t'\n";
+    for (text, words) in [
+        ("", "the webhook has no address"),
+        ("name = 'a'", "the webhook `a` has no address"),
+        ("url_file = '/f'", "webhooks.name is missing"),
+        ("url = 'https://x'\nurl_file = '/f'", "both `url` and `url_file`"),
+        ("url = 'x.org/hook'", "webhooks.url: an address begins with https://"),
+        (
+            "name = 'a'\nurl = 'https://me:hush@x.org'",
+            "the webhook `a`: `url`: an address has no name or password",
+        ),
+        ("name = 'a b'\nurl = 'https://x'", "the webhook `a b`: `name` has letters"),
+        ("url = 'https://x'\nsuites = ['a[']", "the webhook `x`: `suites`: `a[` is no pattern"),
+        ("url = 'https://x'\non = []", "`on` is empty"),
+        ("url = 'https://x'\nsecret = ''", "`secret` is empty"),
+        ("url = 'https://x'\nsecret = 's'\nsecret_file = '/s'", "both `secret` and `secret_file`"),
+        ("url = 'https://x'\ntimeout = '1h'", "`timeout` is at least"),
+        ("url = 'https://x'\nproject = 'o/r'", "are for the shapes github and gitlab"),
+        ("url = 'https://x'\nlink = 'x'", "webhooks.link is no address"),
+        ("shape = 'github'\ntoken_file = '/t'", "`project` is missing"),
+        ("shape = 'github'\nproject = 'o'\ntoken_file = '/t'", "`o` is no project"),
+        ("shape = 'gitlab'\nproject = 'o/../r'\ntoken_file = '/t'", "`o/../r` is no project"),
+        ("shape = 'gitlab'\nproject = '17'", "`token_file` is missing"),
+        (&format!("{status}repository = 'a'\non = ['failure']"), "leave `on` out"),
+        (&format!("{status}repository = 'a'\nsecret = 's'"), "is let in by `token_file`"),
+        (&format!("{status}url = 'http://x.org'"), "in the open"),
+        (&format!("{status}repository = 'c'"), "there is no repository `c`; there are `a`, `b`"),
+        (status, "`repository` is missing: say whose commits get a status, of `a`, `b`"),
+        (
+            &format!("{status}repository = 'a'\n[[webhooks]]\n{status}repository = 'b'"),
+            "two webhooks are called",
+        ),
+    ] {
+        let text =
+            format!("[[repository]]\npath = '/a'\n[[repository]]\npath = '/b'\n[[webhooks]]\n{text}\n");
+        let why = toml::from_str::<Config>(&text).unwrap().contradiction().unwrap_or_default();
+        assert!(why.contains(words) && !why.contains("hush"), "{text}: {why}");
+    }
+    let text = "[[webhooks]]\nshape = 'gitlab'\nproject = '/group/sub/name/'\ntoken_file = '/t'\n";
+    let config: Config = toml::from_str(text).unwrap();
+    let [webhook] = &config.webhooks().unwrap()[..] else { panic!("there is one") };
+    assert_eq!((webhook.name(), webhook.project.as_str()), ("gitlab.com", "group/sub/name"));
+}
+
+/// Who writes a secret where none is expected does not find it in a log.
+#[test]
+fn secrets_are_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("engine.toml");
+    for (text, place) in [
+        ("[[webhooks]]\nsecrett = 'hush'\n", "line 2, column 1"),
+        ("[[webhooks]]\nsecret = 'hush\n", "line 2, column"),
+        ("[[webhooks]]\nsecret = ['hush']\n", "line 2, column 10"),
+        ("[[webhooks]]\nurl = { hush = 1 }\n", "line 2, column 7"),
+        ("[[webhooks]]\ntoken = 'hush'\n", "line 2, column 1"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let error = Config::load(&path).unwrap_err();
+        let words = format!("{} {error:?}", xrdtest_model::with_causes(&error));
+        assert!(words.contains(place) && !words.contains("hush"), "{text}: {words}");
+    }
+    let text = "[[webhooks]]\nurl = 'https://x/hush'\nsecret = 'hush'\n";
+    let config: Config = toml::from_str(text).unwrap();
+    assert!(!format!("{config:?} {:?}", config.webhooks()).contains("hush"));
 }

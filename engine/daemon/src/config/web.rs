@@ -9,6 +9,7 @@ use xrdtest_model::api::Role;
 use xrdtest_web::access::Settings;
 
 use super::units;
+use crate::dashboard::names;
 
 /// The dashboard: pages for people, and the API, over HTTPS.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -69,5 +70,23 @@ impl Web {
             trusted_proxies: self.trusted_proxies.clone(),
             ..Settings::default()
         }
+    }
+}
+
+impl Web {
+    /// How the dashboard's addresses begin in what is sent to people, without a slash at the end: as `section` says, or
+    /// else with its first name; empty where there is no dashboard.
+    pub(super) fn link(&self, section: &str, said: Option<&str>) -> Result<String, String> {
+        let link = said.map(str::to_owned).or_else(|| {
+            let listen = self.listen?;
+            Some(format!("https://{}:{}", names(self, listen.ip()).first()?, listen.port()))
+        });
+        let link = link.unwrap_or_default().trim_end_matches('/').to_owned();
+        if !link.is_empty() && !link.starts_with("https://") && !link.starts_with("http://") {
+            return Err(format!(
+                "{section}.link is no address of a dashboard: `{link}`; it begins with https://"
+            ));
+        }
+        Ok(link)
     }
 }

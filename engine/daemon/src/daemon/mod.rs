@@ -28,8 +28,8 @@ use crate::socket::Socket;
 use crate::start::start;
 use crate::{reports, secret};
 
-/// A mail that is being sent when the engine ends has so long: taken, but not noted as sent, it would be sent again.
-const LAST_MAIL: Duration = Duration::from_secs(5);
+/// What is being sent when the engine ends has so long: taken, but not noted as sent, it would be sent again.
+const LAST_DELIVERY: Duration = Duration::from_secs(5);
 
 /// Runs the engine that a configuration describes until it is told to end, or can't go on.
 ///
@@ -80,8 +80,8 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
         tokio::spawn(dashboard.serve(engine.clone(), end.clone()))
     });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
-    let mail = config.mail().map_err(anyhow::Error::msg)?;
-    let mailing = tokio::spawn(engine.clone().send_mail(mail, end.clone()));
+    let targets = config.targets().map_err(anyhow::Error::msg)?;
+    let delivering = tokio::spawn(engine.clone().deliver(targets, end.clone()));
     tokio::spawn(reports::keep(engine.clone(), config.reports.clone()));
     tokio::spawn(engine.clone().count_waits());
     tokio::spawn(watchdog(engine.clone()));
@@ -107,7 +107,7 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     info!("the engine stops; machines and their scripts go on");
     end.cancel();
-    let _ = tokio::time::timeout(LAST_MAIL, mailing).await;
+    let _ = tokio::time::timeout(LAST_DELIVERY, delivering).await;
     engine.stop().await;
     let _ = serving.await;
     if let Some(showing) = showing {

@@ -1,27 +1,21 @@
-//! Mail about runs: [`follow`] makes mails of what the journal says and keeps them in the store, [`send`] sends what is
-//! kept, [`way`] is the way out. A mail is forgotten only when a server has taken it, or after days.
+//! Mail about runs, a target of [`crate::deliveries`]: [`way`] is the way out.
 
-mod follow;
-mod send;
 mod way;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use lettre::message::Mailbox;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-use tracing::error;
-use xrdtest_model::api::MailInfo;
-use xrdtest_report::mail::{Common, Mail};
-use xrdtest_store::StoreError;
+use xrdtest_model::RunPlan;
+use xrdtest_report::mail::{About, Common, Mail, is_asked_for, mail};
+use xrdtest_report::webhook::Happened;
+use xrdtest_store::outbox::{DeliveryOrder, KeptDelivery, NewDelivery};
 
-use self::follow::Follower;
-use self::send::Sender;
-pub use self::way::Unsent;
+pub(crate) use self::way::host_name;
 use crate::config::Tls;
-use crate::handle::EngineHandle;
+use crate::deliveries::{MAIL, Story, Target, Unsent};
 
 /// How mails are sent, and what they have in common.
 #[derive(Clone, Debug)]
@@ -75,9 +69,7 @@ impl Settings {
         self.send(to, &mail, SystemTime::now()).await?;
         Ok(self.way.to_string())
     }
-}
 
-impl Settings {
     /// Goes the whole way but sends nothing: reaches the server, agrees on TLS, logs in. Answers which way that is.
     ///
     /// # Errors
@@ -88,32 +80,61 @@ impl Settings {
     }
 }
 
-impl EngineHandle {
-    /// Sends mail about runs until `end`, and what is being sent then; without settings there is none about what happens meanwhile.
-    pub(crate) async fn send_mail(self, settings: Option<Settings>, end: CancellationToken) {
-        let sent = match settings {
-            Some(settings) => self.follow_and_send(settings, end).await,
-            None => self.no_mail().await,
+impl Target for Settings {
+    fn name(&self) -> String {
+        MAIL.to_owned()
+    }
+
+    fn way(&self) -> String {
+        self.way.to_string()
+    }
+
+    /// A mail that is refused does not hold up the others.
+    fn order(&self) -> DeliveryOrder {
+        DeliveryOrder::Due
+    }
+
+    fn is_told_of(&self, plan: &RunPlan) -> bool {
+        !plan.alerts.emails.is_empty()
+    }
+
+    fn may_be_told(&self, plan: &RunPlan, happened: Happened) -> bool {
+        match happened {
+            // A run may have to tell what its cases did not.
+            Happened::Ended(About::Run, _) => true,
+            Happened::Ended(about, verdict) => is_asked_for(&plan.alerts, about, verdict),
+            Happened::Started => false,
+        }
+    }
+
+    fn deliveries(&self, story: &Story) -> Result<Vec<NewDelivery>, serde_json::Error> {
+        let Happened::Ended(about, _) = story.happened else { return Ok(Vec::new()) };
+        let mail = mail(&story.plan, &story.record, about, &story.before, &self.common);
+        let Some(mail) = mail else { return Ok(Vec::new()) };
+        let content = serde_json::to_string(&mail)?;
+        let mut addresses = story.plan.alerts.emails.clone();
+        addresses.sort();
+        addresses.dedup();
+        let new = |recipient| NewDelivery {
+            target: MAIL.to_owned(),
+            run: story.run.clone(),
+            about: about.name(),
+            recipient,
+            content: content.clone(),
+            queued: story.at,
         };
-        if let Err(error) = sent {
-            error!(%error, "no mail is sent any more; runs go on");
-        }
+        Ok(addresses.into_iter().map(new).collect())
     }
 
-    async fn follow_and_send(&self, settings: Settings, end: CancellationToken) -> Result<(), StoreError> {
-        let (settings, new) = (Arc::new(settings), Arc::new(Notify::new()));
-        let (waiting, error) = self.store.mails_waiting().await?;
-        self.mail.send_replace(Some(MailInfo { waiting, error }));
-        let follower = Follower::start(self.clone(), settings.clone(), new.clone(), end.clone()).await?;
-        let sender = Sender::new(self.clone(), settings, new, end);
-        tokio::try_join!(follower.run(), sender.run())?;
-        Ok(())
-    }
-
-    async fn no_mail(&self) -> Result<(), StoreError> {
-        if self.store.mail_considered().await?.is_some() {
-            self.store.keep_mails(None, Vec::new()).await?;
+    fn deliver<'a>(&'a self, kept: &'a KeptDelivery) -> BoxFuture<'a, Result<(), Unsent>> {
+        async move {
+            let mail = &kept.delivery;
+            let written = UNIX_EPOCH + Duration::from_millis(mail.queued.as_millis());
+            match serde_json::from_str(&mail.content) {
+                Ok(content) => self.send(&mail.recipient, &content, written).await,
+                Err(error) => Err(Unsent::Hopeless(format!("what is kept of it can't be read: {error}"))),
+            }
         }
-        Ok(())
+        .boxed()
     }
 }

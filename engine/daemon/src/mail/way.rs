@@ -20,25 +20,12 @@ use xrdtest_report::mail::Mail;
 
 use super::{Login, Settings, Smtp, Way};
 use crate::config::Tls;
+use crate::deliveries::Unsent;
 
 /// To be reached.
 const REACHED: Duration = Duration::from_secs(30);
 /// For all of a mail.
 const ALL: Duration = Duration::from_secs(60);
-
-/// Why a mail was not sent.
-#[derive(Debug, thiserror::Error)]
-pub enum Unsent {
-    /// None would be: the server can't be reached, does not let the engine in, or a file is missing. In words.
-    #[error("{0}")]
-    Way(String),
-    /// This one is refused, others may not be. In words.
-    #[error("{0}")]
-    Refused(String),
-    /// No try of this one can succeed. In words.
-    #[error("{0}")]
-    Hopeless(String),
-}
 
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +37,7 @@ impl fmt::Display for Way {
 }
 
 /// This machine's name, as it introduces itself.
-pub(super) fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.unwrap_or_else(|| "localhost".to_owned())
 }

@@ -6,8 +6,9 @@ use xrdtest_model::document::{RunRecord, StageRecord};
 use xrdtest_model::time::human;
 use xrdtest_model::{Outcome, RunPlan, StageId, Verdict};
 
-use super::{About, Before, Common, change, headline};
+use super::{About, Before, Common};
 use crate::findings::plural;
+use crate::news::headline;
 use crate::summary::{case_title, ending, stage_title};
 use crate::text::readable;
 
@@ -135,9 +136,8 @@ fn cases(record: &RunRecord, before: &Before, together: &[u32]) -> Vec<String> {
         }
         let title = case_title(record, case.index);
         let mut line = format!("{title}: {}", case.verdict.map(|it| it.to_string()).unwrap_or_default());
-        match change(before.cases.get(&title), case.verdict) {
-            "" => {}
-            change => line.push_str(&format!(" ({change})")),
+        if let Some(change) = before.change_of_case(&title, case.verdict) {
+            line.push_str(&format!(" ({})", change.words()));
         }
         if !case.reason.is_empty() {
             line.push_str(&format!(": {}", case.reason));

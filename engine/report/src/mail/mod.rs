@@ -7,8 +7,6 @@ mod body;
 mod html;
 mod text;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use xrdtest_model::definition::AlertPolicy;
 use xrdtest_model::document::RunRecord;
@@ -16,30 +14,11 @@ use xrdtest_model::plan::Alerts;
 use xrdtest_model::{RunPlan, Verdict};
 
 use self::body::Body;
-use crate::summary::case_title;
-use crate::text::readable;
+pub use crate::news::{About, Before};
+use crate::news::{singly, whole_headline};
 
 /// Characters of a subject.
 const SUBJECT: usize = 200;
-
-/// What of a run a mail is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
-    /// A case is over: its position.
-    Case(u32),
-    /// The run is over.
-    Run,
-}
-
-impl About {
-    /// Its name within the run: `case-3`, `run`.
-    pub fn name(self) -> String {
-        match self {
-            Self::Case(index) => format!("case-{index}"),
-            Self::Run => "run".to_owned(),
-        }
-    }
-}
 
 /// What all mails of an engine have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,15 +29,6 @@ pub struct Common {
     pub link: String,
     /// So many mails about single cases a run has at most; the other cases are told in the mail about the run.
     pub most_per_run: u32,
-}
-
-/// How it went before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Before {
-    /// What the suite's last run amounted to that was not cancelled.
-    pub run: Option<Verdict>,
-    /// What its cases amounted to, by title, each in the last run where it was not cancelled.
-    pub cases: BTreeMap<String, Verdict>,
 }
 
 /// A mail; who it is from, and to which of the addresses it goes, is the sender's business. Kept on the disk as
@@ -102,12 +72,8 @@ pub fn mail(
     before: &Before,
     common: &Common,
 ) -> Option<Mail> {
-    let cases = record.cases.iter().filter(|case| {
-        case.verdict.is_some_and(|verdict| is_asked_for(&plan.alerts, About::Case(case.index), verdict))
-    });
-    let told: Vec<u32> = cases.map(|case| case.index).collect();
-    let most = usize::try_from(common.most_per_run).unwrap_or(usize::MAX);
-    let (singly, together) = told.split_at(told.len().min(most));
+    let (singly, together) =
+        singly(record, common.most_per_run, |about, verdict| is_asked_for(&plan.alerts, about, verdict));
     let asked_for = match about {
         About::Case(index) => singly.contains(&index),
         About::Run => {
@@ -119,7 +85,7 @@ pub fn mail(
         return None;
     }
     let first = singly.first().map_or(About::Run, |index| About::Case(*index));
-    let body = Body::new(plan, record, about, before, together, common);
+    let body = Body::new(plan, record, about, before, &together, common);
     Some(Mail {
         subject: subject(record, about, before),
         text: text::text(&body),
@@ -131,50 +97,8 @@ pub fn mail(
 
 /// `[xrdtest] ts_copy failed (new failure): 2 of 5 cases did not pass`, `[xrdtest] ts_copy / copy_to passed (fixed)`.
 fn subject(record: &RunRecord, about: About, before: &Before) -> String {
-    let mut subject = format!("[xrdtest] {}", headline(record, about, before));
-    if about == About::Run && record.verdict != Some(Verdict::Passed) {
-        let bad = record.cases.iter().filter(|case| case.verdict != Some(Verdict::Passed)).count();
-        if bad > 0 {
-            subject.push_str(&format!(": {bad} of {} cases did not pass", record.cases.len()));
-        }
-    }
-    readable(&subject.replace('\n', " ")).chars().take(SUBJECT).collect()
-}
-
-/// `ts_copy failed (new failure)`.
-fn headline(record: &RunRecord, about: About, before: &Before) -> String {
-    let (name, verdict, change) = match about {
-        About::Case(index) => {
-            let title = case_title(record, index);
-            let verdict = verdict_of(record, index);
-            (format!("{} / {title}", record.suite), verdict, change(before.cases.get(&title), verdict))
-        }
-        About::Run => (record.suite.clone(), record.verdict, change(before.run.as_ref(), record.verdict)),
-    };
-    let ended = match verdict {
-        Some(Verdict::Error) => "ended in an error".to_owned(),
-        Some(Verdict::Cancelled) => "was cancelled".to_owned(),
-        Some(verdict) => verdict.to_string(),
-        None => "goes on".to_owned(),
-    };
-    match change {
-        "" => format!("{name} {ended}"),
-        change => format!("{name} {ended} ({change})"),
-    }
-}
-
-fn verdict_of(record: &RunRecord, index: u32) -> Option<Verdict> {
-    record.cases.iter().find(|case| case.index == index).and_then(|case| case.verdict)
-}
-
-/// What is new about a verdict; empty where nothing is.
-fn change(before: Option<&Verdict>, now: Option<Verdict>) -> &'static str {
-    match (before, now) {
-        (_, None | Some(Verdict::Cancelled)) | (None | Some(Verdict::Passed), Some(Verdict::Passed)) => "",
-        (Some(_), Some(Verdict::Passed)) => "fixed",
-        (None | Some(Verdict::Passed), Some(_)) => "new failure",
-        (Some(_), Some(_)) => "still failing",
-    }
+    let subject = format!("[xrdtest] {}", whole_headline(record, about, before));
+    subject.chars().take(SUBJECT).collect()
 }
 
 fn message_id(record: &RunRecord, about: About, common: &Common) -> String {

@@ -52,7 +52,8 @@ where
     tokens::are_used_once(&open).await?;
     tokens::are_revoked_by_prefix(open("revoked").await?).await?;
     schedules::are_kept(&open).await?;
-    outbox::mails_are_kept_until_sent(&open).await?;
+    outbox::deliveries_are_kept_until_made(&open).await?;
+    outbox::targets_do_not_meddle(&open).await?;
     access::accounts_and_sessions(&open).await?;
     access::tokens_of_programs(&open).await?;
     access::who_has_done_what(&open).await?;

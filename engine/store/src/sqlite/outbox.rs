@@ -1,4 +1,4 @@
-//! Mails that are not sent yet.
+//! What is to be delivered and is not yet.
 
 use futures::FutureExt;
 use sqlx::Row;
@@ -8,33 +8,74 @@ use xrdtest_model::{RunId, Timestamp};
 use super::rows::{insert, int, uint};
 use super::write::{Session, Write, WriteError};
 use super::{SqliteStore, words};
-use crate::outbox::{KeptMail, NewMail, Outbox};
+use crate::outbox::{DeliveriesWaiting, DeliveryOrder, KeptDelivery, NewDelivery, Outbox};
 use crate::{Answer, StoreError};
 
-/// Keeps mails, and which events led to them.
+/// Says which targets are told.
 #[derive(Debug)]
-struct KeepMails {
-    considered: Option<u64>,
-    mails: Vec<NewMail>,
+struct TellTargets {
+    targets: Vec<String>,
+    last: u64,
 }
 
-impl Write for KeepMails {
+impl Write for TellTargets {
+    type Answer = Vec<u64>;
+
+    async fn carry_out(self, session: &mut Session<'_>) -> Result<Vec<u64>, WriteError> {
+        let known: Vec<(String, i64)> = sqlx::query_as("SELECT target, event FROM considered")
+            .fetch_all(&mut *session.connection)
+            .await?;
+        for (target, _) in known.iter().filter(|(target, _)| !self.targets.contains(target)) {
+            sqlx::query("DELETE FROM considered WHERE target = ?1")
+                .bind(target)
+                .execute(&mut *session.connection)
+                .await?;
+        }
+        let mut considered = Vec::with_capacity(self.targets.len());
+        for target in self.targets {
+            let event = known.iter().find(|(name, _)| *name == target).map(|(_, event)| uint(*event));
+            let event = event.unwrap_or(self.last);
+            consider(session, &target, event).await?;
+            considered.push(event);
+        }
+        Ok(considered)
+    }
+}
+
+async fn consider(session: &mut Session<'_>, target: &str, event: u64) -> Result<(), WriteError> {
+    sqlx::query("INSERT OR REPLACE INTO considered (target, event) VALUES (?1, ?2)")
+        .bind(target)
+        .bind(int(event))
+        .execute(&mut *session.connection)
+        .await?;
+    Ok(())
+}
+
+/// Keeps deliveries, and which events led to them.
+#[derive(Debug)]
+struct KeepDeliveries {
+    targets: Vec<String>,
+    considered: u64,
+    deliveries: Vec<NewDelivery>,
+}
+
+impl Write for KeepDeliveries {
     type Answer = ();
 
     async fn carry_out(self, session: &mut Session<'_>) -> Result<(), WriteError> {
-        let statement = match self.considered {
-            Some(_) => "INSERT OR REPLACE INTO mail_considered (only, event) VALUES (0, ?1)",
-            None => "DELETE FROM mail_considered WHERE ?1 IS NULL",
-        };
-        sqlx::query(statement).bind(self.considered.map(int)).execute(&mut *session.connection).await?;
+        for target in &self.targets {
+            consider(session, target, self.considered).await?;
+        }
         let statement = (
-            "INSERT OR IGNORE INTO mails (run, about, recipient, content, queued, attempts, due, error)",
+            "INSERT OR IGNORE INTO deliveries \
+             (target, run, about, recipient, content, queued, attempts, due, error)",
             "",
         );
-        insert(session.connection, statement, &self.mails, |columns, mail| {
-            columns.push_bind(mail.run.as_str().to_owned()).push_bind(mail.about.clone());
-            columns.push_bind(mail.recipient.clone()).push_bind(mail.content.clone());
-            let queued = int(mail.queued.as_millis());
+        insert(session.connection, statement, &self.deliveries, |columns, new| {
+            columns.push_bind(new.target.clone());
+            columns.push_bind(new.run.as_str().to_owned()).push_bind(new.about.clone());
+            columns.push_bind(new.recipient.clone()).push_bind(new.content.clone());
+            let queued = int(new.queued.as_millis());
             columns.push_bind(queued).push_bind(0i64).push_bind(queued).push_bind(String::new());
         })
         .await?;
@@ -44,17 +85,17 @@ impl Write for KeepMails {
 
 /// Notes a failed attempt.
 #[derive(Debug)]
-struct MailFailed {
+struct DeliveryFailed {
     id: u64,
     error: String,
     due: Timestamp,
 }
 
-impl Write for MailFailed {
+impl Write for DeliveryFailed {
     type Answer = ();
 
     async fn carry_out(self, session: &mut Session<'_>) -> Result<(), WriteError> {
-        sqlx::query("UPDATE mails SET attempts = attempts + 1, error = ?2, due = ?3 WHERE id = ?1")
+        sqlx::query("UPDATE deliveries SET attempts = attempts + 1, error = ?2, due = ?3 WHERE id = ?1")
             .bind(int(self.id))
             .bind(self.error)
             .bind(int(self.due.as_millis()))
@@ -64,21 +105,39 @@ impl Write for MailFailed {
     }
 }
 
-/// Removes a mail.
+/// Removes a delivery.
 #[derive(Debug)]
-struct RemoveMail {
+struct RemoveDelivery {
     id: u64,
 }
 
-impl Write for RemoveMail {
+impl Write for RemoveDelivery {
     type Answer = ();
 
     async fn carry_out(self, session: &mut Session<'_>) -> Result<(), WriteError> {
-        sqlx::query("DELETE FROM mails WHERE id = ?1")
+        sqlx::query("DELETE FROM deliveries WHERE id = ?1")
             .bind(int(self.id))
             .execute(&mut *session.connection)
             .await?;
         Ok(())
+    }
+}
+
+/// Removes what waits for a target.
+#[derive(Debug)]
+struct RemoveDeliveries {
+    target: String,
+}
+
+impl Write for RemoveDeliveries {
+    type Answer = u64;
+
+    async fn carry_out(self, session: &mut Session<'_>) -> Result<u64, WriteError> {
+        let removed = sqlx::query("DELETE FROM deliveries WHERE target = ?1")
+            .bind(self.target)
+            .execute(&mut *session.connection)
+            .await?;
+        Ok(removed.rows_affected())
     }
 }
 
@@ -89,56 +148,64 @@ impl SqliteStore {
 }
 
 impl Outbox for SqliteStore {
-    fn mail_considered(&self) -> Answer<'_, Option<u64>> {
-        async move {
-            let found = sqlx::query_scalar("SELECT event FROM mail_considered");
-            let found: Option<i64> = found.fetch_optional(&self.readers).await.map_err(self.unread())?;
-            Ok(found.map(uint))
-        }
-        .boxed()
+    fn tell_targets(&self, targets: Vec<String>, last: u64) -> Answer<'_, Vec<u64>> {
+        self.write(TellTargets { targets, last })
     }
 
-    fn keep_mails(&self, considered: Option<u64>, mails: Vec<NewMail>) -> Answer<'_, ()> {
-        self.write(KeepMails { considered, mails })
+    fn keep_deliveries(
+        &self,
+        targets: Vec<String>,
+        considered: u64,
+        deliveries: Vec<NewDelivery>,
+    ) -> Answer<'_, ()> {
+        self.write(KeepDeliveries { targets, considered, deliveries })
     }
 
-    fn mails(&self, limit: u32) -> Answer<'_, Vec<KeptMail>> {
+    fn deliveries(&self, target: String, order: DeliveryOrder, limit: u32) -> Answer<'_, Vec<KeptDelivery>> {
         async move {
-            let rows = sqlx::query("SELECT * FROM mails ORDER BY due, id LIMIT ?1")
-                .bind(limit)
-                .fetch_all(&self.readers)
-                .await
-                .map_err(self.unread())?;
+            let query = match order {
+                DeliveryOrder::Due => "SELECT * FROM deliveries WHERE target = ?1 ORDER BY due, id LIMIT ?2",
+                DeliveryOrder::Kept => "SELECT * FROM deliveries WHERE target = ?1 ORDER BY id LIMIT ?2",
+            };
+            let rows = sqlx::query(query).bind(target).bind(limit);
+            let rows = rows.fetch_all(&self.readers).await.map_err(self.unread())?;
             rows.iter().map(kept).collect::<Result<_, _>>().map_err(self.unread())
         }
         .boxed()
     }
 
-    fn mails_waiting(&self) -> Answer<'_, (u64, String)> {
+    fn deliveries_waiting(&self) -> Answer<'_, Vec<DeliveriesWaiting>> {
         async move {
-            let query = "SELECT count(*), coalesce((SELECT error FROM mails WHERE error <> '' \
-                         ORDER BY due DESC LIMIT 1), '') FROM mails";
-            let (count, error): (i64, String) =
-                sqlx::query_as(query).fetch_one(&self.readers).await.map_err(self.unread())?;
-            Ok((uint(count), error))
+            let query = "SELECT target, count(*), coalesce((SELECT error FROM deliveries AS failed \
+                         WHERE failed.target = deliveries.target AND error <> '' \
+                         ORDER BY due DESC LIMIT 1), '') FROM deliveries GROUP BY target ORDER BY target";
+            let rows: Vec<(String, i64, String)> =
+                sqlx::query_as(query).fetch_all(&self.readers).await.map_err(self.unread())?;
+            let waiting = |(target, count, error)| DeliveriesWaiting { target, count: uint(count), error };
+            Ok(rows.into_iter().map(waiting).collect())
         }
         .boxed()
     }
 
-    fn mail_failed(&self, id: u64, error: String, due: Timestamp) -> Answer<'_, ()> {
-        self.write(MailFailed { id, error, due })
+    fn delivery_failed(&self, id: u64, error: String, due: Timestamp) -> Answer<'_, ()> {
+        self.write(DeliveryFailed { id, error, due })
     }
 
-    fn remove_mail(&self, id: u64) -> Answer<'_, ()> {
-        self.write(RemoveMail { id })
+    fn remove_delivery(&self, id: u64) -> Answer<'_, ()> {
+        self.write(RemoveDelivery { id })
+    }
+
+    fn remove_deliveries(&self, target: String) -> Answer<'_, u64> {
+        self.write(RemoveDeliveries { target })
     }
 }
 
-fn kept(row: &SqliteRow) -> Result<KeptMail, sqlx::Error> {
+fn kept(row: &SqliteRow) -> Result<KeptDelivery, sqlx::Error> {
     let time = |millis: i64| Timestamp::from_millis(uint(millis));
-    Ok(KeptMail {
+    Ok(KeptDelivery {
         id: uint(row.try_get("id")?),
-        mail: NewMail {
+        delivery: NewDelivery {
+            target: row.try_get("target")?,
             run: RunId::new(row.try_get::<&str, _>("run")?),
             about: row.try_get("about")?,
             recipient: row.try_get("recipient")?,

@@ -49,6 +49,7 @@ impl Engine for TestEngine {
             slaves: 0,
             definitions: DefinitionsInfo { generation: 1, ..DefinitionsInfo::default() },
             mail: None,
+            deliveries: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
-//! Makes mails of what the journal says, and keeps them in the store.
+//! Makes deliveries of what the journal says, and keeps them in the store.
 //!
-//! What was considered is kept with the mails that it led to. So a case that ended while the engine was being killed is
-//! told once, by this life or the next.
+//! What was considered is kept with the deliveries that it led to. So a case that ended while the engine was being killed
+//! is told once, by this life or the next.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,27 +12,26 @@ use tracing::warn;
 use xrdtest_model::plan::title_of;
 use xrdtest_model::{Event, EventBody, RunId, Verdict};
 use xrdtest_report::RunRecorder;
-use xrdtest_report::mail::{About, Before, is_asked_for, mail};
-use xrdtest_store::outbox::NewMail;
+use xrdtest_report::webhook::{About, Before, Happened};
+use xrdtest_store::outbox::NewDelivery;
 use xrdtest_store::{RunFilter, StoreError};
 use xrdtest_web::FileEvidence;
 
-use super::Settings;
+use super::{Story, Target};
 use crate::handle::EngineHandle;
 use crate::run_files::RunFiles;
 
 /// Events that are read at once.
 const PAGE: u32 = 1000;
-/// Events that led to no mail are noted as considered when they are so many: they may be looked at again.
+/// Events that led to no delivery are noted as considered when they are so many: they may be looked at again.
 const NOTED: u64 = 1000;
 /// Runs before a run that are looked at, for what its cases amounted to.
 const BEFORE: u32 = 20;
 
-/// The one who makes mails.
+/// The one who makes deliveries.
 pub(super) struct Follower {
     engine: EngineHandle,
-    settings: Arc<Settings>,
-    new: Arc<Notify>,
+    targets: Vec<Followed>,
     end: CancellationToken,
     considered: u64,
     /// The same, as it is kept.
@@ -41,23 +40,30 @@ pub(super) struct Follower {
     runs: BTreeMap<RunId, Option<RunRecorder>>,
 }
 
+/// A target, as the follower sees it.
+struct Followed {
+    target: Arc<dyn Target>,
+    /// It is told of what comes after this event.
+    from: u64,
+    /// Told that there is something new.
+    new: Arc<Notify>,
+}
+
 impl Follower {
     pub(super) async fn start(
         engine: EngineHandle,
-        settings: Arc<Settings>,
-        new: Arc<Notify>,
+        targets: Vec<Arc<dyn Target>>,
+        new: Vec<Arc<Notify>>,
         end: CancellationToken,
     ) -> Result<Self, StoreError> {
-        let considered = match engine.store.mail_considered().await? {
-            Some(considered) => considered,
-            None => {
-                // Nobody wants mail about what was before there was mail.
-                let last = *engine.last_event.borrow();
-                engine.store.keep_mails(Some(last), Vec::new()).await?;
-                last
-            }
-        };
-        Ok(Self { engine, settings, new, end, considered, noted: considered, runs: BTreeMap::new() })
+        let names = targets.iter().map(|target| target.name()).collect();
+        // Nobody wants to be told of what was before they wanted to be told.
+        let last = *engine.last_event.borrow();
+        let from = engine.store.tell_targets(names, last).await?;
+        let considered = from.iter().copied().min().unwrap_or(last);
+        let targets = targets.into_iter().zip(from).zip(new);
+        let targets = targets.map(|((target, from), new)| Followed { target, from, new }).collect();
+        Ok(Self { engine, targets, end, considered, noted: considered, runs: BTreeMap::new() })
     }
 
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
@@ -73,45 +79,53 @@ impl Follower {
 
     /// Considers the next events; answers whether there were any.
     async fn step(&mut self) -> Result<bool, StoreError> {
+        if self.targets.is_empty() {
+            return Ok(false);
+        }
         let events = self.engine.store.events(None, self.considered, PAGE).await?;
         let Some(last) = events.last().map(|event| event.number) else { return Ok(false) };
-        let mut mails = Vec::new();
+        let mut deliveries = Vec::new();
         for event in &events {
-            mails.extend(self.consider(event).await?);
+            deliveries.extend(self.consider(event).await?);
         }
         self.considered = last;
-        if !mails.is_empty() || last - self.noted >= NOTED {
-            let new = !mails.is_empty();
-            self.engine.store.keep_mails(Some(last), mails).await?;
+        if !deliveries.is_empty() || last - self.noted >= NOTED {
+            // One that was added lately is ahead of the others.
+            let reached = self.targets.iter().filter(|followed| followed.from <= last);
+            let names = reached.map(|followed| followed.target.name()).collect();
+            let to: Vec<String> = deliveries.iter().map(|new| new.target.clone()).collect();
+            self.engine.store.keep_deliveries(names, last, deliveries).await?;
             self.noted = last;
-            if new {
-                self.new.notify_one();
-            }
+            let told = self.targets.iter().filter(|followed| to.contains(&followed.target.name()));
+            told.for_each(|followed| followed.new.notify_one());
         }
         Ok(true)
     }
 
-    async fn consider(&mut self, event: &Event) -> Result<Vec<NewMail>, StoreError> {
+    async fn consider(&mut self, event: &Event) -> Result<Vec<NewDelivery>, StoreError> {
         if let EventBody::RunQueued { run, plan, .. } = &event.body {
-            let told = !plan.alerts.emails.is_empty();
+            let told = self.targets.iter().any(|followed| followed.target.is_told_of(plan));
             self.runs.insert(run.clone(), told.then(|| RunRecorder::new(run.clone())));
         }
         self.runs.values_mut().flatten().for_each(|recorder| recorder.apply(event));
-        let (run, about, verdict) = match &event.body {
-            EventBody::CaseFinished { run, case, verdict, .. } => (run, About::Case(*case), *verdict),
-            EventBody::RunFinished { run, verdict, .. } => (run, About::Run, *verdict),
+        let (run, happened) = match &event.body {
+            EventBody::RunPlaced { run, .. } => (run, Happened::Started),
+            EventBody::CaseFinished { run, case, verdict, .. } => {
+                (run, Happened::Ended(About::Case(*case), *verdict))
+            }
+            EventBody::RunFinished { run, verdict, .. } => (run, Happened::Ended(About::Run, *verdict)),
             _ => return Ok(Vec::new()),
         };
         if !self.runs.contains_key(run) {
             let recorder = self.recorder(run, event.number).await?;
             self.runs.insert(run.clone(), recorder);
         }
-        let recorder = match about {
-            About::Run => self.runs.remove(run).flatten(),
-            About::Case(_) => self.runs.get(run).cloned().flatten(),
+        let recorder = match happened {
+            Happened::Ended(About::Run, _) => self.runs.remove(run).flatten(),
+            _ => self.runs.get(run).cloned().flatten(),
         };
         match recorder {
-            Some(recorder) => self.mails(event, run, about, verdict, recorder).await,
+            Some(recorder) => self.deliveries(event, run, happened, recorder).await,
             None => Ok(Vec::new()),
         }
     }
@@ -121,51 +135,44 @@ impl Follower {
         let mut recorder = RunRecorder::new(run.clone());
         let events = self.engine.events_of(run).await?;
         events.iter().take_while(|event| event.number <= until).for_each(|event| recorder.apply(event));
-        let told = recorder.plan().is_some_and(|plan| !plan.alerts.emails.is_empty());
-        Ok(told.then_some(recorder))
+        let told = |followed: &Followed| recorder.plan().is_some_and(|plan| followed.target.is_told_of(plan));
+        Ok(self.targets.iter().any(told).then_some(recorder))
     }
 
-    async fn mails(
+    async fn deliveries(
         &self,
         event: &Event,
         run: &RunId,
-        about: About,
-        verdict: Verdict,
+        happened: Happened,
         recorder: RunRecorder,
-    ) -> Result<Vec<NewMail>, StoreError> {
+    ) -> Result<Vec<NewDelivery>, StoreError> {
         let Some(plan) = recorder.plan().cloned() else { return Ok(Vec::new()) };
-        // A run may have to tell what its cases did not.
-        if about != About::Run && !is_asked_for(&plan.alerts, about, verdict) {
+        let told = |followed: &&Followed| {
+            let Followed { target, from, .. } = followed;
+            event.number > *from && target.is_told_of(&plan) && target.may_be_told(&plan, happened)
+        };
+        let targets: Vec<&Followed> = self.targets.iter().filter(told).collect();
+        if targets.is_empty() {
             return Ok(Vec::new());
         }
         let before = self.before(run, &plan.suite).await?;
         let evidence = FileEvidence::new(RunFiles::new(&self.engine.runs, run).folder().to_owned());
         let record = tokio::task::spawn_blocking(move || recorder.record(&evidence)).await;
         let Ok(Some(record)) = record else {
-            warn!(%run, "there is no mail about it, as its record can't be made");
+            warn!(%run, "nobody is told about it, as its record can't be made");
             return Ok(Vec::new());
         };
-        let Some(mail) = mail(&plan, &record, about, &before, &self.settings.common) else {
-            return Ok(Vec::new());
-        };
-        let content = match serde_json::to_string(&mail) {
-            Ok(content) => content,
-            Err(error) => {
-                warn!(%run, %error, "there is no mail about it, as it can't be kept");
-                return Ok(Vec::new());
+        let story = Story { run: run.clone(), at: event.at, happened, plan, record, before };
+        let mut all = Vec::new();
+        for Followed { target, .. } in targets {
+            match target.deliveries(&story) {
+                Ok(deliveries) => all.extend(deliveries),
+                Err(error) => {
+                    warn!(%run, to = target.name(), %error, "it is not told about it, as that can't be kept");
+                }
             }
-        };
-        let mut addresses = plan.alerts.emails;
-        addresses.sort();
-        addresses.dedup();
-        let new = |recipient| NewMail {
-            run: run.clone(),
-            about: about.name(),
-            recipient,
-            content: content.clone(),
-            queued: event.at,
-        };
-        Ok(addresses.into_iter().map(new).collect())
+        }
+        Ok(all)
     }
 
     /// How it went before that run, as far as runs that were asked for earlier are over.
