@@ -5,20 +5,20 @@ SHELL := /bin/bash
 
 RELEASE := target/release
 
-.PHONY: help demo demo-vm up image guests kill9 openapi oracle screenshots build test check bench fmt packages test-packages clean
+.PHONY: help demo demo-vm up image guests kill9 openapi oracle screenshots build test check bench fmt packages test-install requirements test-requirements clean
 
 help: ## list the targets
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
-demo: packages build ## two suites on eight machines each with real XRootD, in sandboxes (root)
+demo: requirements build ## two suites on eight machines each with real XRootD, in sandboxes (root)
 	scripts/as-root $(RELEASE)/xrdtest run ts_001_mm ts_002_frm --local
 
-demo-vm: packages image ## a copy suite on four virtual machines with real XRootD, emulated where there is no KVM (root)
+demo-vm: requirements image ## a copy suite on four virtual machines with real XRootD, emulated where there is no KVM (root)
 	scripts/lab packages
 	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
 	scripts/as-root scripts/demo-vm
 
-up: packages build ## an engine and a hypervisor agent with the example definitions, until Ctrl-C (root)
+up: requirements build ## an engine and a hypervisor agent with the example definitions, until Ctrl-C (root)
 	scripts/as-root scripts/up
 
 # Each stage of each machine starts the slave agent once, as its supervisor. A program at a fixed address needs no
@@ -41,10 +41,10 @@ ALL := --features xrdtest/libvirt
 # Where tests have a libvirt, where the machine has none. Each working copy has its own.
 test: export LAB ?= /var/lib/xrdtest/lab-$(firstword $(shell cksum <<< '$(CURDIR)'))
 
-test: test-packages guests ## all tests (root: machines are made)
+test: test-requirements guests ## all tests (root: machines are made)
 	scripts/lab during cargo test --locked --workspace $(ALL) $(AS_ROOT)
 
-check: test-packages ## formatting, lints, documentation, dependencies, scripts
+check: test-requirements ## formatting, lints, documentation, dependencies, scripts
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets $(ALL) -- -D warnings
 	cargo clippy --locked -p xrdtest-hypervisor -p xrdtest --all-targets -- -D warnings
@@ -58,7 +58,19 @@ BROWSER := chromium chromium-driver
 # What reads reports and metrics.
 PARSERS := python3-junitparser python3-more-itertools python3-prometheus-client python3-tap python3-yaml
 
-screenshots: packages build ## pictures of the dashboard for the README, of real runs (root)
+# What programs and packages are made with.
+PACKAGERS := gcc libc6-dev git libvirt-dev make pkg-config debhelper fakeroot rpm
+
+packages: ## .deb and .rpm of all programs, in target/packages
+	scripts/lab packages $(PACKAGERS)
+	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
+	packaging/build
+
+test-install: ## install, use, upgrade, remove and purge the packages of `make packages` in a clean Debian (root)
+	scripts/lab packages lintian rpm
+	scripts/as-root packaging/test/install
+
+screenshots: requirements build ## pictures of the dashboard for the README, of real runs (root)
 	scripts/lab packages $(BROWSER) fonts-inter
 	scripts/as-root python3 engine/cli/tests/system/screenshots.py --programs $(RELEASE) --output web/screenshots
 
@@ -66,7 +78,7 @@ image: ## a Debian image for virtual machines, with XRootD, in target/images
 	scripts/image
 
 # The agent is built as tests have it, but static.
-guests: test-packages ## virtual machines and their agent, for tests, in target/images
+guests: test-requirements ## virtual machines and their agent, for tests, in target/images
 	scripts/image --tiny
 	scripts/image
 	scripts/image --cloud-init
@@ -76,7 +88,7 @@ guests: test-packages ## virtual machines and their agent, for tests, in target/
 # Random instants: make kill9 N=200 SEED=1. Then once between each two effects of the engine.
 N ?= 200
 SEED ?= $(shell date +%s)
-kill9: packages build ## kill -9 the engine N times during runs, and judge by the machines' own journals (root)
+kill9: requirements build ## kill -9 the engine N times during runs, and judge by the machines' own journals (root)
 	scripts/kill9 $(N) $(SEED)
 
 # Tests have its answers in starts.tsv: this shows that they are its answers.
@@ -93,7 +105,7 @@ openapi: ## hold an engine's answers against its OpenAPI document, by schemathes
 	for more in "" --writes; do PYTHONDONTWRITEBYTECODE=1 scripts/as-root python3 engine/cli/tests/system/openapi.py \
 	  --programs target/debug --schemathesis target/schemathesis/bin/schemathesis $$more; done
 
-bench: test-packages guests ## figures of the release build beside references taken in the same minute (root)
+bench: test-requirements guests ## figures of the release build beside references taken in the same minute (root)
 	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
 	cargo build --release --locked -p xrdtest-engine --example history
 	scripts/bench
@@ -101,10 +113,10 @@ bench: test-packages guests ## figures of the release build beside references ta
 fmt: ## format the code
 	cargo fmt --all
 
-packages: ## install the Debian packages that the demo needs
+requirements: ## install the Debian packages that the demo needs
 	scripts/install-packages
 
-test-packages: packages ## and those that tests and checks need: libvirt, QEMU, a browser, parsers
+test-requirements: requirements ## and those that tests and checks need: libvirt, QEMU, a browser, parsers
 	scripts/lab packages
 	scripts/lab packages $(BROWSER) $(PARSERS)
 

@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(all.keys().map(String::as_str).collect::<Vec<_>>().join(" "), keys, "every key is there");
         let all: Config = all.try_into().unwrap();
         // What has no default shows an example.
-        assert_eq!(all.log.as_deref(), Some(Path::new("/var/log/xrdtest/hypervisor.log")));
+        assert_eq!(all.log.as_deref(), Some(Path::new("/var/log/xrdtest/hypervisor/hypervisor.log")));
         assert_eq!(all.sandbox.shared.len(), 1);
         assert_eq!(all.libvirt.agents.len(), 1);
         assert!(all.libvirt.emulator.is_some());

@@ -34,7 +34,7 @@ def programs():
     if missing:
         raise SystemExit(
             f"no browser to test the dashboard with: the Debian packages {' '.join(missing)} are missing; "
-            f"`make test-packages` installs them, or: apt-get install {' '.join(missing)}")
+            f"`make test-requirements` installs them, or: apt-get install {' '.join(missing)}")
     return found["chromium"], found["chromedriver"]
 
 

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod background;
 mod log;
+mod owner;
 pub mod users;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub fn run(path: &Path, detached: bool) -> anyhow::Result<()> {
         );
         background::leave_session()?;
     }
+    owner::become_owner(&config.state)?;
     let log = Log::start(&config)?;
     open_files::raise_limit();
     let lock = Lock::take(&config.state)?;

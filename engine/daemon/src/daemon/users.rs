@@ -12,6 +12,7 @@ use xrdtest_web::access::accounts::{self, AccountError};
 use xrdtest_web::access::password;
 
 use super::ask::ask;
+use super::owner::become_owner;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::lock::{Lock, holder};
@@ -36,9 +37,11 @@ pub async fn carry_out(config: &Config, order: Order) -> anyhow::Result<Vec<User
     if holder(&config.state).is_some() {
         return of_running(&config.socket, order).await;
     }
+    let by = user();
+    become_owner(&config.state)?;
     let lock = Lock::take(&config.state)?;
     let store = SqliteStore::open(&config.state.join("store.sqlite")).await?;
-    let done = of_store(&store, order).await;
+    let done = of_store(&store, order, by).await;
     store.close().await;
     drop(lock);
     Ok(done?)
@@ -67,9 +70,8 @@ fn read<T: DeserializeOwned>(answer: &Bytes) -> anyhow::Result<T> {
     serde_json::from_slice(answer).context("the engine's answer can't be read")
 }
 
-async fn of_store(store: &dyn Store, order: Order) -> Result<Vec<UserInfo>, AccountError> {
+async fn of_store(store: &dyn Store, order: Order, by: String) -> Result<Vec<UserInfo>, AccountError> {
     let now = Clock::new().now();
-    let by = user();
     let (action, target) = match &order {
         Order::List => return accounts::list(store, now).await,
         Order::Add(request) => ("add", about(&request.name, Some(request.role))),
