@@ -59,7 +59,8 @@ fn details(stage: &StageRecord) -> String {
         (_, Some(signal)) if killed => {
             let _ = write!(text, " by signal {signal}");
         }
-        (Some(code), _) if stage.outcome == Outcome::Failed => {
+        // A script that exited with 0 has failed for the reason alone.
+        (Some(code), _) if stage.outcome == Outcome::Failed && code != 0 => {
             let _ = write!(text, ", exit code {code}");
         }
         _ => {}
@@ -78,7 +79,8 @@ fn cell(stage: &StageRecord) -> (String, Style) {
     match stage.outcome {
         Outcome::Passed => ("ok".to_owned(), GOOD),
         Outcome::Failed => {
-            (stage.exit_code.map_or_else(|| "failed".to_owned(), |code| format!("exit {code}")), BAD)
+            let code = stage.exit_code.filter(|code| *code != 0);
+            (code.map_or_else(|| "failed".to_owned(), |code| format!("exit {code}")), BAD)
         }
         Outcome::Killed => {
             (stage.signal.map_or_else(|| "killed".to_owned(), |signal| format!("sig {signal}")), BAD)
