@@ -159,10 +159,7 @@ mod tests {
         assert_eq!(crashed(&[]), "");
         assert_eq!(crashed(std::slice::from_ref(&named)), "crashed: boom (SIGSEGV) in inner");
         let many = vec![boom; 5];
-        assert_eq!(
-            crashed(&many),
-            "crashed: boom (SIGSEGV), boom (SIGSEGV), boom (SIGSEGV) and 2 more"
-        );
+        assert_eq!(crashed(&many), "crashed: boom (SIGSEGV), boom (SIGSEGV), boom (SIGSEGV) and 2 more");
     }
 
     #[test]

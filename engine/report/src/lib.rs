@@ -18,4 +18,5 @@ pub mod tap;
 pub mod text;
 
 pub use formats::{ReportError, render};
+pub use noted::no_cores;
 pub use record::{Evidence, RunRecorder};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use xrdtest_model::definition::{
-    AlertPolicy, CaseDefinition, CoreDumps, MissedStart, Overlap, Schedule, ScriptRef, SuiteDefinition, Timing,
+    AlertPolicy, CaseDefinition, CoreDumps, MissedStart, Overlap, Schedule, ScriptRef, SuiteDefinition,
+    Timing,
 };
 use xrdtest_schedule::Zone;
 
@@ -144,11 +145,7 @@ impl Suite {
             alert_emails: texts(&self.alert_emails),
             alert_success: policy(self.alert_success.as_ref()).unwrap_or(AlertPolicy::Suite),
             alert_failure: policy(self.alert_failure.as_ref()).unwrap_or(AlertPolicy::Case),
-            core_dumps: self
-                .core_dumps
-                .as_ref()
-                .and_then(|text| core_dumps(&text.value))
-                .unwrap_or_default(),
+            core_dumps: self.core_dumps.as_ref().and_then(|text| core_dumps(&text.value)).unwrap_or_default(),
             timeout_ms: duration(self.timeout.as_ref()),
             stage_timeout_ms: duration(self.stage_timeout.as_ref()),
             tags: pairs(&self.tags),
