@@ -48,6 +48,8 @@ fn finished() -> StageReport {
             artifact: false,
         }],
         metrics: Vec::new(),
+        crashes: Vec::new(),
+        no_cores: String::new(),
     }))
 }
 
@@ -109,6 +111,7 @@ fn order() -> Box<StageOrder> {
         logs: vec!["/var/log/@slavename@".to_owned()],
         log_limit: 1 << 26,
         aliases: Vec::new(),
+        cores: None,
     })
 }
 

@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod boot;
 pub mod config;
+pub mod crash;
 pub mod init;
 pub mod logs;
 pub mod notify;

@@ -53,6 +53,7 @@ fn assignment(case: &Case, work: PathBuf) -> Assignment {
         logs: Vec::new(),
         log_limit: 1000,
         aliases: Vec::new(),
+        cores: None,
     };
     Assignment { order, work, files: String::new() }
 }

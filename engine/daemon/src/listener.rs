@@ -285,7 +285,9 @@ async fn slave_stream(
         }
         Some((index, path, artifact)) => {
             let path = RunFiles::collected(&plan, attempt.stage, host, &path, artifact);
-            let limit = plan.limits.log_bytes + MARK;
+            // What is whole may be a core dump.
+            let core = if artifact { plan.limits.core_bytes } else { 0 };
+            let limit = plan.limits.log_bytes.max(core) + MARK;
             (EvidenceFile::Log(index), uploads.receive(&attempt.run, &path, None, limit, stream).await?)
         }
     };

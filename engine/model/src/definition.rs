@@ -85,6 +85,9 @@ pub struct SuiteDefinition {
     pub alert_success: AlertPolicy,
     /// Mail policy for failure.
     pub alert_failure: AlertPolicy,
+    /// What becomes of core dumps and other crashes.
+    #[serde(default)]
+    pub core_dumps: CoreDumps,
     /// Limit of the whole run, in milliseconds.
     pub timeout_ms: Option<u64>,
     /// Limit of any one stage, in milliseconds.
@@ -122,6 +125,20 @@ pub enum AlertPolicy {
     Case,
     /// No mail.
     None,
+}
+
+/// What becomes of a core dump, and of a fault of the kernel, that is found after a stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "UPPERCASE")]
+pub enum CoreDumps {
+    /// It is kept with the run, and the stage is marked; the outcome is the script's.
+    #[default]
+    Mark,
+    /// The same, and a stage that would have passed has failed.
+    Fail,
+    /// Nobody looks for any.
+    Off,
 }
 
 /// When a suite runs (manual 6.1.1, "Scheduling test suites"), as written and checked.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crash::Crash;
 use crate::event::ImageUsed;
 use crate::metric::Metric;
 use crate::origin::Origin;
@@ -171,6 +172,12 @@ pub struct StageRecord {
     /// Numbers that the script stated, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
+    /// What crashed. The files are among `artifacts` (core dumps) and `logs` (back-traces).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crashes: Vec<Crash>,
+    /// Why this machine can't give core dumps; said with its first stage, else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub no_cores: String,
 }
 
 /// One collected log file, or one artifact.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crash::Crash;
 use crate::hold::Held;
 use crate::ids::{AgentName, HypervisorName, InstanceId, MachineId, RunId};
 use crate::metric::Metric;
@@ -341,6 +342,12 @@ pub struct StageResult {
     /// Numbers that the script stated, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
+    /// What crashed. The files are among `logs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crashes: Vec<Crash>,
+    /// Why this machine can't give core dumps; said with its first stage of the run, else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub no_cores: String,
 }
 
 impl StageResult {
@@ -364,7 +371,7 @@ pub struct CollectedLog {
     pub length: u64,
     /// What is worth knowing: `missing`, `rotated`, `truncated`, `tail only, 12 MiB left out`; else empty.
     pub note: String,
-    /// The script asked to keep it (`artifact PATH`): it is whole, as it was at that moment.
+    /// It is whole: the script asked to keep it (`artifact PATH`), as it was at that moment, or it is a core dump.
     #[serde(default, skip_serializing_if = "is_false")]
     pub artifact: bool,
 }

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod cause;
 pub mod chronicle;
+pub mod crash;
 pub mod definition;
 pub mod diagnostic;
 pub mod document;
@@ -28,6 +29,7 @@ pub mod time;
 pub mod webhook;
 
 pub use cause::with_causes;
+pub use crash::Crash;
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use event::{Event, EventBody};
 pub use hold::{Held, Hold};

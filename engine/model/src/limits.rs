@@ -20,6 +20,29 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Bytes kept per collected log file, stage and machine; the tail is kept beyond it. 64 MiB.
     pub log_bytes: u64,
+    /// Bytes kept per core dump, packed; a larger one is left out, its back-trace stays. 256 MiB.
+    #[serde(default = "core_bytes")]
+    pub core_bytes: u64,
+    /// Core dumps kept per stage and machine. 5.
+    #[serde(default = "cores")]
+    pub cores: u32,
+    /// Bytes of all core dumps of a run, packed. 2 GiB.
+    #[serde(default = "run_core_bytes")]
+    pub run_core_bytes: u64,
+}
+
+// What holds for runs that were planned before there were such limits.
+
+fn core_bytes() -> u64 {
+    256 << 20
+}
+
+fn cores() -> u32 {
+    5
+}
+
+fn run_core_bytes() -> u64 {
+    2 << 30
 }
 
 impl Default for Limits {
@@ -31,9 +54,17 @@ impl Default for Limits {
             queue_wait_ms: 24 * 60 * 60_000,
             output_bytes: 256 << 20,
             log_bytes: 64 << 20,
+            core_bytes: core_bytes(),
+            cores: cores(),
+            run_core_bytes: run_core_bytes(),
         }
     }
 }
+
+/// How long the collecting of what crashed may take on a machine after a stage, back-traces included.
+pub const CRASH_TIME: Duration = Duration::from_secs(60);
+/// As much of it may be used where the stage's own limit is over.
+pub const CRASH_TIME_BEYOND: Duration = Duration::from_secs(10);
 
 /// How long a machine out of contact is not mentioned.
 pub const LATE_AFTER: Duration = Duration::from_secs(5);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crash::{CoreOrder, Crash};
 use crate::event::{CollectedLog, evidence_length};
 use crate::ids::AttemptId;
 use crate::metric::Metric;
@@ -44,6 +45,9 @@ pub struct StageOrder {
     /// The further names of the host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
+    /// What to do about crashes; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<CoreOrder>,
 }
 
 /// What a machine says about an attempt.
@@ -89,6 +93,12 @@ pub struct FinishedReport {
     /// Numbers that the script stated, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
+    /// What crashed. The files are among `logs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crashes: Vec<Crash>,
+    /// Why this machine can't give core dumps; said with the first stage of a run, else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub no_cores: String,
 }
 
 /// For fields that are told only where they say something.

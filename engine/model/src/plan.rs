@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::definition::{AlertPolicy, Forward, short_name};
+use crate::definition::{AlertPolicy, CoreDumps, Forward, short_name};
 use crate::limits::Limits;
 use crate::origin::Origin;
 use crate::room::Room;
@@ -45,6 +45,9 @@ pub struct RunPlan {
     /// If the run does not pass, its instances are left as they are for a while, for people to look into.
     #[serde(default, skip_serializing_if = "is_false")]
     pub keep_on_failure: bool,
+    /// What becomes of crashes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub core_dumps: CoreDumps,
     /// Where its files came from, as far as an engine knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,

@@ -30,6 +30,8 @@ fn stage(case: Option<(u32, &str)>, stage: StageKind, machine: &str) -> StageRec
         logs: Vec::new(),
         artifacts: Vec::new(),
         metrics: Vec::new(),
+        crashes: Vec::new(),
+        no_cores: String::new(),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use xrdtest_model::crash::CoreOrder;
+use xrdtest_model::definition::CoreDumps;
 use xrdtest_model::event::{InstanceState, Placement, StageResult};
-use xrdtest_model::{AttemptId, EndCause, EventBody, HypervisorName, InstanceId, RunId, StageOrder};
+use xrdtest_model::{AttemptId, EndCause, EventBody, HypervisorName, InstanceId, RunId, StageId, StageOrder};
 
 use crate::rules::CutOff;
 use crate::scope::Scope;
@@ -188,5 +190,16 @@ fn order(run: &Run, attempt: &AttemptId, boot_id: String) -> Option<StageOrder> 
         logs: plan.logs.clone(),
         log_limit: plan.limits.log_bytes,
         aliases: plan.aliases(&attempt.machine.host),
+        cores: cores(run, attempt.stage),
     })
+}
+
+/// What a machine may keep of core dumps in a stage. Machines of a stage do not know of each other, so each has an equal
+/// share of what the run has left.
+fn cores(run: &Run, stage: StageId) -> Option<CoreOrder> {
+    let limits = &run.plan.limits;
+    let left = limits.run_core_bytes.saturating_sub(run.core_bytes);
+    let machines = u64::try_from(run.plan.machines_of(stage).len()).unwrap_or(u64::MAX).max(1);
+    let order = CoreOrder { each: limits.core_bytes, count: limits.cores, total: left / machines };
+    (run.plan.core_dumps != CoreDumps::Off).then_some(order)
 }

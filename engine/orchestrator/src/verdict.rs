@@ -234,7 +234,8 @@ fn verb(outcome: Outcome) -> &'static str {
 
 fn detail(brief: &Brief) -> String {
     let number = match (brief.exit_code, brief.signal) {
-        (Some(code), _) if brief.outcome == Outcome::Failed => format!("exit code {code}"),
+        // A script that exited with 0 has failed for the reason alone.
+        (Some(code), _) if brief.outcome == Outcome::Failed && code != 0 => format!("exit code {code}"),
         (_, Some(signal)) if brief.outcome == Outcome::Killed => format!("signal {signal}"),
         _ => String::new(),
     };

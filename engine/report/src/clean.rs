@@ -16,6 +16,12 @@ pub(crate) fn clean(run: &RunRecord) -> RunRecord {
     for stage in &mut run.stages {
         stage.case = stage.case.as_deref().map(line);
         stage.reason = line(&stage.reason);
+        stage.no_cores = line(&stage.no_cores);
+        for crash in &mut stage.crashes {
+            for text in [&mut crash.subject, &mut crash.function, &mut crash.note] {
+                *text = line(text);
+            }
+        }
         stage.output = lines(&stage.output).join("\n");
     }
     for console in &mut run.consoles {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
+use xrdtest_model::crash::crashed;
 use xrdtest_model::definition::short_name;
 use xrdtest_model::document::RunRecord;
 use xrdtest_model::time::human;
@@ -115,6 +116,7 @@ fn matrix(run: &RunRecord) -> Markup {
                     @for machine in &machines { td {
                         @if let Some(stage) = row.iter().find(|stage| stage.machine == **machine) {
                             span class=(outcome_class(stage.outcome)) title=(ending(stage)) { (stage.outcome) }
+                            @if !stage.crashes.is_empty() { " " span.failed { (crashed(&stage.crashes)) } }
                         }
                     } }
                 } } }

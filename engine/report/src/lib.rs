@@ -20,4 +20,5 @@ pub mod text;
 pub mod webhook;
 
 pub use formats::{ReportError, render};
+pub use noted::no_cores;
 pub use record::{Evidence, RunRecorder};

@@ -121,6 +121,13 @@ pub(crate) fn properties(run: &RunRecord) -> Vec<(String, String)> {
         say(&format!("tag.{name}"), value);
     }
     for stage in &run.stages {
+        let place = format!("{}, {}", stage.machine, stage_title(run, stage));
+        for crash in &stage.crashes {
+            say(&format!("crash ({place})"), &crash.to_string());
+        }
+        say(&format!("no_core_dumps ({})", stage.machine), &stage.no_cores);
+    }
+    for stage in &run.stages {
         for metric in &stage.metrics {
             let name = format!("metric.{} ({}, {})", metric.name, stage.machine, stage_title(run, stage));
             let unit = if metric.unit.is_empty() { String::new() } else { format!(" {}", metric.unit) };

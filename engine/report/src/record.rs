@@ -211,6 +211,8 @@ fn stage_record(
         logs: result.logs.iter().filter(|log| !log.artifact).map(log).collect(),
         artifacts: result.logs.iter().filter(|log| log.artifact).map(log).collect(),
         metrics: result.metrics.clone(),
+        crashes: result.crashes.clone(),
+        no_cores: result.no_cores.clone(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use xrdtest_model::crash::crashed;
 use xrdtest_model::definition::short_name;
 use xrdtest_model::document::{RunRecord, StageRecord};
 use xrdtest_model::plan::title_of;
@@ -59,7 +60,8 @@ fn details(stage: &StageRecord) -> String {
         (_, Some(signal)) if killed => {
             let _ = write!(text, " by signal {signal}");
         }
-        (Some(code), _) if stage.outcome == Outcome::Failed => {
+        // A script that exited with 0 has failed for the reason alone.
+        (Some(code), _) if stage.outcome == Outcome::Failed && code != 0 => {
             let _ = write!(text, ", exit code {code}");
         }
         _ => {}
@@ -70,15 +72,30 @@ fn details(stage: &StageRecord) -> String {
     } else if !reason.is_empty() {
         let _ = write!(text, ": {reason}");
     }
+    let crashed = crashed(&stage.crashes);
+    // Where that is why it failed, the reason says so.
+    if !crashed.is_empty() && !stage.reason.contains(&crashed) {
+        let _ = write!(text, "; {crashed}");
+    }
     text
 }
 
 /// The few characters that stand for an ending in the table.
 fn cell(stage: &StageRecord) -> (String, Style) {
+    let (mut words, mut style) = cell_of_outcome(stage);
+    if !stage.crashes.is_empty() {
+        words.push_str(" crash");
+        style = BAD;
+    }
+    (words, style)
+}
+
+fn cell_of_outcome(stage: &StageRecord) -> (String, Style) {
     match stage.outcome {
         Outcome::Passed => ("ok".to_owned(), GOOD),
         Outcome::Failed => {
-            (stage.exit_code.map_or_else(|| "failed".to_owned(), |code| format!("exit {code}")), BAD)
+            let code = stage.exit_code.filter(|code| *code != 0);
+            (code.map_or_else(|| "failed".to_owned(), |code| format!("exit {code}")), BAD)
         }
         Outcome::Killed => {
             (stage.signal.map_or_else(|| "killed".to_owned(), |signal| format!("sig {signal}")), BAD)
@@ -316,13 +333,15 @@ fn time_of(row: &[StageRecord]) -> String {
 
 /// `30 ok, ds2 exit 3, ds4 ds7 lost`: who is not named is well.
 fn counted(row: &[StageRecord]) -> String {
-    let passed = row.iter().filter(|stage| stage.outcome == Outcome::Passed).count();
+    let well = |stage: &&StageRecord| stage.outcome == Outcome::Passed && stage.crashes.is_empty();
+    let passed = row.iter().filter(well).count();
     let mut parts = Vec::new();
     if passed > 0 {
         parts.push(format!("{GOOD}{passed} ok{GOOD:#}"));
     }
     let mut endings: Vec<(String, Style, Vec<&str>)> = Vec::new();
-    for stage in row.iter().filter(|stage| stage.outcome != Outcome::Passed) {
+    let is_news = |stage: &&StageRecord| stage.outcome != Outcome::Passed || !stage.crashes.is_empty();
+    for stage in row.iter().filter(is_news) {
         let (word, style) = cell(stage);
         let host = short_name(&stage.machine);
         match endings.iter_mut().find(|(known, ..)| *known == word) {

@@ -1,6 +1,7 @@
 //! Who gets mail about what, and what it says.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use xrdtest_model::crash::{Crash, CrashKind};
 use xrdtest_model::definition::AlertPolicy::{self, Case, None as Nothing, Suite};
 use xrdtest_model::document::{CaseRecord, RunRecord, RunsDocument};
 use xrdtest_model::plan::Alerts;
@@ -67,6 +68,21 @@ fn the_policies_say_what_is_told() {
             assert!(!is_asked_for(&Alerts { emails: Vec::new(), ..alerts.clone() }, About::Run, verdict));
         }
     }
+}
+
+#[test]
+fn a_crash_has_a_line() {
+    let mut record = passed();
+    record.stages[0].crashes = vec![Crash {
+        kind: CrashKind::Process,
+        subject: "xrootd".to_owned(),
+        signal: Some(6),
+        ..Crash::default()
+    }];
+    let mail = mail(&plan(Suite, Case, 2), &record, About::Run, &Before::default(), &common()).unwrap();
+    let stage = &record.stages[0];
+    let line = format!("xrootd (SIGABRT) on {} in suite {}", stage.machine, stage.stage);
+    assert!(mail.text.contains(&line) && mail.html.contains(&line), "{}", mail.text);
 }
 
 #[test]

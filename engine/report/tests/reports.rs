@@ -1,9 +1,10 @@
 //! What people and programs read about one run, from the golden run document of the model.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use xrdtest_model::Event;
 use xrdtest_model::api::ReportFormat;
+use xrdtest_model::crash::{Crash, CrashKind};
 use xrdtest_model::document::{RunRecord, RunsDocument};
+use xrdtest_model::{Event, Outcome};
 use xrdtest_report::{junit, render, summary};
 
 fn run() -> RunRecord {
@@ -42,6 +43,53 @@ fn a_run_that_goes_on_has_a_summary_too() {
     let text = plain(&summary::summary(&run, 100, "xrdtest run ts_copy"));
     assert!(text.starts_with("ts_copy goes on since 2.5 s: copy_to / finalize\n"), "{text}");
     assert!(!text.contains("not begun") && !text.contains("run again"), "{text}");
+}
+
+fn with_crashes() -> RunRecord {
+    let mut run = run();
+    let crash = Crash {
+        kind: CrashKind::Process,
+        subject: "xrootd".to_owned(),
+        pid: Some(77),
+        signal: Some(11),
+        function: "XrdLink::Recv".to_owned(),
+        core: "/crash/core.xrootd.77.zst".to_owned(),
+        text: "/crash/backtrace.xrootd.77.txt".to_owned(),
+        note: String::new(),
+    };
+    let memory =
+        Crash { kind: CrashKind::OutOfMemory, note: "1 process was killed".to_owned(), ..Crash::default() };
+    let stages = &mut run.stages;
+    stages[0].no_cores = "kernel.core_pattern is empty".to_owned();
+    stages[0].crashes = vec![crash.clone(), memory];
+    stages[1].no_cores = stages[0].no_cores.clone();
+    stages[1].crashes = vec![Crash { subject: "\u{1b}[2Jevil".to_owned(), ..crash }];
+    run
+}
+
+#[test]
+fn what_crashed_is_said_in_all_reports() {
+    let run = with_crashes();
+    let text = plain(&summary::summary(&run, 100, ""));
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    insta::assert_snapshot!(text);
+    for format in [ReportFormat::Junit, ReportFormat::Tap, ReportFormat::Html, ReportFormat::Ctest] {
+        let text = render(format, &run, &[]).unwrap();
+        assert!(text.contains("xrootd (SIGSEGV) in XrdLink::Recv"), "{format:?}: {text}");
+        assert!(!text.contains('\u{1b}') && text.contains("1 process was killed"), "{format:?}: {text}");
+    }
+}
+
+#[test]
+fn a_stage_that_failed_for_a_crash_alone_says_so_once() {
+    let mut run = with_crashes();
+    let stage = &mut run.stages[0];
+    stage.crashes.truncate(1);
+    (stage.outcome, stage.exit_code) = (Outcome::Failed, Some(0));
+    stage.reason = "crashed: xrootd (SIGSEGV) in XrdLink::Recv".to_owned();
+    assert_eq!(summary::ending(stage), "failed: crashed: xrootd (SIGSEGV) in XrdLink::Recv");
+    (stage.exit_code, stage.reason) = (Some(3), String::new());
+    assert_eq!(summary::ending(stage), "failed, exit code 3; crashed: xrootd (SIGSEGV) in XrdLink::Recv");
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn suite(name: &str) -> SuiteDefinition {
         alert_emails: Vec::new(),
         alert_success: AlertPolicy::None,
         alert_failure: AlertPolicy::None,
+        core_dumps: Default::default(),
         timeout_ms: None,
         stage_timeout_ms: None,
         tags: BTreeMap::new(),

@@ -26,6 +26,8 @@ pub(super) fn ended(outcome: Outcome, reason: &str, started: Timestamp, now: Tim
         leftovers: Vec::new(),
         logs: Vec::new(),
         metrics: Vec::new(),
+        crashes: Vec::new(),
+        no_cores: String::new(),
     }
 }
 

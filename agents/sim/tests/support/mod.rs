@@ -296,6 +296,7 @@ pub fn order(machine: &MachineId, boot_id: &str, number: u32) -> EngineToSlave {
         logs: Vec::new(),
         log_limit: 0,
         aliases: Vec::new(),
+        cores: None,
     };
     EngineToSlave::Order { order: Box::new(order) }
 }

@@ -6,11 +6,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream as StdStream;
 use std::process::Stdio;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::MemfdFlags;
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
@@ -19,7 +19,7 @@ use xrdtest_model::{AttemptId, Outcome, Timestamp};
 
 use super::Place;
 use super::patience::Patience;
-use crate::logs::Update;
+use super::settle::{Record, is_stated, settle};
 use crate::stage::wire::{Command, News};
 use crate::stage::{Assignment, StageFolder};
 use crate::supervisor::course::GOING_DOWN;
@@ -47,13 +47,6 @@ pub struct StageNews {
     pub rebooting: mpsc::UnboundedSender<AttemptId>,
 }
 
-/// What is written down when an attempt is through: it is never worked out again.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    report: FinishedReport,
-    logs: Option<Update>,
-}
-
 /// Attends one attempt. `news` hears of it, `commands` go to its supervisor. The report is final: it is on
 /// disk, and asking again yields the same.
 pub async fn attend(
@@ -66,9 +59,7 @@ pub async fn attend(
     let recorded = folder.read::<Record>("report.json").ok().flatten();
     let record = match recorded {
         Some(record) => {
-            if let Some(update) = &record.logs {
-                place.book.lock().unwrap_or_else(PoisonError::into_inner).apply(update);
-            }
+            record.apply(&place);
             record
         }
         None => {
@@ -76,18 +67,41 @@ pub async fn attend(
             let outcome =
                 outcome.unwrap_or_else(|error| lost(&folder, format!("its journal cannot be used: {error}")));
             news.grown.send_replace(Grown { length: outcome.output_length, whole: true });
-            if assignment.order.logs.is_empty() && is_stated(&folder, &outcome) {
+            if assignment.order.logs.is_empty()
+                && assignment.order.cores.is_none()
+                && is_stated(&folder, &outcome)
+            {
                 // The supervisor has written down all that there is to report.
                 return outcome;
             }
-            let (place, folder) = (Arc::clone(&place), folder.clone());
-            let fallback = Record { report: outcome.clone(), logs: None };
-            let through = tokio::task::spawn_blocking(move || settle(&place, &folder, &assignment, outcome));
-            through.await.unwrap_or(fallback)
+            settle_unless_stopped(&place, &folder, assignment, outcome, &mut commands).await
         }
     };
     news.grown.send_replace(Grown { length: record.report.output_length, whole: true });
     record.report
+}
+
+/// Writes the final report down. Who wants the stage to end meanwhile ends what takes long of that.
+async fn settle_unless_stopped(
+    place: &Arc<Place>,
+    folder: &StageFolder,
+    assignment: Assignment,
+    outcome: FinishedReport,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+) -> Record {
+    let fallback = Record::of(outcome.clone());
+    let stop = Arc::new(AtomicBool::new(false));
+    let (place, folder, stopped) = (Arc::clone(place), folder.clone(), Arc::clone(&stop));
+    let mut through =
+        tokio::task::spawn_blocking(move || settle(&place, &folder, &assignment, outcome, &stopped));
+    let through = tokio::select! {
+        done = &mut through => done,
+        Some(_) = commands.recv() => {
+            stop.store(true, Ordering::Relaxed);
+            through.await
+        }
+    };
+    through.unwrap_or(fallback)
 }
 
 /// Finds out how the attempt ended; waits until it has.
@@ -237,43 +251,6 @@ async fn listen(
     }
 }
 
-fn is_stated(folder: &StageFolder, outcome: &FinishedReport) -> bool {
-    folder.outcome().is_ok_and(|stated| stated.as_ref() == Some(outcome))
-}
-
-/// Collects the logs and writes the final report down.
-fn settle(place: &Place, folder: &StageFolder, assignment: &Assignment, outcome: FinishedReport) -> Record {
-    let mut record = Record { report: outcome, logs: None };
-    let order = &assignment.order;
-    // Held until the report is on disk: collections have an order.
-    let mut book = place.book.lock().unwrap_or_else(PoisonError::into_inner);
-    let artifacts = record.report.logs.len();
-    match book.collect(&order.logs, order.log_limit, &folder.logs(), artifacts) {
-        Ok((logs, update)) => {
-            book.apply(&update);
-            record.report.logs.extend(logs);
-            record.logs = Some(update);
-        }
-        Err(error) => {
-            tracing::warn!(%error, attempt = %order.attempt, "cannot collect log files");
-            append(&mut record.report.reason, &format!("log files could not be collected: {error}"));
-        }
-    }
-    if let Err(error) = folder.write_whole("report.json", &record) {
-        tracing::warn!(%error, attempt = %order.attempt, "cannot write the report down");
-    }
-    // Should the agent die just here, the next one takes the collection over from the report.
-    place.save_book(&book);
-    record
-}
-
-fn append(reason: &mut String, words: &str) {
-    if !reason.is_empty() {
-        reason.push_str("; ");
-    }
-    reason.push_str(words);
-}
-
 /// The last thing that a supervisor complained about, for a reason's end.
 fn last_line(complaints: &File) -> String {
     let mut text = [0; 4096];
@@ -330,5 +307,7 @@ pub fn lost_without_trace(why: impl Into<String>) -> FinishedReport {
         leftovers: Vec::new(),
         logs: Vec::new(),
         metrics: Vec::new(),
+        crashes: Vec::new(),
+        no_cores: String::new(),
     }
 }

@@ -11,6 +11,7 @@ mod forgotten;
 pub mod join;
 mod orders;
 mod patience;
+mod settle;
 pub mod setup;
 pub mod upload;
 

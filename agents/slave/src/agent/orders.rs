@@ -107,6 +107,7 @@ impl Desk {
             }
             let mut book = self.place.book.lock().unwrap_or_else(PoisonError::into_inner);
             book.begin_run();
+            book.crashes.begin_run(&self.place.boot_id);
             self.place.save_book(&book);
             fs::create_dir_all(&work)?;
         }

@@ -17,6 +17,7 @@ use xrdtest_model::event::CollectedLog;
 use xrdtest_model::size::human_bytes;
 
 use self::position::{Position, Relation, Seen, relation};
+use crate::crash::Ledger;
 
 /// Files that one pattern may bring.
 const FILES_PER_PATTERN: usize = 100;
@@ -27,6 +28,9 @@ pub struct Book {
     /// Counts collections, so that one that was begun before the agent died is recognised.
     pub sequence: u64,
     positions: BTreeMap<PathBuf, Position>,
+    /// How far crashes have been collected.
+    #[serde(default)]
+    pub crashes: Ledger,
 }
 
 /// What one collection adds to the book. It is written with the stage's report, so the two can't disagree.

@@ -121,6 +121,9 @@ impl Supervisor {
         let order = &assignment.order;
         let spool = Spool::new(&folder.output(), order.output_limit);
         let began = (wall_clock(), Instant::now());
+        if order.cores.is_some() {
+            crate::crash::limit::raise();
+        }
         let launched = launch::launch(&folder, &assignment);
         let mut supervisor = Self {
             timeout_ms: order.timeout_ms,

@@ -73,6 +73,8 @@ impl Ending {
             leftovers,
             logs: Vec::new(),
             metrics: Vec::new(),
+            crashes: Vec::new(),
+            no_cores: String::new(),
         }
     }
 }

@@ -270,6 +270,7 @@ pub(crate) fn order(lab: &Lab, number: u32, script: &str) -> StageOrder {
         logs: Vec::new(),
         log_limit: Limits::default().log_bytes,
         aliases: Vec::new(),
+        cores: None,
     }
 }
 

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use xrdtest_model::crash::crashed;
 use xrdtest_model::definition::short_name;
 use xrdtest_model::event::{InstanceState, Placement, StageResult};
 use xrdtest_model::time::{human, limit};
 use xrdtest_model::{Event, EventBody, InstanceId, Outcome, RunPlan, StageId, Timestamp};
 use xrdtest_report::findings::plural;
+use xrdtest_report::text::readable;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -124,6 +126,10 @@ impl Lines {
         if !matches!(result.outcome, Outcome::Passed | Outcome::NotRun) {
             lines.push(format!("{title}: {} {BAD}{}{BAD:#}", result.machine.host, ending(result)));
         }
+        let crashed = crashed(&result.crashes);
+        if !crashed.is_empty() && !result.reason.contains(&crashed) {
+            lines.push(format!("{title}: {} {BAD}{}{BAD:#}", result.machine.host, readable(&crashed)));
+        }
         if let Some(stage) = self.stages.get_mut(&result.stage) {
             stage.waiting = stage.waiting.saturating_sub(1);
             stage.bad += usize::from(result.outcome != Outcome::Passed);
@@ -159,7 +165,7 @@ fn instance_words(state: InstanceState, detail: &str) -> Option<String> {
 fn ending(result: &StageResult) -> String {
     let mut details = Vec::new();
     match (result.exit_code, result.signal) {
-        (Some(code), _) if result.outcome == Outcome::Failed => details.push(format!("exit code {code}")),
+        (Some(code), _) if result.outcome == Outcome::Failed && code != 0 => details.push(format!("exit code {code}")),
         (_, Some(signal)) if result.outcome == Outcome::Killed && result.reason.is_empty() => {
             details.push(format!("signal {signal}"));
         }

@@ -128,6 +128,14 @@ pub struct LimitsSection {
     /// Bytes per collected log file.
     #[serde(deserialize_with = "units::bytes")]
     pub log: u64,
+    /// Bytes of a core dump, packed.
+    #[serde(deserialize_with = "units::bytes")]
+    pub core: u64,
+    /// Core dumps that are kept per stage and machine.
+    pub cores: u32,
+    /// Bytes of all core dumps of a run, packed.
+    #[serde(deserialize_with = "units::bytes")]
+    pub run_cores: u64,
     /// Bytes of a machine's console that are kept.
     #[serde(deserialize_with = "bounds::console")]
     pub console: u64,
@@ -155,11 +163,31 @@ impl Default for LimitsSection {
             kept: KEPT_FOR,
             output: limits.output_bytes,
             log: limits.log_bytes,
+            core: limits.core_bytes,
+            cores: limits.cores,
+            run_cores: limits.run_core_bytes,
             console: MAX_CONSOLE,
             fetched_file: MAX_FETCHED,
             queue: 1000,
             agents: 2000,
             frame: MAX_FRAME,
+        }
+    }
+}
+
+impl LimitsSection {
+    /// Those of runs whose suites name none.
+    fn of_runs(&self) -> Limits {
+        Limits {
+            stage_ms: millis(self.stage),
+            run_ms: millis(self.run),
+            cluster_start_ms: millis(self.cluster_start),
+            queue_wait_ms: millis(self.queue_wait),
+            output_bytes: self.output,
+            log_bytes: self.log,
+            core_bytes: self.core,
+            cores: self.cores,
+            run_core_bytes: self.run_cores,
         }
     }
 }
@@ -300,21 +328,12 @@ impl Config {
 
     /// Where definitions are, and what they may use.
     pub fn definitions(&self) -> DefinitionsConfig {
-        let LimitsSection { stage, run, cluster_start, queue_wait, output, log, fetched_file, .. } =
-            self.limits;
         DefinitionsConfig {
             repositories: self.repository.clone(),
             scripts: ScriptPolicy { roots: self.scripts.roots.clone(), hosts: self.scripts.hosts.clone() },
             bounds: Bounds::from(&self.definitions),
-            fetched_file,
-            limits: Limits {
-                stage_ms: millis(stage),
-                run_ms: millis(run),
-                cluster_start_ms: millis(cluster_start),
-                queue_wait_ms: millis(queue_wait),
-                output_bytes: output,
-                log_bytes: log,
-            },
+            fetched_file: self.limits.fetched_file,
+            limits: self.limits.of_runs(),
             schedules: self.schedule.schedules(),
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use xrdtest_model::definition::{
-    AlertPolicy, CaseDefinition, MissedStart, Overlap, Schedule, ScriptRef, SuiteDefinition, Timing,
+    AlertPolicy, CaseDefinition, CoreDumps, MissedStart, Overlap, Schedule, ScriptRef, SuiteDefinition,
+    Timing,
 };
 use xrdtest_schedule::Zone;
 
@@ -38,6 +39,7 @@ pub(crate) struct Suite {
     pub(crate) alert_emails: Vec<Located<String>>,
     pub(crate) alert_success: Option<Located<String>>,
     pub(crate) alert_failure: Option<Located<String>>,
+    pub(crate) core_dumps: Option<Located<String>>,
     pub(crate) timeout: Option<Located<String>>,
     pub(crate) stage_timeout: Option<Located<String>>,
     pub(crate) tags: Vec<(Located<String>, Located<String>)>,
@@ -95,6 +97,7 @@ impl Suite {
             alert_emails: object.texts("alert_emails"),
             alert_success: object.text("alert_success"),
             alert_failure: object.text("alert_failure"),
+            core_dumps: object.text("core_dumps"),
             timeout: object.text("timeout"),
             stage_timeout: object.text("stage_timeout"),
             tags: object.map("tags").unwrap_or_default(),
@@ -142,6 +145,7 @@ impl Suite {
             alert_emails: texts(&self.alert_emails),
             alert_success: policy(self.alert_success.as_ref()).unwrap_or(AlertPolicy::Suite),
             alert_failure: policy(self.alert_failure.as_ref()).unwrap_or(AlertPolicy::Case),
+            core_dumps: self.core_dumps.as_ref().and_then(|text| core_dumps(&text.value)).unwrap_or_default(),
             timeout_ms: duration(self.timeout.as_ref()),
             stage_timeout_ms: duration(self.stage_timeout.as_ref()),
             tags: pairs(&self.tags),
@@ -239,6 +243,16 @@ pub(crate) fn policy(text: Option<&Located<String>>) -> Option<AlertPolicy> {
         "SUITE" => Some(AlertPolicy::Suite),
         "CASE" => Some(AlertPolicy::Case),
         "NONE" => Some(AlertPolicy::None),
+        _ => None,
+    }
+}
+
+/// What `core_dumps` says.
+pub(crate) fn core_dumps(text: &str) -> Option<CoreDumps> {
+    match text {
+        "MARK" => Some(CoreDumps::Mark),
+        "FAIL" => Some(CoreDumps::Fail),
+        "OFF" => Some(CoreDumps::Off),
         _ => None,
     }
 }

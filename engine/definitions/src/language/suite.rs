@@ -133,6 +133,16 @@ pub(crate) static TEST_SUITE: Class = Class {
             meaning: "What mail says about failure.",
         },
         Field {
+            name: "core_dumps",
+            kind: Kind::Text,
+            most: TEXT,
+            value: "`MARK`: keep them with a back-trace, and mark the stage; `FAIL`: the stage has failed, too; `OFF`: nothing",
+            unset: "`\"MARK\"`",
+            manual: NEW,
+            rules: &["XT1013"],
+            meaning: "What becomes of programs that crash: [crashes](scripts.md#crashes).",
+        },
+        Field {
             name: "timeout",
             kind: Kind::Text,
             most: TEXT,

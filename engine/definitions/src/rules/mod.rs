@@ -121,6 +121,7 @@ static ALL: &[Rule] = &[
     suite::machine_not_in_suite::RULE,
     suite::relative_log::RULE,
     suite::host_in_two_clusters::RULE,
+    suite::bad_core_dumps::RULE,
     cluster::missing_field::RULE,
     cluster::no_hosts::RULE,
     cluster::duplicate_host::RULE,

@@ -102,6 +102,7 @@ pub fn snapshot(
         },
         overridden: selection.tags.keys().cloned().collect(),
         keep_on_failure: false,
+        core_dumps: suite.core_dumps,
         origin: None,
     })
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use xrdtest_model::crash::crashed;
+use xrdtest_model::definition::CoreDumps;
 use xrdtest_model::event::StageResult;
 use xrdtest_model::time::millis;
 use xrdtest_model::{
@@ -118,7 +120,7 @@ fn result(run: &Run, attempt: &AttemptId, report: FinishedReport, now: Timestamp
     let ordered = run.barrier.as_ref().map_or(now, |barrier| barrier.started);
     let (outcome, reason) = match contradiction(run, &report) {
         Some(why) => (Outcome::Lost, why),
-        None => (report.outcome, report.reason),
+        None => with_crashes(run, &report),
     };
     StageResult {
         stage: attempt.stage,
@@ -136,7 +138,20 @@ fn result(run: &Run, attempt: &AttemptId, report: FinishedReport, now: Timestamp
         leftovers: report.leftovers,
         logs: report.logs,
         metrics: report.metrics,
+        crashes: report.crashes,
+        no_cores: report.no_cores,
     }
+}
+
+/// What a stage amounts to beside which something crashed: where the suite says so, it has not passed.
+fn with_crashes(run: &Run, report: &FinishedReport) -> (Outcome, String) {
+    let fails = run.plan.core_dumps == CoreDumps::Fail && report.outcome == Outcome::Passed;
+    if !fails || report.crashes.is_empty() {
+        return (report.outcome, report.reason.clone());
+    }
+    let reasons = [report.reason.as_str(), &crashed(&report.crashes)].map(str::to_owned);
+    let reasons: Vec<String> = reasons.into_iter().filter(|reason| !reason.is_empty()).collect();
+    (Outcome::Failed, reasons.join("; "))
 }
 
 /// The machine's clock is believed between order and report; else the duration is counted back from the report.

@@ -106,5 +106,7 @@ pub(crate) fn blank(id: &AttemptId, started: Timestamp) -> StageResult {
         leftovers: Vec::new(),
         logs: Vec::new(),
         metrics: Vec::new(),
+        crashes: Vec::new(),
+        no_cores: String::new(),
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Run {
     pub(crate) cancel: Option<Cancel>,
     /// When it hit its own limit.
     pub(crate) timed_out: Option<Timestamp>,
+    /// Bytes of the core dumps that its machines have reported so far.
+    pub(crate) core_bytes: u64,
 }
 
 /// A stage that has begun, until the next one begins.
@@ -117,6 +119,7 @@ impl Run {
             cases: Vec::new(),
             cancel: None,
             timed_out: None,
+            core_bytes: 0,
         }
     }
 
@@ -153,6 +156,7 @@ impl Run {
     }
 
     fn finish_stage(&mut self, result: &StageResult) {
+        self.core_bytes = self.core_bytes.saturating_add(core_bytes(result));
         let attempt = self.attempt_of(result);
         let news = attempt.is_some_and(|attempt| !std::mem::replace(&mut attempt.done, true));
         if let Some(barrier) = self.barrier.as_mut().filter(|_| news) {
@@ -255,4 +259,11 @@ impl Cancel {
             reason => format!("cancelled by {}: {reason}", self.by),
         }
     }
+}
+
+/// Bytes of the core dumps that a machine keeps with a stage.
+fn core_bytes(result: &StageResult) -> u64 {
+    let is_core = |path: &str| result.crashes.iter().any(|crash| crash.core == path);
+    let cores = result.logs.iter().filter(|log| log.artifact && is_core(&log.path));
+    cores.map(|log| log.length).fold(0, u64::saturating_add)
 }

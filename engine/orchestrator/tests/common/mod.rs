@@ -91,6 +91,7 @@ pub(crate) fn suite(clusters: &[Arc<ClusterPlan>]) -> RunPlan {
         alerts: Alerts { emails: Vec::new(), success: AlertPolicy::None, failure: AlertPolicy::None },
         overridden: Default::default(),
         keep_on_failure: false,
+        core_dumps: Default::default(),
         origin: None,
     }
 }
@@ -130,5 +131,7 @@ pub(crate) fn report(outcome: Outcome, exit_code: Option<i32>, output_length: u6
         leftovers: Vec::new(),
         logs: Vec::new(),
         metrics: Vec::new(),
+        crashes: Vec::new(),
+        no_cores: String::new(),
     }
 }

@@ -118,8 +118,28 @@ fn facts(record: &RunRecord, about: About, common: &Common) -> Vec<Fact> {
         let counts: Vec<String> = counts.map(|(n, word)| format!("{n} {word}")).collect();
         fact("Cases", counts.join(", "));
     }
+    fact("Crashed", crashes(record, about));
     fact("Made from", record.origin.as_ref().map(ToString::to_string).unwrap_or_default());
     facts
+}
+
+/// What crashed on which machine, in one line.
+fn crashes(record: &RunRecord, about: About) -> String {
+    let of_this = |stage: &&StageRecord| match about {
+        About::Case(index) => stage.case_index == Some(index),
+        About::Run => true,
+    };
+    let stages = record.stages.iter().filter(of_this);
+    let all: Vec<String> = stages
+        .flat_map(|stage| stage.crashes.iter().map(move |crash| (stage, crash)))
+        .map(|(stage, crash)| {
+            format!("{} on {} in {}", crash.title(), stage.machine, stage_title(record, stage))
+        })
+        .collect();
+    match all.len().saturating_sub(SHOWN) {
+        0 => all.join(", "),
+        more => format!("{} and {more} more", all[..SHOWN].join(", ")),
+    }
 }
 
 /// The cases that did not pass, and those that had no mail of their own.

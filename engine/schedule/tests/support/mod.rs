@@ -31,6 +31,7 @@ pub(crate) fn suite(name: &str, cron: &str, timing: Timing) -> (String, Arc<Suit
         alert_emails: Vec::new(),
         alert_success: AlertPolicy::None,
         alert_failure: AlertPolicy::None,
+        core_dumps: Default::default(),
         timeout_ms: None,
         stage_timeout_ms: None,
         tags: BTreeMap::new(),

@@ -83,6 +83,7 @@ impl Story {
             alerts: Alerts { emails: Vec::new(), success: AlertPolicy::None, failure: AlertPolicy::None },
             overridden: Default::default(),
             keep_on_failure: false,
+            core_dumps: Default::default(),
             origin: None,
         };
         Self { run: run.into(), instance: InstanceId::new(format!("{run}.0")), plan }
@@ -281,5 +282,7 @@ fn result(stage: StageId, machine: MachineId, outcome: Outcome) -> StageResult {
         leftovers: Vec::new(),
         logs: vec![log],
         metrics: Vec::new(),
+        crashes: Vec::new(),
+        no_cores: String::new(),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use maud::{Markup, html};
+use xrdtest_model::crash::crashed;
 use xrdtest_model::document::StageRecord;
 use xrdtest_model::time::human;
 use xrdtest_model::{Outcome, StageId};
@@ -76,6 +77,9 @@ fn over(view: &RunView, result: &StageRecord) -> Markup {
             @match view.output_address(result).filter(|_| result.outcome != Outcome::NotRun) {
                 Some(address) => a href=(address) { (words) },
                 None => (words),
+            }
+            @if !result.crashes.is_empty() {
+                a.crash href="#crashes" title=(crashed(&result.crashes)) { "crashed" }
             }
             @if !matches!(result.outcome, Outcome::NotRun | Outcome::Passed) {
                 span.took {

@@ -2,6 +2,7 @@
 
 mod ansi;
 pub(super) mod compare;
+mod crashes;
 pub(super) mod follow;
 mod index;
 mod lines;
@@ -36,6 +37,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(run): Path<RunId>) -
         (head(&summary, &view))
         (forms::of_run(&summary))
         (failures(&view))
+        (crashes::crashes(&view, &run))
         section.panel { h2 { "Stages" } (matrix::table(&view)) }
         section.panel { h2 { "Time line" } (timeline::drawing(&view)) }
         (metrics(&view))

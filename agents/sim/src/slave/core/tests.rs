@@ -39,6 +39,7 @@ fn order(number: u32) -> Input {
         logs: Vec::new(),
         log_limit: 0,
         aliases: Vec::new(),
+        cores: None,
     }))
 }
 

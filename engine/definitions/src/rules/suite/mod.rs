@@ -1,6 +1,7 @@
 //! Suites, alone and against the clusters: `XT1`.
 
 pub(super) mod bad_alert_policy;
+pub(super) mod bad_core_dumps;
 pub(super) mod bad_duration;
 pub(super) mod bad_email;
 pub(super) mod bad_tag;
@@ -36,4 +37,5 @@ pub(crate) fn check(suite: &Suite, context: &Context<'_>, findings: &mut Finding
     machine_not_in_suite::check(suite, context, findings);
     relative_log::check(suite, findings);
     host_in_two_clusters::check(suite, context, findings);
+    bad_core_dumps::check(suite, findings);
 }
