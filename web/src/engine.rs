@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RepositoryInfo, RunProgress, RunRequest, RunSummary, ScheduledSuite, SchedulesInfo, TokenCreated,
-    TokenRequest,
+    RepositoryInfo, RevocationInfo, RevocationRequest, RunProgress, RunRequest, RunSummary, ScheduledSuite,
+    SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::{Held, Hold, InstanceId, MachineId, RunId};
@@ -120,6 +120,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Makes a join token.
     fn new_token(&self, request: TokenRequest, by: String) -> Answer<'_, TokenCreated>;
+
+    /// Makes the certificates void that an agent was given so far, and ends its connection.
+    fn revoke(&self, request: RevocationRequest, by: String) -> Answer<'_, RevocationInfo>;
 
     /// Packs runs into files.
     fn archive(&self, request: ArchiveRequest) -> Answer<'_, Archived>;

@@ -1,16 +1,18 @@
 //! The engine's certificate authority: made once, kept; a given one can be used.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
+use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
 use crate::error::ProtocolError;
 use crate::identity::{Credentials, Identity, write_private};
+use crate::run_authority::random;
 use crate::token::{JoinToken, fingerprint, hex};
 use crate::transport::{SERVER_NAME, certificate_from_pem};
 
@@ -29,6 +31,8 @@ pub struct Authority {
     certificate: String,
     der: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
+    /// No new certificate lives longer.
+    longest: Duration,
 }
 
 impl std::fmt::Debug for Authority {
@@ -95,7 +99,25 @@ impl Authority {
             return Err(failed(WHAT)("the key does not belong to the certificate"));
         }
         let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(failed(WHAT))?;
-        Ok(Self { certificate, der, issuer })
+        Ok(Self { certificate, der, issuer, longest: STANDING_LIFETIME })
+    }
+
+    /// Lets no new certificate live longer than that.
+    #[must_use]
+    pub fn with_lifetime(mut self, longest: Duration) -> Self {
+        self.longest = longest.min(STANDING_LIFETIME);
+        self
+    }
+
+    /// How long a new certificate for this identity lives.
+    pub fn lifetime(&self, identity: &Identity) -> Duration {
+        let passing = matches!(identity, Identity::Slave(machine) if !machine.is_physical());
+        self.longest.min(if passing { MACHINE_LIFETIME } else { STANDING_LIFETIME })
+    }
+
+    /// How long a new certificate of a server lives.
+    pub fn server_lifetime(&self) -> Duration {
+        self.longest.min(SERVER_LIFETIME)
     }
 
     /// SHA-256 of the CA certificate's DER.
@@ -122,8 +144,9 @@ impl Authority {
     /// Where the libraries refuse.
     pub fn issue(&self, identity: &Identity) -> Result<Credentials, ProtocolError> {
         let key = KeyPair::generate().map_err(failed("key"))?;
-        let certificate =
-            params_for(identity)?.signed_by(&key, &self.issuer).map_err(failed("certificate"))?;
+        let certificate = params_for(identity, self.lifetime(identity))?
+            .signed_by(&key, &self.issuer)
+            .map_err(failed("certificate"))?;
         Ok(Credentials {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
@@ -145,9 +168,9 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        // Not the lifetime of agents' certificates: browsers look at its length.
+        // Not since 1970, as agents' certificates: browsers look at the length.
         params.not_before = OffsetDateTime::now_utc() - Duration::from_secs(24 * 3600);
-        params.not_after = params.not_before + SERVER_LIFETIME;
+        params.not_after = OffsetDateTime::now_utc() + self.server_lifetime();
         let certificate = params.signed_by(&key, &self.issuer).map_err(failed(WHAT))?;
         Ok(Credentials {
             certificate: certificate.pem(),
@@ -164,7 +187,7 @@ impl Authority {
     pub fn sign(&self, request: &str, identity: &Identity) -> Result<String, ProtocolError> {
         const WHAT: &str = "certificate signing request";
         let mut request = CertificateSigningRequestParams::from_pem(request).map_err(failed(WHAT))?;
-        request.params = params_for(identity)?;
+        request.params = params_for(identity, self.lifetime(identity))?;
         Ok(request.signed_by(&self.issuer).map_err(failed(WHAT))?.pem())
     }
 
@@ -201,7 +224,7 @@ fn lifetime(params: &mut CertificateParams, length: Duration) {
     params.not_after = OffsetDateTime::now_utc() + length;
 }
 
-fn params_for(identity: &Identity) -> Result<CertificateParams, ProtocolError> {
+fn params_for(identity: &Identity, length: Duration) -> Result<CertificateParams, ProtocolError> {
     let mut params = CertificateParams::new(Vec::<String>::new()).map_err(failed("certificate"))?;
     let uri = identity.to_string().as_str().try_into().map_err(failed("certificate name"))?;
     params.subject_alt_names = vec![SanType::URI(uri)];
@@ -215,9 +238,40 @@ fn params_for(identity: &Identity) -> Result<CertificateParams, ProtocolError> {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     }
     params.use_authority_key_identifier_extension = true;
-    let passing = matches!(identity, Identity::Slave(machine) if !machine.is_physical());
-    lifetime(&mut params, if passing { MACHINE_LIFETIME } else { STANDING_LIFETIME });
+    params.serial_number = Some(dated_serial(now_ms())?);
+    lifetime(&mut params, length);
     Ok(params)
+}
+
+/// What serial numbers with a date begin with. Those of earlier versions are 20 bytes long.
+const DATED: [u8; 2] = *b"XT";
+
+/// A serial number that says when the certificate was issued, in milliseconds since 1970. Its `not_before` can't: it is
+/// long ago for machines whose clocks are not set yet.
+fn dated_serial(now_ms: u64) -> Result<SerialNumber, ProtocolError> {
+    let mut serial = DATED.to_vec();
+    serial.extend_from_slice(&now_ms.to_be_bytes()[2..]);
+    serial.extend_from_slice(&random::<8>()?);
+    Ok(SerialNumber::from_slice(&serial))
+}
+
+/// When a certificate was issued, in milliseconds since 1970; 0 for those of versions that did not say it.
+pub(crate) fn issued_ms(certificate: &CertificateDer<'_>) -> u64 {
+    use x509_parser::prelude::FromDer;
+    let parsed = x509_parser::certificate::X509Certificate::from_der(certificate).ok();
+    let serial = parsed.as_ref().map(|(_, parsed)| parsed.raw_serial()).unwrap_or_default();
+    match serial.strip_prefix(&DATED) {
+        Some([a, b, c, d, e, f, rest @ ..]) if rest.len() == 8 => {
+            u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f])
+        }
+        _ => 0,
+    }
+}
+
+/// The machine's clock, in milliseconds since 1970: certificates are dated by it.
+pub fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn new_authority() -> Result<(String, String), ProtocolError> {
@@ -233,10 +287,45 @@ fn new_authority() -> Result<(String, String), ProtocolError> {
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
+/// When a certificate (PEM) ends, since 1970.
+pub(crate) fn ends(certificate: &str) -> Result<Duration, ProtocolError> {
+    use x509_parser::prelude::FromDer;
+    let der = certificate_from_pem(certificate)?;
+    let (_, parsed) =
+        x509_parser::certificate::X509Certificate::from_der(&der).map_err(failed("certificate"))?;
+    Ok(Duration::from_secs(u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0)))
+}
+
+/// Whether a certificate is for the private key, both PEM.
+pub(crate) fn belongs_to(certificate: &str, key: &str) -> Result<bool, ProtocolError> {
+    let key = KeyPair::from_pem(key).map_err(failed("key"))?;
+    let of_certificate =
+        public_key(&certificate_from_pem(certificate)?).map_err(ProtocolError::identity("certificate"))?;
+    Ok(of_certificate == rcgen::PublicKeyData::subject_public_key_info(&key))
+}
+
 /// The subject public key info of a certificate, as DER.
 fn public_key(der: &[u8]) -> Result<Vec<u8>, String> {
     use x509_parser::prelude::FromDer;
     let (_, parsed) =
         x509_parser::certificate::X509Certificate::from_der(der).map_err(|error| error.to_string())?;
     Ok(parsed.public_key().raw.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_say_when_they_were_issued() {
+        let authority = Authority::new().unwrap();
+        let before = now_ms();
+        let credentials = authority.issue(&Identity::Hypervisor("h1".into())).unwrap();
+        let issued = issued_ms(&certificate_from_pem(&credentials.certificate).unwrap());
+        assert!((before..=now_ms()).contains(&issued), "{issued}");
+        // As of earlier versions, which left the serial number to the library.
+        let old = certificate_from_pem(authority.certificate()).unwrap();
+        assert_eq!(issued_ms(&old), 0);
+        assert_eq!(issued_ms(&CertificateDer::from(b"nonsense".to_vec())), 0);
+    }
 }

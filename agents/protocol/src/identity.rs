@@ -108,11 +108,14 @@ impl fmt::Debug for Credentials {
     }
 }
 
-const FILES: [&str; 3] = ["certificate.pem", "key.pem", "ca.pem"];
+const FILES: [&str; 3] = [Credentials::CERTIFICATE, "key.pem", "ca.pem"];
 /// Where an agent that has not joined yet keeps its key.
 const JOINING_KEY: &str = "joining-key.pem";
 
 impl Credentials {
+    /// The file of the certificate.
+    pub(crate) const CERTIFICATE: &'static str = "certificate.pem";
+
     /// Which engine they are for: the beginning of its CA's fingerprint, 16 hexadecimal digits.
     ///
     /// # Errors
@@ -210,6 +213,14 @@ impl JoinKey {
             }
             Err(source) => Err(ProtocolError::File { path, source }),
         }
+    }
+
+    /// A request for a certificate of this key, PEM.
+    ///
+    /// # Errors
+    /// Where the key can't be used.
+    pub fn request(&self) -> Result<String, ProtocolError> {
+        authority::request_for(&self.pem)
     }
 
     /// The key as PEM.

@@ -18,6 +18,7 @@ pub mod frame;
 pub mod identity;
 pub mod message;
 pub mod open_files;
+pub mod renewal;
 pub mod run_authority;
 pub mod server;
 pub mod stream;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::admission::{Admission, ConnectionSlot, Door, GreetingSlot};
+use crate::authority::issued_ms;
 use crate::client::{Receiver, Sender};
 use crate::error::ProtocolError;
 use crate::frame::{FrameReceiver, FrameSender, MAX_FRAME, MAX_HELLO};
@@ -79,6 +80,8 @@ impl Incoming {
 pub struct Arrival {
     /// Whom its certificate names; `None` without certificate: it may only join.
     pub identity: Option<Identity>,
+    /// When that certificate was issued, in milliseconds since 1970; 0 where it does not say it, or there is none.
+    pub issued_ms: u64,
     /// What it said.
     pub hello: Hello,
     /// Where it came from: its own address, or a relay's.
@@ -128,6 +131,15 @@ impl Listener {
         Ok(self.endpoint.local_addr()?)
     }
 
+    /// From now on it shows these credentials to those who connect.
+    ///
+    /// # Errors
+    /// Where they can't be used.
+    pub fn renew(&self, credentials: &Credentials) -> Result<(), ProtocolError> {
+        self.endpoint.set_server_config(Some(server_config(credentials)?));
+        Ok(())
+    }
+
     /// The next connection attempt for which there is room; `None` when the listener was closed. The handshake and the
     /// hello are left to [`greet`], so that a slow peer holds up nobody.
     pub async fn accept(&self) -> Option<Incoming> {
@@ -161,7 +173,8 @@ pub async fn greet(incoming: Incoming) -> Result<Arrival, ProtocolError> {
         let connection = incoming.await?;
         let (send, receive) = connection.accept_bi().await?;
         let mut receiver = FrameReceiver::with_limit(receive, MAX_HELLO);
-        let identity = peer_identity(&connection)?;
+        let (identity, issued_ms) = peer_identity(&connection)?.unzip();
+        let issued_ms = issued_ms.unwrap_or(0);
         if identity.is_some() {
             // A slave agent's hello holds everything that it knows about stages.
             receiver.set_limit(door.max_frame());
@@ -176,7 +189,7 @@ pub async fn greet(incoming: Incoming) -> Result<Arrival, ProtocolError> {
         };
         let address = connection.remote_address();
         let sender = FrameSender::new(send);
-        Ok(Arrival { identity, hello, address, connection, sender, receiver, door })
+        Ok(Arrival { identity, issued_ms, hello, address, connection, sender, receiver, door })
     };
     let arrival = tokio::time::timeout(HELLO_TIMEOUT, greeting)
         .await
@@ -185,12 +198,15 @@ pub async fn greet(incoming: Incoming) -> Result<Arrival, ProtocolError> {
     arrival
 }
 
-fn peer_identity(connection: &Connection) -> Result<Option<Identity>, ProtocolError> {
+/// Whom the peer's certificate names, and when it was issued.
+fn peer_identity(connection: &Connection) -> Result<Option<(Identity, u64)>, ProtocolError> {
     let Some(any) = connection.peer_identity() else {
         return Ok(None);
     };
     match any.downcast::<Vec<CertificateDer<'static>>>() {
-        Ok(chain) => chain.first().map(identity_of).transpose(),
+        Ok(chain) => {
+            chain.first().map(|own| identity_of(own).map(|identity| (identity, issued_ms(own)))).transpose()
+        }
         Err(_) => Ok(None),
     }
 }

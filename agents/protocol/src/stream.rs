@@ -12,6 +12,7 @@ use xrdtest_model::{AttemptId, InstanceId};
 
 use crate::error::ProtocolError;
 use crate::frame::{FrameReceiver, FrameSender, MAX_HELLO};
+use crate::renewal::RenewReply;
 
 /// Bytes of file content per frame, at most.
 pub const CHUNK: usize = 64 << 10;
@@ -68,6 +69,13 @@ pub enum StreamHeader {
         host: String,
         /// What it wants.
         wanted: Wanted,
+    },
+    /// An agent asks whether its certificate is to be renewed; the answer is a [`RenewReply`].
+    Renew {
+        /// Certificate signing request, PEM.
+        request: String,
+        /// When its present certificate ends, in seconds since 1970.
+        ends: u64,
     },
     /// A kind that this build does not know.
     #[serde(other)]
@@ -185,6 +193,16 @@ impl Streams {
         Ok((reply, content))
     }
 
+    /// Asks whether the agent's certificate, which ends at that time, is to be renewed.
+    ///
+    /// # Errors
+    /// Where the connection breaks, or the engine does not know the question.
+    pub async fn renew(&self, request: String, ends: u64) -> Result<RenewReply, ProtocolError> {
+        let (mut sender, mut receiver) = self.open(&StreamHeader::Renew { request, ends }).await?;
+        sender.finish();
+        receiver.recv().await?.ok_or(ProtocolError::Closed("before it answered"))
+    }
+
     async fn open(&self, header: &StreamHeader) -> Result<(FrameSender, FrameReceiver), ProtocolError> {
         let (send, receive) = self.connection.open_bi().await?;
         let mut sender = FrameSender::new(send);
@@ -296,6 +314,16 @@ impl IncomingStream {
     /// Ends this side of the stream; what was sent before still arrives.
     pub fn finish(mut self) {
         self.sender.finish();
+    }
+
+    /// Answers a request for a new certificate.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    pub async fn renewed(mut self, reply: &RenewReply) -> Result<(), ProtocolError> {
+        self.sender.send(reply).await?;
+        self.sender.finish();
+        Ok(())
     }
 
     /// Answers a request for a file.

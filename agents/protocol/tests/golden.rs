@@ -19,6 +19,7 @@ use xrdtest_model::{AttemptId, MachineId, Metric, Outcome, StageId, StageKind, T
 use xrdtest_protocol::message::{
     Abilities, EngineToHypervisor, EngineToSlave, Hello, HelloReply, HypervisorToEngine, SlaveToEngine,
 };
+use xrdtest_protocol::renewal::RenewReply;
 use xrdtest_protocol::stream::{FetchReply, Progress, StreamHeader, Wanted};
 
 fn attempt() -> AttemptId {
@@ -242,6 +243,10 @@ fn additions(lines: &mut Lines) {
         lines.add(&StreamHeader::Credential { instance: "i".into(), host: text(), wanted });
     }
     lines.add(&FetchReply::Invalid { reason: text() });
+    lines.add(&StreamHeader::Renew { request: text(), ends: 7 });
+    lines.add(&RenewReply::Signed { certificate: text(), again_s: 8 });
+    lines.add(&RenewReply::NotYet { again_s: 8 });
+    lines.add(&RenewReply::Refused { reason: text() });
 }
 
 #[test]

@@ -64,6 +64,11 @@ fn machines_prove_who_they_are() {
 }
 
 #[test]
+fn certificates_are_renewed_and_revoked() {
+    trial("certificates.py", &[]);
+}
+
+#[test]
 fn hundreds_of_fakes_behave_and_misbehave() {
     trial("fleet.py", &[]);
 }

@@ -8,6 +8,7 @@ use xrdtest_model::{
     AttemptId, Event, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport,
 };
 use xrdtest_orchestrator::ClusterOrder;
+use xrdtest_protocol::Identity;
 use xrdtest_protocol::message::{Abilities, EngineToHypervisor, EngineToSlave, HypervisorToEngine};
 
 use crate::registry::{Connected, Serial};
@@ -49,6 +50,11 @@ pub(crate) enum Command {
         reason: Option<String>,
         /// Told when that is in the journal.
         noted: oneshot::Sender<()>,
+    },
+    /// End the connection of an agent, if there is one.
+    Disconnect {
+        identity: Identity,
+        why: String,
     },
     Subscribe(mpsc::UnboundedSender<Arc<Event>>),
     /// Say that you are there.

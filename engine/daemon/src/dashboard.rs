@@ -17,6 +17,7 @@ use xrdtest_protocol::ProtocolError;
 
 use crate::config::Web;
 use crate::handle::EngineHandle;
+use crate::renewals::keep;
 
 /// Answers that are being given when the engine ends have so long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -58,6 +59,8 @@ pub(crate) struct Dashboard {
     listener: TcpListener,
     address: SocketAddr,
     tls: RustlsConfig,
+    /// The names in a certificate of the engine's CA; `None`: it was given another one.
+    names: Option<Vec<String>>,
 }
 
 impl Dashboard {
@@ -66,12 +69,15 @@ impl Dashboard {
         let listener = TcpListener::bind(listen).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let tls = match (&web.certificate, &web.key) {
-            (Some(certificate), Some(key)) => given(certificate, key)?,
-            (None, None) => own(&names(web, address.ip()), engine)?,
+        let (tls, names) = match (&web.certificate, &web.key) {
+            (Some(certificate), Some(key)) => (given(certificate, key)?, None),
+            (None, None) => {
+                let names = names(web, address.ip());
+                (own(&names, engine)?, Some(names))
+            }
             _ => return Err(DashboardError::Half),
         };
-        Ok(Self { listener, address, tls: RustlsConfig::from_config(Arc::new(tls)) })
+        Ok(Self { listener, address, tls: RustlsConfig::from_config(Arc::new(tls)), names })
     }
 
     /// Where it listens.
@@ -81,6 +87,7 @@ impl Dashboard {
 
     /// Serves until `end`.
     pub(crate) async fn serve(self, engine: EngineHandle, end: CancellationToken) {
+        let renewing = self.names.map(|names| tokio::spawn(renew(self.tls.clone(), names, engine.clone())));
         let handle = Handle::new();
         let ending = handle.clone();
         tokio::spawn(async move {
@@ -95,6 +102,9 @@ impl Dashboard {
             Ok(server) => server.acceptor(acceptor).handle(handle).serve(service).await,
             Err(error) => Err(error),
         };
+        if let Some(renewing) = renewing {
+            renewing.abort();
+        }
         if let Err(error) = served {
             error!(%error, "the dashboard is gone; runs go on");
         }
@@ -110,6 +120,17 @@ pub(crate) fn names(web: &Web, listening: IpAddr) -> Vec<String> {
     let mut names: Vec<String> = std::iter::once("localhost".to_owned()).chain(host).collect();
     names.push(if listening.is_unspecified() { "127.0.0.1".to_owned() } else { listening.to_string() });
     names
+}
+
+/// Renews the certificate for those who connect from then on.
+async fn renew(tls: RustlsConfig, names: Vec<String>, engine: EngineHandle) {
+    let lifetime = engine.authority.server_lifetime();
+    let renew = || {
+        let new = own(&names, &engine).map_err(|error| error.to_string())?;
+        tls.reload_from_config(Arc::new(new));
+        Ok(())
+    };
+    keep("the dashboard", lifetime, renew).await;
 }
 
 fn own(names: &[String], engine: &EngineHandle) -> Result<rustls::ServerConfig, DashboardError> {

@@ -22,6 +22,7 @@ use crate::command::{CancelHow, Command};
 use crate::controls::Controls;
 use crate::definitions::Definitions;
 use crate::repositories::Repositories;
+use crate::revocations::Revocations;
 use crate::scheduler::SchedulerHandle;
 use crate::tokens::Tokens;
 
@@ -76,6 +77,7 @@ pub struct EngineHandle {
     pub(crate) last_event: watch::Sender<u64>,
     pub(crate) output_arrived: watch::Sender<u64>,
     pub(crate) tokens: Tokens,
+    pub(crate) revocations: Revocations,
     pub(crate) authority: Arc<Authority>,
     pub(crate) address: SocketAddr,
     pub(crate) store: Arc<dyn Store>,

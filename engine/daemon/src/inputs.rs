@@ -7,6 +7,7 @@ use tracing::{error, warn};
 use xrdtest_model::event::InstanceOwner;
 use xrdtest_model::{AttemptId, HypervisorName, InstanceId, MachineId, StageReport};
 use xrdtest_orchestrator::{Ability, Input, InstanceReport, RunPhase};
+use xrdtest_protocol::Identity;
 use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave, HypervisorToEngine};
 
 use crate::command::{CancelHow, Command, HypervisorHello, NotCancelled, NotStopped, SlaveHello};
@@ -48,6 +49,11 @@ impl Engine {
                 });
                 self.answers.push(Box::new(move || send(noted, ())));
             }
+            Command::Disconnect { identity, why } => match identity {
+                Identity::Hypervisor(name) => self.hypervisors.close(&name, &why),
+                Identity::Slave(machine) => self.slaves.close(&machine, &why),
+                Identity::Engine => {}
+            },
             Command::Subscribe(subscriber) => self.subscribers.push(subscriber),
             Command::Answer(reply) => send(reply, ()),
             Command::SlaveConnected { machine, connected, hello } => {

@@ -1,7 +1,7 @@
 //! Agents' connections: from the first packet to inputs of the core.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::size::human_bytes;
 use xrdtest_model::{HypervisorName, MachineId};
-use xrdtest_protocol::authority::Authority;
+use xrdtest_protocol::authority::{Authority, now_ms};
 use xrdtest_protocol::client::{Receiver, Sender};
 use xrdtest_protocol::message::{
     EngineToHypervisor, EngineToSlave, Hello, HypervisorToEngine, SlaveToEngine,
@@ -20,36 +20,15 @@ use xrdtest_protocol::stream::{FetchReply, IncomingStream, StreamHeader};
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Identity, JoinToken, ProtocolError};
 
-use crate::clock::Clock;
 use crate::command::{Command, HypervisorHello, SlaveHello};
-use crate::definitions::Definitions;
+use crate::context::Context;
 use crate::fetch;
 use crate::registry::Connected;
 use crate::run_files::RunFiles;
-use crate::runs::Runs;
-use crate::tokens::Tokens;
-use crate::trust::Trust;
-use crate::uploads::{EvidenceFile, UploadError, Uploads};
+use crate::uploads::{EvidenceFile, UploadError};
 
 /// Output may exceed its limit by the mark that says how much was left out.
 const MARK: u64 = 4096;
-
-/// What connections need of the engine.
-#[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) authority: Arc<Authority>,
-    pub(crate) tokens: Tokens,
-    pub(crate) clock: Clock,
-    pub(crate) runs: Arc<Runs>,
-    pub(crate) uploads: Uploads,
-    pub(crate) serials: AtomicU64,
-    pub(crate) definitions: Arc<Definitions>,
-    /// Bytes of a machine's console that are kept.
-    pub(crate) console: u64,
-    /// What machines of runs get to prove themselves with.
-    pub(crate) trust: Trust,
-}
 
 /// Accepts agents until the listener is closed.
 pub(crate) async fn serve(listener: Arc<Listener>, context: Arc<Context>) {
@@ -75,6 +54,13 @@ async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), Protoco
             ))
             .await;
     };
+    let issued = arrival.issued_ms;
+    let joins = matches!(arrival.hello, Hello::Join { .. });
+    let shown = arrival.identity.as_ref().filter(|_| !joins);
+    if let Some(why) = shown.and_then(|identity| context.revocations.refusal(identity, issued)) {
+        warn!(%why, from = %arrival.address, "an agent was refused");
+        return arrival.refuse(why).await;
+    }
     match (arrival.identity.clone(), arrival.hello.clone()) {
         (_, Hello::Join { token, request, .. }) => join(context, arrival, &token, &request).await,
         (Some(Identity::Slave(machine)), Hello::Slave { .. })
@@ -84,7 +70,7 @@ async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), Protoco
         }
         (Some(Identity::Slave(machine)), Hello::Slave { software, boot_id, known, .. }) => {
             let hello = SlaveHello { software, boot_id, known };
-            slave(context, machine, hello, arrival.accept(version).await?).await;
+            slave(context, (machine, issued), hello, arrival.accept(version).await?).await;
             Ok(())
         }
         (Some(Identity::Hypervisor(name)), Hello::Hypervisor { .. }) if name.as_str() == EXTERNAL => {
@@ -92,7 +78,7 @@ async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), Protoco
         }
         (Some(Identity::Hypervisor(name)), Hello::Hypervisor { software, abilities, instances, .. }) => {
             let hello = HypervisorHello { software, abilities, instances };
-            hypervisor(context, name, hello, arrival.accept(version).await?).await;
+            hypervisor(context, (name, issued), hello, arrival.accept(version).await?).await;
             Ok(())
         }
         (Some(identity), _) => {
@@ -103,6 +89,7 @@ async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), Protoco
 }
 
 async fn join(context: &Context, arrival: Arrival, token: &str, request: &str) -> Result<(), ProtocolError> {
+    let began = now_ms();
     let taken = async {
         let token: JoinToken = token.parse()?;
         let key = Authority::request_key(request)?;
@@ -114,6 +101,10 @@ async fn join(context: &Context, arrival: Arrival, token: &str, request: &str) -
         Err(error) => return arrival.refuse(error.to_string()).await,
     };
     match context.authority.sign(request, &identity) {
+        // The token was used while the agent's certificates were made void: this one is meant too.
+        Ok(_) if context.revocations.refusal(&identity, began).is_some() => {
+            arrival.refuse("the join token was made void just now").await
+        }
         Ok(certificate) => {
             debug!(%identity, "joined");
             arrival.joined(certificate, context.authority.certificate().to_owned()).await
@@ -213,7 +204,7 @@ where
 
 async fn slave(
     context: &Arc<Context>,
-    machine: MachineId,
+    (machine, issued): (MachineId, u64),
     hello: SlaveHello,
     (link, sender, receiver): (Link, Sender<EngineToSlave>, Receiver<SlaveToEngine>),
 ) {
@@ -224,6 +215,7 @@ async fn slave(
     if context.commands.send(command).await.is_err() {
         return;
     }
+    context.end_if_revoked(&link, &Identity::Slave(machine.clone()), issued);
     let hear = |message| match message {
         SlaveToEngine::Report { attempt, report } => {
             Heard::Command(Command::SlaveReport { machine: machine.clone(), serial, attempt, report })
@@ -231,7 +223,8 @@ async fn slave(
         SlaveToEngine::Goodbye => Heard::Goodbye,
         SlaveToEngine::Unknown => Heard::Unknown,
     };
-    let stream = |stream, tasks: &mut JoinSet<()>| spawn_slave_stream(context, &machine, stream, tasks);
+    let own = (Identity::Slave(machine.clone()), issued);
+    let stream = |stream, tasks: &mut JoinSet<()>| spawn_slave_stream(context, &machine, &own, stream, tasks);
     let conversation = Conversation { link, sender, receiver, outgoing };
     let agent = machine.to_string();
     let Farewell { orderly, silence } = conversation.run(&agent, &context.commands, hear, stream).await;
@@ -241,12 +234,13 @@ async fn slave(
 fn spawn_slave_stream(
     context: &Arc<Context>,
     machine: &MachineId,
+    own: &(Identity, u64),
     stream: PendingStream,
     tasks: &mut JoinSet<()>,
 ) {
-    let (context, machine) = (context.clone(), machine.clone());
+    let (context, machine, own) = (context.clone(), machine.clone(), own.clone());
     tasks.spawn(async move {
-        let result = async { slave_stream(&context, &machine, stream.header().await?).await };
+        let result = async { slave_stream(&context, &machine, &own, stream.header().await?).await };
         match result.await {
             Ok(()) => {}
             // The connection broke: the upload goes on with the next one.
@@ -259,9 +253,11 @@ fn spawn_slave_stream(
 async fn slave_stream(
     context: &Context,
     machine: &MachineId,
+    own: &(Identity, u64),
     stream: IncomingStream,
 ) -> Result<(), UploadError> {
     let (attempt, log) = match stream.header.clone() {
+        StreamHeader::Renew { request, ends } => return context.renew(own, &request, ends, stream).await,
         StreamHeader::Output { attempt } => (attempt, None),
         StreamHeader::Log { attempt, index, path, artifact } => (attempt, Some((index, path, artifact))),
         header => {
@@ -298,7 +294,7 @@ async fn slave_stream(
 
 async fn hypervisor(
     context: &Arc<Context>,
-    name: HypervisorName,
+    (name, issued): (HypervisorName, u64),
     hello: HypervisorHello,
     (link, sender, receiver): (Link, Sender<EngineToHypervisor>, Receiver<HypervisorToEngine>),
 ) {
@@ -310,15 +306,17 @@ async fn hypervisor(
     if context.commands.send(command).await.is_err() {
         return;
     }
+    context.end_if_revoked(&link, &Identity::Hypervisor(name.clone()), issued);
     let hear = |message| match message {
         HypervisorToEngine::Goodbye => Heard::Goodbye,
         HypervisorToEngine::Unknown => Heard::Unknown,
         message => Heard::Command(Command::HypervisorReport { name: name.clone(), serial, message }),
     };
+    let own = (Identity::Hypervisor(name.clone()), issued);
     let stream = |stream: PendingStream, tasks: &mut JoinSet<()>| {
-        let (context, name) = (context.clone(), name.clone());
+        let (context, name, own) = (context.clone(), name.clone(), own.clone());
         tasks.spawn(async move {
-            if let Err(error) = hypervisor_stream(&context, &name, stream).await {
+            if let Err(error) = hypervisor_stream(&context, &name, &own, stream).await {
                 debug!(%error, "a stream of a hypervisor agent was interrupted");
             }
         });
@@ -331,10 +329,12 @@ async fn hypervisor(
 async fn hypervisor_stream(
     context: &Context,
     name: &HypervisorName,
+    own: &(Identity, u64),
     stream: PendingStream,
 ) -> Result<(), UploadError> {
     let stream = stream.header().await?;
     match stream.header.clone() {
+        StreamHeader::Renew { request, ends } => context.renew(own, &request, ends, stream).await,
         StreamHeader::Fetch { instance, host, path } => {
             let (reply, content) = match context.runs.repository_of(name, &instance) {
                 Some(repository) => {

@@ -82,6 +82,13 @@ impl<K: Clone + Eq + Hash + Ord, M> Registry<K, M> {
         current
     }
 
+    /// Ends an agent's connection, with words for it; that it is over is told when it is.
+    pub(crate) fn close(&self, name: &K, why: &str) {
+        if let Some(agent) = self.agents.get(name) {
+            agent.connected.link.close(why);
+        }
+    }
+
     /// The names of those that are connected, sorted.
     pub(crate) fn names(&self) -> Arc<Vec<K>> {
         self.names.clone()

@@ -3,10 +3,11 @@
 use tokio::sync::oneshot;
 use tracing::info;
 use xrdtest_definitions::Selection;
-use xrdtest_model::api::{RunRequest, RunSummary};
+use xrdtest_model::api::{RevocationInfo, RevocationRequest, RunRequest, RunSummary};
 use xrdtest_model::chronicle::SubjectKind;
 use xrdtest_model::ids::EXTERNAL;
-use xrdtest_model::{Held, HypervisorName, RunId, RunPlan};
+use xrdtest_model::{AgentName, Held, HypervisorName, MachineId, RunId, RunPlan};
+use xrdtest_protocol::Identity;
 use xrdtest_store::StoreError;
 use xrdtest_web::engine::Refusal;
 
@@ -129,6 +130,41 @@ impl EngineHandle {
         let (noted, answer) = oneshot::channel();
         self.commands.send(Command::Hold { on, by, reason, noted }).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
+    }
+
+    /// The certificates that an agent was given so far are void from now on, and its connection ends.
+    pub(crate) async fn revoke_agent(
+        &self,
+        request: RevocationRequest,
+        by: String,
+    ) -> Result<RevocationInfo, Refusal> {
+        let RevocationRequest { agent, reason } = request;
+        let (identity, known) = match &agent {
+            AgentName::Hypervisor(name) => {
+                (Identity::Hypervisor(name.clone()), self.knows_hypervisor(name).await?)
+            }
+            AgentName::Slave(name) => {
+                // Names of hosts have no slash.
+                let machine = name.parse().unwrap_or_else(|_| MachineId::physical(name.clone()));
+                let of = if machine.is_physical() { Vec::new() } else { vec![machine.instance.clone()] };
+                let known = self.store.machines(of).await.map_err(|error| unavailable(&error))?;
+                let known = known.iter().any(|state| state.subject.name == *name);
+                (Identity::Slave(machine), known)
+            }
+        };
+        let named = identity.to_string();
+        let tokens = self.store.tokens(self.clock.now()).await.map_err(|error| unavailable(&error))?;
+        if !known && !tokens.iter().any(|token| token.identity == named) {
+            let help =
+                "`xrdtest hypervisors` and `xrdtest slaves --all` list those that have ever been in contact";
+            return Err(Refusal::Unknown(problem(format!("there is no {agent}"), help)));
+        }
+        let made = self.revocations.revoke(&identity, by, reason).await;
+        let made = made.map_err(|error| unavailable(&error))?;
+        let why = self.revocations.refusal(&identity, 0).unwrap_or_default();
+        info!(%agent, by = made.by, reason = made.reason, "the agent's certificates are void");
+        self.commands.send(Command::Disconnect { identity, why }).await.map_err(|_| stopping())?;
+        Ok(RevocationInfo { agent, at: made.at, by: made.by, reason: made.reason })
     }
 
     /// Whether an agent of that name has ever been in contact.

@@ -12,8 +12,8 @@ use tokio::sync::{oneshot, watch};
 use xrdtest_definitions::SnapshotError;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, EngineInfo, HypervisorInfo, InstanceInfo, Problem, QueueEntry,
-    RepositoryInfo, RunProgress, RunRequest, RunSummary, ScheduledSuite, SchedulesInfo, TokenCreated,
-    TokenRequest,
+    RepositoryInfo, RevocationInfo, RevocationRequest, RunProgress, RunRequest, RunSummary, ScheduledSuite,
+    SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::definition::Catalogue;
 use xrdtest_model::ids::EXTERNAL;
@@ -279,6 +279,10 @@ impl Engine for EngineHandle {
 
     fn new_token(&self, request: TokenRequest, by: String) -> Answer<'_, TokenCreated> {
         self.make_token(request, by).boxed()
+    }
+
+    fn revoke(&self, request: RevocationRequest, by: String) -> Answer<'_, RevocationInfo> {
+        self.revoke_agent(request, by).boxed()
     }
 
     fn archive(&self, request: ArchiveRequest) -> Answer<'_, Archived> {

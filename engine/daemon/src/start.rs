@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tracing::info;
@@ -19,14 +20,17 @@ use xrdtest_store::sqlite::SqliteStore;
 use xrdtest_store::{Store, StoreError};
 
 use crate::clock::Clock;
+use crate::context::Context;
 use crate::definitions::DefinitionsConfig;
 use crate::engine::Engine;
 use crate::evidence::Inherited;
 use crate::external::{self, External};
 use crate::handle::{EngineHandle, EngineStatus};
-use crate::listener::{Context, serve};
+use crate::listener::serve;
 use crate::registry::Registry;
+use crate::renewals::{keep, renew_own};
 use crate::repositories::Repositories;
+use crate::revocations::Revocations;
 use crate::runs::Runs;
 use crate::scheduler::{self, Scheduler};
 use crate::secret;
@@ -60,6 +64,8 @@ pub struct EngineConfig {
     pub frame: usize,
     /// Bytes of a machine's console that are kept.
     pub console: u64,
+    /// How long certificates live at most; they are renewed when a third of that is left.
+    pub certificate: Duration,
     /// The core's times.
     pub orchestrator: Config,
     /// Where definitions are, and what they may use.
@@ -108,11 +114,12 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     }
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.state.join("store.sqlite")).await?);
     let events = store.live_events().await?;
-    let authority = Arc::new(match &config.ca {
+    let authority = match &config.ca {
         Some(folder) => Authority::open_or_create(folder)
             .map_err(protocol(format!("the certificate authority in {}", folder.display())))?,
         None => Authority::new().map_err(protocol("a certificate authority"))?,
-    });
+    };
+    let authority = Arc::new(authority.with_lifetime(config.certificate));
     let secret = secret::open_or_create(&config.state, secret::QUIC)?;
     let credentials = authority.issue(&Identity::Engine).map_err(protocol("the engine's certificate"))?;
     let listening = ListenerConfig {
@@ -130,6 +137,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
     let runs = Arc::new(Runs::default());
     events.iter().for_each(|event| runs.apply(event));
     let tokens = Tokens::new(authority.clone(), store.clone());
+    let revocations = Revocations::load(store.clone()).await?;
     let trust = Trust::new(config.state.join("trust"), runs.clone());
     let (commands, inbox) = mpsc::channel(INBOX);
     let (live, _) = broadcast::channel(LIVE_OUTPUT);
@@ -148,6 +156,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         definitions: definitions.clone(),
         console: config.console,
         trust: trust.clone(),
+        revocations: revocations.clone(),
     };
     let (scheduler, orders) = scheduler::channels();
     let (last_event, _) = watch::channel(events.last().map_or(0, |event| event.number));
@@ -159,6 +168,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         last_event: last_event.clone(),
         output_arrived,
         tokens: tokens.clone(),
+        revocations,
         authority,
         address,
         store: store.clone(),
@@ -201,7 +211,14 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         failure: None,
     };
     let (engine, first) = restore(engine, config.orchestrator, events);
-    tokio::spawn(serve(listener, Arc::new(context)));
+    let (of_engine, own) = (context.authority.clone(), listener.clone());
+    let lifetime = of_engine.lifetime(&Identity::Engine);
+    let renew = move || renew_own(&of_engine, &own).map_err(|error| error.to_string());
+    let renewing = tokio::spawn(keep("the engine", lifetime, renew));
+    tokio::spawn(async move {
+        serve(listener, Arc::new(context)).await;
+        renewing.abort();
+    });
     tokio::spawn(engine.run(first, inbox));
     let scheduler = Scheduler::new(handle.clone(), orders).await?;
     tokio::spawn(scheduler.run());

@@ -27,6 +27,7 @@ async fn engine(folder: &tempfile::TempDir) -> EngineHandle {
         agents: 10,
         queue: 10,
         frame: 1 << 20,
+        certificate: xrdtest_protocol::authority::STANDING_LIFETIME,
         console: 4 << 10,
         orchestrator: xrdtest_orchestrator::Config::default(),
         definitions: DefinitionsConfig::default(),

@@ -67,6 +67,7 @@ async fn engine(folder: &Path, console: u64) -> EngineHandle {
         agents: 10,
         queue: 10,
         frame: 1 << 20,
+        certificate: xrdtest_protocol::authority::STANDING_LIFETIME,
         console,
         orchestrator: xrdtest_orchestrator::Config::default(),
         definitions: DefinitionsConfig { fetched_file: 4096, ..DefinitionsConfig::default() },

@@ -21,7 +21,8 @@ use crate::room::{Load, Room};
 use crate::time::Timestamp;
 
 pub use access::{
-    ApiTokenCreated, ApiTokenRequest, AuditEntry, AuditFilter, UserChange, UserInfo, UserRequest, Via,
+    ApiTokenCreated, ApiTokenRequest, AuditEntry, AuditFilter, RevocationInfo, RevocationRequest, UserChange,
+    UserInfo, UserRequest, Via,
 };
 pub use actions::{
     ArchiveRequest, Archived, CancelRequest, HoldRequest, PinRequest, QueuePause, QueuePauseRequest,

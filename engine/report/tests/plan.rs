@@ -104,7 +104,9 @@ fn the_examples() {
         assert!(document.runnable, "{name}: {:?}", document.diagnostics);
         without_digests(|| insta::assert_snapshot!(name, plain(&report::text(&document, 80))));
     }
-    for name in ["cluster_001_mm", "cluster_002_frm", "cluster_003_copy", "cluster_004_sss", "cluster_005_gsi"] {
+    for name in
+        ["cluster_001_mm", "cluster_002_frm", "cluster_003_copy", "cluster_004_sss", "cluster_005_gsi"]
+    {
         let document = document(&examples(), name);
         assert!(document.runnable, "{name}: {:?}", document.diagnostics);
         insta::assert_snapshot!(name, plain(&report::text(&document, 120)));

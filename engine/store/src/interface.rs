@@ -86,6 +86,12 @@ pub trait Store: AccessStore + Outbox + Send + Sync + std::fmt::Debug + 'static 
     /// Removes the tokens whose identity begins with `prefix`, or whose digest does; answers how many.
     fn revoke_tokens(&self, prefix: TokenPrefix) -> Answer<'_, u64>;
 
+    /// Keeps that an agent's certificates are void, in the place of what was kept of it, and removes its tokens.
+    fn revoke(&self, revocation: Revocation) -> Answer<'_, ()>;
+
+    /// Whose certificates are void, the latest first.
+    fn revocations(&self) -> Answer<'_, Vec<Revocation>>;
+
     /// Keeps what is known of suites' starts, in the place of what was kept of these suites.
     fn keep_schedules(&self, records: Vec<ScheduleRecord>) -> Answer<'_, ()>;
 
@@ -162,6 +168,19 @@ pub enum TokenPrefix {
     Identity(String),
     /// Those whose digest begins so.
     Digest(String),
+}
+
+/// The certificates that an agent was given until then are void.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Whose: the text of an identity of the protocol, `xrdtest:hypervisor/NAME`.
+    pub identity: String,
+    /// Those that were given later are good.
+    pub at: Timestamp,
+    /// Who said so.
+    pub by: String,
+    /// Why; may be empty.
+    pub reason: String,
 }
 
 /// A join token as it is kept.

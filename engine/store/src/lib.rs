@@ -13,8 +13,8 @@ pub mod sqlite;
 
 pub use access::AccessStore;
 pub use interface::{
-    Answer, CaseVerdict, LastStart, Measured, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix,
-    TokenRecord,
+    Answer, CaseVerdict, LastStart, Measured, Revocation, RunFilter, ScheduleRecord, Store, StoreError,
+    TokenPrefix, TokenRecord,
 };
 pub use outbox::Outbox;
 pub use retention::{RetentionAction, RetentionPolicy};

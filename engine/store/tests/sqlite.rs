@@ -86,7 +86,7 @@ async fn an_older_store_has_its_cases_and_numbers_told() {
     // What came later is undone as well.
     let back = "DROP TABLE cases; DROP TABLE metrics; DROP INDEX transitions_of_physical; DROP INDEX runs_going_on; \
          DROP INDEX runs_of_verdict; DROP INDEX runs_of_suite_and_verdict; \
-         DROP TABLE deliveries; DROP TABLE considered; PRAGMA user_version = 5";
+         DROP TABLE deliveries; DROP TABLE considered; DROP TABLE revocations; PRAGMA user_version = 5";
     connection.execute(sqlx::raw_sql(back)).await.unwrap();
     connection.close().await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();

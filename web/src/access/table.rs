@@ -24,6 +24,7 @@ pub(crate) const TABLE: &[(Method, &str, Option<Role>)] = &[
     (Method::GET, "/api/v1/audit", Some(Admin)),
     (Method::GET, "/api/v1/tokens", Some(Admin)),
     (Method::GET, "/api/v1/users", Some(Admin)),
+    (Method::GET, "/api/v1/revocations", Some(Admin)),
     (Method::POST, "/api/v1/repositories/{name}/fetch", Some(Operator)),
     (Method::DELETE, "/api/v1/queue/{run}", Some(Operator)),
     (Method::POST, "/api/v1/runs", Some(Operator)),
@@ -57,6 +58,7 @@ pub(crate) const TABLE: &[(Method, &str, Option<Role>)] = &[
     (Method::POST, "/api/v1/tokens/api", Some(Admin)),
     (Method::DELETE, "/api/v1/tokens/{id}", Some(Admin)),
     (Method::POST, "/api/v1/users", Some(Admin)),
+    (Method::POST, "/api/v1/revocations", Some(Admin)),
     (Method::PUT, "/api/v1/users/{name}", Some(Admin)),
     (Method::DELETE, "/api/v1/users/{name}", Some(Admin)),
 ];

@@ -23,6 +23,7 @@ mod problem;
 mod queue;
 mod report;
 mod repositories;
+mod revocations;
 pub(crate) mod runs;
 mod schedule;
 pub(crate) mod slaves;
@@ -110,6 +111,7 @@ pub(crate) fn routes() -> Routes {
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/api", post(tokens::create_api))
         .route("/tokens/{id}", delete(tokens::revoke))
+        .route("/revocations", get(revocations::list).post(revocations::create))
         .route("/users", get(users::list).post(users::create))
         .route("/users/{name}", put(users::change).delete(users::remove))
         .route("/audit", get(audit::list))

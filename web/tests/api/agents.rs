@@ -208,3 +208,27 @@ async fn tokens_are_made_listed_and_revoked() {
     assert_eq!(revoke("abcdef01").await, StatusCode::NOT_FOUND);
     assert_eq!(field(&engine.good("/tokens").await, "identity"), ["slave/node7.example.org"]);
 }
+
+#[tokio::test]
+async fn agents_are_revoked_listed_and_noted() {
+    let engine = TestEngine::start().await;
+    let body = r#"{"agent": "hypervisor/hv1", "reason": "sold"}"#;
+    let (status, made) = engine.post("/revocations", body).await;
+    assert_eq!(
+        (status, &made["agent"], &made["reason"]),
+        (StatusCode::CREATED, &json!("hypervisor/hv1"), &json!("sold"))
+    );
+    for (body, status) in [
+        (r#"{"agent": "hypervisor/nosuch"}"#, StatusCode::NOT_FOUND),
+        (r#"{"agent": "printer/p1"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        (r#"{"agent": "slave/external/node7"}"#, StatusCode::CREATED),
+    ] {
+        assert_eq!(engine.post("/revocations", body).await.0, status, "{body}");
+    }
+    let all = engine.good("/revocations").await;
+    assert_eq!(field(&all, "agent"), ["hypervisor/hv1", "slave/node7"]);
+    assert_eq!(field(&all, "by"), ["alice", "alice"]);
+    let noted = engine.good("/audit").await;
+    let line = noted.as_array().unwrap().last().unwrap();
+    assert_eq!((&line["target"], &line["reason"]), (&json!("hypervisor/hv1"), &json!("sold")), "{line}");
+}

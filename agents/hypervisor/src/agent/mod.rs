@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::client::{self, HypervisorSession};
 use xrdtest_protocol::message::{Hello, HypervisorToEngine};
+use xrdtest_protocol::renewal::Renewal;
 use xrdtest_protocol::version::{NEWEST, OLDEST};
 use xrdtest_protocol::{Credentials, ProtocolError};
 
@@ -40,7 +41,7 @@ const TICK: Duration = Duration::from_secs(60);
 /// A provider and its connection to the engine.
 pub struct Agent {
     engine: EngineAddress,
-    credentials: Credentials,
+    renewal: Arc<Renewal>,
     provider: Arc<dyn Provider>,
     orders: Arc<Orders>,
     gone: mpsc::UnboundedReceiver<MachineGone>,
@@ -53,6 +54,15 @@ pub struct Agent {
     lease: Lease,
     /// Where the provider's machines outlive the agent: what its next process has to know.
     last_heard: Option<LastHeard>,
+}
+
+fn note_renewal(renewed: Result<(), ProtocolError>) {
+    match renewed {
+        Ok(()) => tracing::info!("this agent's certificate is renewed"),
+        Err(error) => {
+            tracing::warn!(%error, "this agent's certificate could not be renewed; it is tried again")
+        }
+    }
 }
 
 /// Why a connection ended.
@@ -79,7 +89,8 @@ impl Agent {
         let lease = Lease::new(None, Duration::ZERO, Instant::now());
         let engine = engine.into();
         let (unsent, last_heard) = (None, None);
-        Self { engine, credentials, provider, orders, gone, outbox, unsent, link, found, lease, last_heard }
+        let renewal = Arc::new(Renewal::new(credentials, None));
+        Self { engine, renewal, provider, orders, gone, outbox, unsent, link, found, lease, last_heard }
     }
 
     /// Lets the agent stop all instances when the engine was silent for this long. Without it they are kept for ever.
@@ -98,6 +109,14 @@ impl Agent {
             self.lease = Lease::new(self.lease.given(), last_heard.silence(), Instant::now());
             self.last_heard = Some(last_heard);
         }
+        self
+    }
+
+    /// Keeps new certificates in the folder that the credentials came from.
+    #[must_use]
+    pub fn with_credentials_kept_in(mut self, folder: &Path) -> Self {
+        let credentials = self.renewal.credentials();
+        self.renewal = Arc::new(Renewal::new(credentials, Some(folder.to_owned())));
         self
     }
 
@@ -151,7 +170,7 @@ impl Agent {
             instances: provider.instances(),
         };
         let (engine, credentials, found) =
-            (self.engine.clone(), self.credentials.clone(), self.found.clone());
+            (self.engine.clone(), self.renewal.credentials(), self.found.clone());
         let connect = async move {
             let address = engine.resolve().await?;
             found.send_replace(Some(address));
@@ -188,6 +207,7 @@ impl Agent {
                 return End::Lost(error);
             }
         }
+        let _renewing = self.renewal.keep(&session.streams, note_renewal);
         let mut ticks = interval(TICK);
         loop {
             if let Some(report) = &self.unsent {

@@ -88,6 +88,7 @@ pub async fn run(
         let status = format!("{name}, for the engine at {}", config.engine);
         tell(&[NotifyState::Status(&status)]);
         let agent = Agent::new(config.engine, credentials, provider.clone(), gone);
+        let agent = agent.with_credentials_kept_in(&folder);
         let agent = agent.with_lease(config.lease.0).with_machines_that_outlive_it(&config.state);
         agent.run(shutdown).await;
     }

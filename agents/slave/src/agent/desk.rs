@@ -1,7 +1,6 @@
 //! The owner of everything that the agent knows: connection, stages, uploads. One event at a time.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +10,16 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use xrdtest_model::order::{FinishedReport, StageReport};
 use xrdtest_model::{AttemptId, MachineId};
+use xrdtest_protocol::ProtocolError;
 use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::client::{self, SlaveSession};
 use xrdtest_protocol::message::{EngineToSlave, Hello, SlaveToEngine};
 use xrdtest_protocol::stream::Streams;
 use xrdtest_protocol::version::{NEWEST, OLDEST};
-use xrdtest_protocol::{Credentials, ProtocolError};
 
 use super::attend::{Grown, StageNews, attend};
 use super::forgotten::Forgotten;
-use super::join::NO_ANSWER;
+use super::join::{NO_ANSWER, Renewal, note_renewal};
 use super::setup::Stop;
 use super::upload::{FileKey, upload};
 use super::{AgentError, Place, clock, system};
@@ -67,7 +66,7 @@ type Uploaded = Result<(AttemptId, FileKey, Result<(), ProtocolError>), JoinErro
 pub struct Desk {
     pub(super) config: Config,
     pub(super) place: Arc<Place>,
-    credentials: Credentials,
+    renewal: Arc<Renewal>,
     pub(super) machine: MachineId,
     pub(super) stages: HashMap<AttemptId, Stage>,
     attended: JoinSet<(AttemptId, FinishedReport)>,
@@ -93,14 +92,14 @@ impl Desk {
     pub fn open(
         config: Config,
         place: Arc<Place>,
-        credentials: Credentials,
+        renewal: Arc<Renewal>,
         machine: MachineId,
     ) -> Result<Self, AgentError> {
         let (announcing, announced) = mpsc::unbounded_channel();
         let mut desk = Self {
             config,
             place,
-            credentials,
+            renewal,
             machine,
             stages: HashMap::new(),
             attended: JoinSet::new(),
@@ -137,7 +136,7 @@ impl Desk {
                 boot_id: self.place.boot_id.clone(),
                 known: known.clone(),
             };
-            let (engine, credentials) = (self.config.engine.clone(), self.credentials.clone());
+            let (engine, credentials) = (self.config.engine.clone(), self.renewal.credentials());
             let patience = back_off.patience();
             let connect = async {
                 let connect =
@@ -200,6 +199,7 @@ impl Desk {
         for attempt in self.stages.keys().cloned().collect::<Vec<_>>() {
             self.start_uploads(&attempt, &session.streams, Duration::ZERO);
         }
+        let _renewing = self.renewal.keep(&session.streams, note_renewal);
         let end = loop {
             for message in outbox.drain(..) {
                 if let Err(error) = session.sender.send(&message).await {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use xrdtest_model::MachineId;
 use xrdtest_protocol::backoff::{BackOff, chance};
+pub(super) use xrdtest_protocol::renewal::Renewal;
 use xrdtest_protocol::{Credentials, EngineAddress, Identity, JoinKey, JoinToken, ProtocolError, client};
 
 use super::{AgentError, Place};
@@ -102,6 +103,16 @@ pub(super) async fn join(
                 tracing::warn!(%error, %engine, wait_ms = wait.as_millis(), "cannot join the engine; trying again");
                 tokio::time::sleep(wait).await;
             }
+        }
+    }
+}
+
+/// What becomes of the certificate's renewal is for the log.
+pub(super) fn note_renewal(renewed: Result<(), ProtocolError>) {
+    match renewed {
+        Ok(()) => tracing::info!("this agent's certificate is renewed"),
+        Err(error) => {
+            tracing::warn!(%error, "this agent's certificate could not be renewed; it is tried again")
         }
     }
 }

@@ -13,6 +13,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 use xrdtest_protocol::JoinToken;
+use xrdtest_protocol::renewal::Renewal;
 
 use super::desk::Desk;
 use super::{AgentError, Place, join, system};
@@ -75,7 +76,8 @@ pub async fn run(config: Config, token: Option<JoinToken>, supervisor: PathBuf) 
     };
     let (credentials, machine) = joined;
     tracing::info!(%machine, "this machine has its credentials");
-    Desk::open(config, place, credentials, machine)?.run(&mut stop).await;
+    let renewal = Arc::new(Renewal::new(credentials, Some(place.credentials())));
+    Desk::open(config, place, renewal, machine)?.run(&mut stop).await;
     notify::stopping();
     tracing::info!("the slave agent stops; stages go on without it");
     Ok(())

@@ -29,7 +29,7 @@ pub(crate) struct RerunArgs {
     pub(crate) remote: Remote,
 }
 
-/// Hypervisor agents: their states, what room they have, what they run; holds them.
+/// Hypervisor agents: their states, what room they have, what they run; holds and revokes them.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -38,7 +38,8 @@ Examples:
   xrdtest hypervisors
   xrdtest hypervisors hv1    with the history of its states
   xrdtest hypervisors hold hv1 --reason \"new kernel\"
-  xrdtest hypervisors release hv1"
+  xrdtest hypervisors release hv1
+  xrdtest hypervisors revoke hv1 --reason \"sold\""
 )]
 pub(crate) struct HypervisorsArgs {
     #[command(subcommand)]
@@ -62,4 +63,24 @@ pub(crate) enum HypervisorsCommand {
         /// Its name
         name: String,
     },
+    /// Refuses a hypervisor agent from now on: its certificates and tokens are void, its connection ends
+    Revoke(RevokeArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SlavesCommand {
+    /// Refuses a slave agent from now on: its certificates and tokens are void, its connection ends
+    Revoke(RevokeArgs),
+}
+
+/// Whose certificates are made void.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+An agent that shall come back gets a fresh token and joins again: `xrdtest token new`.")]
+pub(crate) struct RevokeArgs {
+    /// Its name; of a machine of an instance INSTANCE/HOST
+    pub(crate) name: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) reason: String,
 }

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::actions::{HypervisorsArgs, HypervisorsCommand, RerunArgs};
+pub(crate) use self::actions::{HypervisorsArgs, HypervisorsCommand, RerunArgs, SlavesCommand};
 pub(crate) use self::audit::AuditArgs;
 pub(crate) use self::cluster::{ClusterArgs, ClusterCommand};
 pub(crate) use self::plan::PlanArgs;

@@ -8,6 +8,7 @@ use xrdtest_model::Verdict;
 use xrdtest_model::api::Role;
 use xrdtest_model::time::parse_duration;
 
+use super::actions::SlavesCommand;
 use super::run::RunFormat;
 
 /// Where the engine listens unless it is told otherwise.
@@ -268,14 +269,20 @@ pub(crate) struct PauseArgs {
     pub(crate) all: bool,
 }
 
-/// Slave agents: of physical machines, and of the machines that instances have.
+/// Slave agents: of physical machines, and of the machines that instances have; revokes them.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   xrdtest slaves
   xrdtest slaves node7.example.org                    a physical machine
-  xrdtest slaves 20261122-101500-ts_001_mm-3fa2.0/ds1.xrd.test  a machine of an instance")]
+  xrdtest slaves 20261122-101500-ts_001_mm-3fa2.0/ds1.xrd.test  a machine of an instance
+  xrdtest slaves revoke node7.example.org --reason \"sold\""
+)]
 pub(crate) struct SlavesArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SlavesCommand>,
     /// Only this one, with details and the history of its states
     pub(crate) name: Option<String>,
     /// Those of instances that are gone, too

@@ -21,6 +21,7 @@ use xrdtest_model::document::{RunRecord, RunsDocument};
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::time::millis;
 use xrdtest_model::{Event, HypervisorName, RunId, RunPlan};
+use xrdtest_protocol::authority::STANDING_LIFETIME;
 use xrdtest_protocol::frame::MAX_FRAME;
 use xrdtest_protocol::stream::MAX_CONSOLE;
 use xrdtest_report::RunRecorder;
@@ -107,6 +108,7 @@ impl Local {
             agents: AGENTS,
             queue: 1,
             frame: MAX_FRAME,
+            certificate: STANDING_LIFETIME,
             console: MAX_CONSOLE,
             orchestrator: xrdtest_orchestrator::Config { kept_for: KEPT, ..Default::default() },
             definitions: DefinitionsConfig::default(),

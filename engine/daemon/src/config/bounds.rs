@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use xrdtest_definitions::Bounds;
 use xrdtest_model::size::human_bytes;
 use xrdtest_model::time::human;
+use xrdtest_protocol::authority::STANDING_LIFETIME;
 use xrdtest_protocol::frame::MAX_FRAME;
 use xrdtest_protocol::stream::{MAX_CONSOLE, MAX_FETCHED};
 
@@ -119,4 +120,9 @@ pub(super) fn fetched_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 /// What is kept of a console.
 pub(super) fn console<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     bytes_within(deserializer, 4 << 10..=MAX_CONSOLE)
+}
+
+/// How long certificates live.
+pub(super) fn certificate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    within(units::duration(deserializer)?, Duration::from_secs(15)..=STANDING_LIFETIME, |time| human(*time))
 }

@@ -18,6 +18,7 @@ use xrdtest_definitions::{Bounds, ScriptPolicy};
 use xrdtest_model::Limits;
 use xrdtest_model::limits::{KEPT_FOR, LATE_AFTER, LOST_AFTER, REBOOT_WITHIN};
 use xrdtest_model::time::millis;
+use xrdtest_protocol::authority::STANDING_LIFETIME;
 use xrdtest_protocol::frame::MAX_FRAME;
 use xrdtest_protocol::stream::{MAX_CONSOLE, MAX_FETCHED};
 use xrdtest_store::retention::RetentionPolicy;
@@ -149,6 +150,9 @@ pub struct LimitsSection {
     /// Bytes of the longest message that is taken from an agent.
     #[serde(deserialize_with = "bounds::frame")]
     pub frame: usize,
+    /// How long certificates of agents, and the engine's, live at most.
+    #[serde(deserialize_with = "bounds::certificate")]
+    pub certificate: Duration,
 }
 
 impl Default for LimitsSection {
@@ -171,6 +175,7 @@ impl Default for LimitsSection {
             queue: 1000,
             agents: 2000,
             frame: MAX_FRAME,
+            certificate: STANDING_LIFETIME,
         }
     }
 }
@@ -314,6 +319,7 @@ impl Config {
             agents: self.limits.agents,
             queue: self.limits.queue,
             frame: self.limits.frame,
+            certificate: self.limits.certificate,
             console: self.limits.console,
             orchestrator: xrdtest_orchestrator::Config {
                 late_after: self.contact.late,

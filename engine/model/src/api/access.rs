@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Role;
-use crate::Timestamp;
+use crate::{AgentName, Timestamp};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,4 +132,30 @@ pub struct AuditFilter {
     /// How many at most; absent: 100.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
     pub limit: Option<u32>,
+}
+
+/// `POST /revocations`: makes the certificates void that an agent was given so far, and its join tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RevocationRequest {
+    /// Whose: `hypervisor/NAME`, `slave/NAME`, and of a machine of an instance `slave/INSTANCE/HOST`.
+    pub agent: AgentName,
+    /// Why, for the record.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// An agent whose certificates are void: `GET /revocations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RevocationInfo {
+    /// Whose: `hypervisor/NAME`, `slave/NAME`, `slave/INSTANCE/HOST`.
+    pub agent: AgentName,
+    /// Certificates that were given later are good: the agent has joined again.
+    pub at: Timestamp,
+    /// Who said so.
+    pub by: String,
+    /// Why; may be empty.
+    pub reason: String,
 }

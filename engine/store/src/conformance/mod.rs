@@ -51,6 +51,7 @@ where
     states::have_a_present_and_a_history(&open).await?;
     tokens::are_used_once(&open).await?;
     tokens::are_revoked_by_prefix(open("revoked").await?).await?;
+    tokens::of_the_revoked_are_void(&open).await?;
     schedules::are_kept(&open).await?;
     outbox::deliveries_are_kept_until_made(&open).await?;
     outbox::targets_do_not_meddle(&open).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use xrdtest_model::Timestamp;
 
 use super::again;
-use crate::{Store, StoreError, TokenPrefix, TokenRecord};
+use crate::{Revocation, Store, StoreError, TokenPrefix, TokenRecord};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -70,6 +70,33 @@ pub(super) async fn are_revoked_by_prefix(store: Arc<dyn Store>) -> Result<(), S
     }
     assert_eq!(store.use_token("a1".to_owned(), "key".to_owned(), at(2)).await?, None);
     assert_eq!(store.tokens(at(2)).await?, []);
+    store.close().await;
+    Ok(())
+}
+
+/// Whose certificates are void is kept, once for each; of tokens only theirs go, not those of names that begin so.
+pub(super) async fn of_the_revoked_are_void<O, F>(open: &O) -> Result<(), StoreError>
+where
+    O: Fn(&'static str) -> F,
+    F: Future<Output = Result<Arc<dyn Store>, StoreError>>,
+{
+    let store = open("revocations").await?;
+    let revocation = |identity: &str, millis: u64, reason: &str| Revocation {
+        identity: identity.to_owned(),
+        at: at(millis),
+        by: "alice".to_owned(),
+        reason: reason.to_owned(),
+    };
+    let (one, ten) = ("xrdtest:hypervisor/hv1", "xrdtest:hypervisor/hv10");
+    store.add_tokens(vec![token("a", one, 1, 100), token("b", ten, 1, 100)]).await?;
+    assert_eq!(store.use_token("a".to_owned(), "key".to_owned(), at(2)).await?, Some(one.to_owned()));
+    store.revoke(revocation(one, 3, "")).await?;
+    assert_eq!(store.use_token("a".to_owned(), "key".to_owned(), at(4)).await?, None);
+    assert_eq!(store.use_token("b".to_owned(), "key".to_owned(), at(4)).await?, Some(ten.to_owned()));
+    store.revoke(revocation(ten, 5, "stolen")).await?;
+    store.revoke(revocation(one, 6, "lost")).await?;
+    let store = again(open, "revocations", store).await?;
+    assert_eq!(store.revocations().await?, [revocation(one, 6, "lost"), revocation(ten, 5, "stolen")]);
     store.close().await;
     Ok(())
 }

@@ -38,7 +38,8 @@ use xrdtest_model::chronicle::{Subject, SubjectKind, Transition};
 use xrdtest_model::{Event, InstanceId, RunId, Timestamp};
 
 use crate::{
-    Answer, CaseVerdict, Measured, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix, TokenRecord,
+    Answer, CaseVerdict, Measured, Revocation, RunFilter, ScheduleRecord, Store, StoreError, TokenPrefix,
+    TokenRecord,
 };
 use append::Append;
 use checkpoints::Checkpoints;
@@ -47,7 +48,7 @@ use lock::Lock;
 use memory::{Memory, Steps};
 use read::Reader;
 use schedules::KeepSchedules;
-use tokens::{AddTokens, RevokeTokens, UseToken};
+use tokens::{AddTokens, Revoke, RevokeTokens, UseToken};
 use trends::Latest;
 use write::Write;
 use writer::{Message, Writer};
@@ -210,6 +211,14 @@ impl Store for SqliteStore {
 
     fn revoke_tokens(&self, prefix: TokenPrefix) -> Answer<'_, u64> {
         self.write(RevokeTokens { prefix })
+    }
+
+    fn revoke(&self, revocation: Revocation) -> Answer<'_, ()> {
+        self.write(Revoke { revocation })
+    }
+
+    fn revocations(&self) -> Answer<'_, Vec<Revocation>> {
+        async move { self.reader().revocations().await }.boxed()
     }
 
     fn keep_schedules(&self, records: Vec<ScheduleRecord>) -> Answer<'_, ()> {

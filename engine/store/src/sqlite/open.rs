@@ -13,7 +13,7 @@ use super::words;
 use crate::StoreError;
 
 /// Each brings the layout from its position to the next; never changed, only added to.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_by_hand.sql"),
     include_str!("migrations/0003_schedules.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_trends.sql"),
     include_str!("migrations/0007_mail.sql"),
     include_str!("migrations/0008_deliveries.sql"),
+    include_str!("migrations/0009_revocations.sql"),
 ];
 
 /// "xrdt": what tells our files from those of other programs.

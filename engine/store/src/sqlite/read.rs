@@ -11,7 +11,7 @@ use xrdtest_model::{Event, RunId, Timestamp};
 use super::memory::Steps;
 use super::rows::{int, uint};
 use super::{schedules, spelling, tokens, words};
-use crate::{RunFilter, ScheduleRecord, StoreError, TokenRecord};
+use crate::{Revocation, RunFilter, ScheduleRecord, StoreError, TokenRecord};
 
 /// Runs of a list that names no limit.
 const RUNS: u32 = 100;
@@ -119,6 +119,12 @@ impl Reader<'_> {
             .fetch_all(self.pool)
             .await;
         self.all(rows, tokens::from_row)
+    }
+
+    pub(super) async fn revocations(&self) -> Result<Vec<Revocation>, StoreError> {
+        let rows =
+            sqlx::query("SELECT * FROM revocations ORDER BY at DESC, identity").fetch_all(self.pool).await;
+        self.all(rows, tokens::revocation_from_row)
     }
 
     pub(super) async fn schedules(&self) -> Result<Vec<ScheduleRecord>, StoreError> {

@@ -6,7 +6,7 @@ use xrdtest_model::Timestamp;
 
 use super::rows::{insert, int, uint};
 use super::write::{Session, Write, WriteError};
-use crate::{TokenPrefix, TokenRecord};
+use crate::{Revocation, TokenPrefix, TokenRecord};
 
 /// Keeps tokens; those that were expired when the first of them was made go.
 #[derive(Debug)]
@@ -84,6 +84,44 @@ impl Write for RevokeTokens {
         let done = sqlx::query(statement).bind(prefix).execute(&mut *session.connection).await?;
         Ok(done.rows_affected())
     }
+}
+
+/// Keeps that certificates are void, and removes the tokens for new ones.
+#[derive(Debug)]
+pub(super) struct Revoke {
+    pub(super) revocation: Revocation,
+}
+
+impl Write for Revoke {
+    type Answer = ();
+
+    async fn carry_out(self, session: &mut Session<'_>) -> Result<(), WriteError> {
+        let Revocation { identity, at, by, reason } = self.revocation;
+        sqlx::query("DELETE FROM tokens WHERE identity = ?1")
+            .bind(&identity)
+            .execute(&mut *session.connection)
+            .await?;
+        sqlx::query(
+            "INSERT OR REPLACE INTO revocations (identity, at, made_by, reason) VALUES (?1, ?2, ?3, ?4)",
+        )
+        .bind(identity)
+        .bind(int(at.as_millis()))
+        .bind(by)
+        .bind(reason)
+        .execute(&mut *session.connection)
+        .await?;
+        Ok(())
+    }
+}
+
+/// A row of all columns of [`Revocation`].
+pub(super) fn revocation_from_row(row: &SqliteRow) -> Result<Revocation, sqlx::Error> {
+    Ok(Revocation {
+        identity: row.try_get("identity")?,
+        at: Timestamp::from_millis(uint(row.try_get("at")?)),
+        by: row.try_get("made_by")?,
+        reason: row.try_get("reason")?,
+    })
 }
 
 /// A row of all columns of [`TokenRecord`].

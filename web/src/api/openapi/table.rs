@@ -4,9 +4,9 @@ use xrdtest_model::api::{
     ApiTokenCreated, ApiTokenRequest, ArchiveRequest, Archived, AuditEntry, AuditFilter, CancelRequest,
     ClusterInfo, ClusterRequest, Comparison, DefinitionsInfo, EngineInfo, HoldRequest, HypervisorInfo,
     InstanceDetails, InstanceInfo, LogLevel, OutputEntry, PauseRequest, PinRequest, QueueEntry, QueuePause,
-    QueuePauseRequest, ReportFormat, RepositoryInfo, RerunRequest, RunCreated, RunRequest, RunSummary,
-    SchedulesInfo, SlaveInfo, SuiteInfo, SuiteTrends, SuiteTurn, TokenCreated, TokenInfo, TokenRequest,
-    UserChange, UserInfo, UserRequest,
+    QueuePauseRequest, ReportFormat, RepositoryInfo, RerunRequest, RevocationInfo, RevocationRequest,
+    RunCreated, RunRequest, RunSummary, SchedulesInfo, SlaveInfo, SuiteInfo, SuiteTrends, SuiteTurn,
+    TokenCreated, TokenInfo, TokenRequest, UserChange, UserInfo, UserRequest,
 };
 use xrdtest_model::document::RunsDocument;
 use xrdtest_model::{Event, RunPlan};
@@ -197,6 +197,11 @@ fn of_access() -> Vec<Operation> {
             .takes::<ApiTokenRequest>()
             .answers::<ApiTokenCreated>(201),
         delete("/tokens/{id}", "Makes a token void").answers::<TokenInfo>(200).or(&[409]),
+        get("/revocations", "Agents whose certificates are void").answers::<Vec<RevocationInfo>>(200),
+        post("/revocations", "Makes the certificates void that an agent was given so far")
+            .takes::<RevocationRequest>()
+            .answers::<RevocationInfo>(201)
+            .or(&[404]),
         get("/users", "Accounts").answers::<Vec<UserInfo>>(200),
         post("/users", "Makes an account").takes::<UserRequest>().answers::<UserInfo>(201).or(&[409]),
         put("/users/{name}", "Gives an account another role or password")

@@ -241,6 +241,22 @@ impl Engine for TestEngine {
         }
     }
 
+    fn revoke(&self, request: RevocationRequest, by: String) -> Answer<'_, RevocationInfo> {
+        self.ask(format!("{by} revokes {}: {}", request.agent, request.reason));
+        if request.agent.to_string() == "hypervisor/nosuch" {
+            return done(Err(Refusal::Unknown(problem("there is no such agent"))));
+        }
+        async move {
+            let RevocationRequest { agent, reason } = request;
+            let at = Timestamp::from_millis(1_795_342_500_000);
+            let identity = format!("xrdtest:{agent}");
+            let kept = Revocation { identity, at, by: by.clone(), reason: reason.clone() };
+            self.store.revoke(kept).await.unwrap();
+            Ok(RevocationInfo { agent, at, by, reason })
+        }
+        .boxed()
+    }
+
     fn new_token(&self, request: TokenRequest, by: String) -> Answer<'_, TokenCreated> {
         self.ask(format!("{by} makes a token for {}", request.agent));
         async move {

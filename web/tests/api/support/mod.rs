@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
     ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
-    Problem, QueueEntry, RepositoryInfo, Role, RunProgress, RunRequest, RunSummary, ScheduledSuite,
-    SchedulesInfo, TokenCreated, TokenRequest,
+    Problem, QueueEntry, RepositoryInfo, RevocationInfo, RevocationRequest, Role, RunProgress, RunRequest,
+    RunSummary, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
@@ -28,7 +28,7 @@ use xrdtest_model::{
     Timestamp,
 };
 use xrdtest_store::conformance::story::{Scribe, Story};
-use xrdtest_store::{SqliteStore, Store, TokenRecord};
+use xrdtest_store::{Revocation, SqliteStore, Store, TokenRecord};
 use xrdtest_web::Caller;
 use xrdtest_web::access::{Access, Settings};
 use xrdtest_web::engine::{Answer, Engine, Refusal};
