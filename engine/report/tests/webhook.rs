@@ -42,10 +42,7 @@ fn plan() -> RunPlan {
 
 fn all() -> Wishes {
     use Occasion::{Cancelled, CaseFailure, CaseSuccess, Failure, Started, Success};
-    Wishes {
-        on: [Started, Success, Failure, Cancelled, CaseSuccess, CaseFailure].into(),
-        most_per_run: 10,
-    }
+    Wishes { on: [Started, Success, Failure, Cancelled, CaseSuccess, CaseFailure].into(), most_per_run: 10 }
 }
 
 fn told(record: &RunRecord, before: &Before, happened: Happened, wishes: &Wishes) -> Option<WebhookDocument> {
@@ -146,8 +143,7 @@ fn one_is_told_what_one_asks_for() {
         (case(Verdict::Error), new, vec![CaseFailure]),
         (case(Verdict::Cancelled), None, vec![]),
     ] {
-        let occasions =
-            [Started, Success, Failure, Fixed, NewFailure, Cancelled, CaseSuccess, CaseFailure];
+        let occasions = [Started, Success, Failure, Fixed, NewFailure, Cancelled, CaseSuccess, CaseFailure];
         for occasion in occasions {
             let wishes = Wishes { on: BTreeSet::from([occasion]), most_per_run: 10 };
             let asked = wishes.ask_for(happened, change);
@@ -226,7 +222,7 @@ fn what_is_sent_is_bounded() {
     let mut record = record();
     let case = |index| CaseRecord {
         index,
-        name: format!("case_{index}"),
+        name: format!("case_{index}_{}", "n".repeat(100)),
         verdict: Some(if index % 2 == 0 { Verdict::Passed } else { Verdict::Failed }),
         reason: "why ".repeat(10_000),
     };
