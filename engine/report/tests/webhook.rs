@@ -228,7 +228,7 @@ fn what_is_sent_is_bounded() {
     };
     record.cases = (0..2000).map(case).collect();
     let stage = record.stages[3].clone();
-    let line = "a long line ".repeat(1000) + "\n";
+    let line = "a long line ".repeat(100) + "\n";
     record.stages = (0..100).map(|_| stage.clone()).collect();
     record.stages.iter_mut().for_each(|stage| stage.output = line.repeat(20));
     record.tags.insert("large".to_owned(), "x".repeat(100_000));

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Webhooks and statuses of commits, taken by real servers: what is asked for and nothing else, in order, signed, also
-with the servers down, slow, busy or gone, and the engine killed meanwhile.
+with the servers down, slow, busy or gone, and the engine killed meanwhile; and beside them mails and files.
 
     webhooks.py --programs DIR
 """
 
 import argparse
+import email
+import email.policy
 import hashlib
 import hmac
 import http.server
@@ -137,6 +139,38 @@ def certificate(folder):
     return leaf
 
 
+# A program that takes mails, unless nothing goes out.
+SENDMAIL = """#!/bin/bash
+[ ! -e {folder}/down ] || exit 75
+cat > "$(mktemp {folder}/mails/XXXXXX)"
+"""
+
+
+def prepare_others(lab):
+    """Mails and files beside the webhooks: lines of the configuration."""
+    (lab.folder / "mails").mkdir()
+    sendmail = lab.folder / "sendmail"
+    sendmail.write_text(SENDMAIL.format(folder=lab.folder))
+    sendmail.chmod(0o755)
+    (lab.folder / "down").touch()
+    return (f"[mail]\nfrom = 'xrdtest@example.org'\nsendmail = '{sendmail}'\n"
+            f"[reports]\nfolder = '{lab.folder}/reports'\nformats = ['junit', 'tap']\n")
+
+
+def others(lab, run, subjects):
+    """There are these mails since it was asked last, and files of the run."""
+    until("mails are sent", lambda: not lab.query("select id from deliveries"), 60)
+    mails = list((lab.folder / "mails").iterdir())
+    messages = [email.message_from_string(mail.read_text(), policy=email.policy.default) for mail in mails]
+    # A kill may send one once more.
+    told = {message["message-id"]: message["subject"] for message in messages}.values()
+    assert sorted(told) == sorted(f"[xrdtest] {subject}" for subject in subjects), told
+    for mail in mails:
+        mail.unlink()
+    files = lambda: sorted(file.name for file in (lab.folder / "reports/nightly").glob(f"{run}*"))  # noqa: E731
+    until("reports are written", lambda: files() == [f"{run}.junit.xml", f"{run}.tap"], 30)
+
+
 def prepare(lab, server, secure):
     plain, here = lab.folder / "plain", f"http://127.0.0.1:{server.port}"
     write_cluster(lab.definitions, "one", 1, 214)
@@ -160,7 +194,7 @@ def prepare(lab, server, secure):
     ]
     file = lab.folder / "engine.toml"
     repositories = f"{file.read_text()}name = 'definitions'\n[[repository]]\npath = '{plain}'\n"
-    file.write_text(repositories + "".join(f"[[webhooks]]\n{hook}{link}" for hook in hooks))
+    file.write_text(repositories + prepare_others(lab) + "".join(f"[[webhooks]]\n{hook}{link}" for hook in hooks))
 
 
 def commit(lab):
@@ -176,7 +210,7 @@ def by_schedule(lab, name):
     fields = {"year": at.tm_year, "month": at.tm_mon, "day": at.tm_mday, "hour": at.tm_hour, "minute": at.tm_min,
               "second": at.tm_sec}
     schedule = ", ".join(f'{field}: "{value}"' for field, value in fields.items())
-    more = f'ts.schedule = #{{ {schedule} }}; ts.timezone = "UTC";'
+    more = f'ts.schedule = #{{ {schedule} }}; ts.timezone = "UTC"; ts.alert_emails = ["ops@example.org"];'
     write_suite(lab.definitions, name, "one", ["a", "b"], SCRIPT, more, ("run",))
     head = commit(lab)
     reload(lab)
@@ -220,7 +254,7 @@ def states(requests):
 def fails_without_servers(lab, server, secure):
     broken(lab, True)
     run, head, by = by_schedule(lab, "nightly")
-    expected = {"ci": 2, "chat": 1, "team": 1, "cases": 1, "hub": 2, "lab": 2}
+    expected = {"mail": 2, "ci": 2, "chat": 1, "team": 1, "cases": 1, "hub": 2, "lab": 2}
     until("all of it waits", lambda: waiting(lab) == expected, 30)
     until("an error is told", lambda: all(one["error"] for one in info(lab).values()), 30)
     assert f"webhook ci: 2 not sent yet: http://127.0.0.1:{server.port} can't be reached" in command(lab, "status")
@@ -228,6 +262,7 @@ def fails_without_servers(lab, server, secure):
         restart(lab)
         until("all of it waits", lambda: waiting(lab) == expected, 30)
     server.start(), secure.start()
+    (lab.folder / "down").unlink()
     restart(lab)
     requests = took(lab, run, server, secure, killed=True)
     started, over = requests.pop("/ci")
@@ -265,6 +300,7 @@ def fails_without_servers(lab, server, secure):
     assert states(statuses) == ["running", "failed"] and statuses[1].body["name"] == "xrdtest/nightly", statuses
     assert {status.headers["private-token"] for status in statuses} == {TOKEN}
     assert not requests, requests
+    others(lab, run, ["nightly / a failed (new failure)", words])
 
 
 def passes_again(lab, server, secure):
@@ -279,6 +315,7 @@ def passes_again(lab, server, secure):
     assert states(requests.pop(f"/api/v3/repos/o/r/statuses/{head}")) == ["pending", "success"]
     assert states(requests.pop(f"/api/v4/projects/g%2Fs%2Fr/statuses/{head}")) == ["running", "success"]
     assert not requests, requests
+    others(lab, run, ["nightly passed (fixed)"])
 
 
 def killed_at_the_end(lab, server, secure):
