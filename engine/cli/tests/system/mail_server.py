@@ -3,8 +3,8 @@
 
     mail_server.py --port PORT --file FILE [--certificate FILE --key FILE --login NAME:PASSWORD [--implicit]]
 
-With a certificate mails are taken after STARTTLS only, or with `--implicit` over TLS from the first byte on, and from who
-has logged in. It ends by a signal. Of Debian's python3-aiosmtpd.
+With a certificate mails are taken after STARTTLS only, or with `--implicit` over TLS from the first byte on, and from
+who has logged in. It ends by a signal. Of Debian's python3-aiosmtpd.
 """
 
 import argparse

@@ -230,8 +230,8 @@ def waiting(lab):
 
 
 def took(lab, run, server, *servers, killed=False):
-    """What is new, when nothing about that run waits, by path and in order. Where the engine was killed meanwhile it may tell once more
-    what was taken, but not noted as sent: with the same id."""
+    """What is new, when nothing about that run waits, by path and in order. Where the engine was killed meanwhile it
+    may tell once more what was taken, but not noted as sent: with the same id."""
     def is_told():
         return any(request.path == "/ci" and request.body["id"] == f"{run}.run" for request in server.taken)
     until("the end is told", is_told, 60)
@@ -319,7 +319,7 @@ def passes_again(lab, server, secure):
 
 
 def killed_at_the_end(lab, server, secure):
-    """Whenever the engine is killed, each is told once what it asks for; of a run that passes as ever, chats are not."""
+    """Whenever the engine is killed, each is told once what it asks for; chats are not of a run that passes as ever."""
     head = git(lab.definitions, "rev-parse", "HEAD")
     for _ in range(2):
         run = lab.submit("nightly")
@@ -334,8 +334,8 @@ def killed_at_the_end(lab, server, secure):
 
 
 def answers(lab, server, secure):
-    """Servers that do not take it. A run of a folder without git, and one of files that are not committed, have no status;
-    that is said once."""
+    """Servers that do not take it. A run of a folder without git, and one of files that are not committed, have no
+    status; that is said once."""
     server.answers = {
         "/gone": [(410, {})],
         "/moved": [(302, {"location": f"http://127.0.0.1:{server.port}/stolen"})],
@@ -402,6 +402,7 @@ def tried(lab, server, secure):
     (request,) = server.new()
     request.verify()
     assert (request.path, request.body["event"]) == ("/ci", "test"), request.body
+    as_documented(lab, request)
     command(lab, "webhook", "test")
     paths = sorted((request.method, request.path) for one in (server, secure) for request in one.new())
     assert paths == [("GET", "/api/v3/repos/o/r"), ("GET", "/api/v4/projects/g%2Fs%2Fr"), ("POST", "/cases"),
@@ -422,6 +423,26 @@ def tried(lab, server, secure):
         words = command(lab, "reload", code=2)
         assert why in words and SECRET not in words and HOOK not in words, words
     file.write_text(before)
+
+
+def as_documented(lab, request):
+    """The recipes for signatures in the documentation do what they say."""
+    text = (pathlib.Path(__file__).parents[4] / "docs/webhooks.md").read_text()
+    python, shell = (next(part.split("\n```")[0] for part in text.split(f"```{language}\n")[1:] if "verify" in part)
+                     for language in ("python", "sh"))
+    recipe = {}
+    exec(python, recipe)
+    old = dict(request.headers) | {"X-Xrdtest-Timestamp": "1795342500"}
+    body, secret = lab.folder / "hook-body", lab.folder / "hook-secret"
+    for raw, headers, good in ((request.raw, request.headers, True), (request.raw + b" ", request.headers, False),
+                               (request.raw, old, False), (request.raw, {}, False)):
+        assert recipe["verify"](SECRET.encode(), headers, raw) == good, (headers, raw)
+        body.write_bytes(raw)
+        words = [headers.get(f"X-Xrdtest-{name}", "0") for name in ("Timestamp", "Signature")]
+        command = ["bash", "-c", f'{shell}\nverify "$@"', "verify", secret, *words, body]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert (done.returncode == 0, done.stderr) == (good, ""), done
+    assert not recipe["verify"](b"another", request.headers, request.raw)
 
 
 def nothing_leaks(lab, *_):

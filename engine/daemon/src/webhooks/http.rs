@@ -42,7 +42,7 @@ impl Url {
         }
         let uri: Uri = text.parse().map_err(|error| format!("that is no address: {error}"))?;
         let encrypted = uri.scheme_str() == Some("https");
-        let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+        let authority = uri.authority().map(hyper::http::uri::Authority::as_str).unwrap_or_default();
         if authority.contains('@') {
             return Err("an address has no name or password in it".to_owned());
         }
