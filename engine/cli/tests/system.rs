@@ -79,6 +79,11 @@ fn people_are_told_by_mail() {
 }
 
 #[test]
+fn programs_are_told_by_webhooks() {
+    trial("webhooks.py", &[]);
+}
+
+#[test]
 fn reports_and_metrics_are_understood_by_others() {
     trial("report.py", &[]);
 }

@@ -45,7 +45,7 @@ pub struct WebhookDocument {
     pub case: Option<u32>,
     /// How many cases the run has.
     pub cases_in_all: u32,
-    /// How many of them did not pass, so far.
+    /// How many of them did not pass, so far; once the run is over, with those that were not begun.
     pub cases_not_passed: u32,
     /// Its cases, or the one that it is about; at most [`MOST_CASES`], first those that did not pass.
     #[serde(default)]

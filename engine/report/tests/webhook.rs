@@ -222,13 +222,13 @@ fn what_is_sent_is_bounded() {
     let mut record = record();
     let case = |index| CaseRecord {
         index,
-        name: format!("case_{index}"),
+        name: format!("case_{index}_{}", "n".repeat(100)),
         verdict: Some(if index % 2 == 0 { Verdict::Passed } else { Verdict::Failed }),
         reason: "why ".repeat(10_000),
     };
     record.cases = (0..2000).map(case).collect();
     let stage = record.stages[3].clone();
-    let line = "a long line ".repeat(1000) + "\n";
+    let line = "a long line ".repeat(100) + "\n";
     record.stages = (0..100).map(|_| stage.clone()).collect();
     record.stages.iter_mut().for_each(|stage| stage.output = line.repeat(20));
     record.tags.insert("large".to_owned(), "x".repeat(100_000));

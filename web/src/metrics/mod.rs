@@ -13,7 +13,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use xrdtest_model::Verdict;
-use xrdtest_model::api::{EngineInfo, RepositoryInfo, RepositoryState};
+use xrdtest_model::api::{DeliveryInfo, EngineInfo, RepositoryInfo, RepositoryState};
 
 pub use self::waits::Waits;
 
@@ -42,6 +42,7 @@ async fn scrape(State(engine): State<Shared>) -> Answer<Response> {
     waits(&mut text, &engine.waits());
     of_engine(&mut text, &info, size);
     definitions(&mut text, &info, &engine.repositories());
+    deliveries(&mut text, &info.deliveries);
     if let Some(bytes) = resident(&memory) {
         text.gauge("process_resident_memory_bytes", "Memory that the engine's process has.", bytes);
     }
@@ -104,6 +105,24 @@ fn definitions(text: &mut Text, info: &EngineInfo, repositories: &[RepositoryInf
         for state in [RepositoryState::Pending, RepositoryState::Good, RepositoryState::Failing] {
             let labels = [("repository", repository.name.as_str()), ("state", &state.to_string())];
             text.sample("xrdtest_repository_state", &labels, u8::from(repository.state == state));
+        }
+    }
+}
+
+/// Mail and webhooks, by target.
+fn deliveries(text: &mut Text, deliveries: &[DeliveryInfo]) {
+    type Count = fn(&DeliveryInfo) -> u64;
+    let numbers: [(&str, &str, &str, Count); 3] = [
+        ("xrdtest_deliveries_sent_total", "counter", "What was taken since the engine's start.", |it| {
+            it.sent
+        }),
+        ("xrdtest_deliveries_failed_total", "counter", "What was given up since then.", |it| it.failed),
+        ("xrdtest_deliveries_waiting", "gauge", "What is not sent yet.", |it| it.waiting),
+    ];
+    for (name, kind, help, count) in numbers.into_iter().filter(|_| !deliveries.is_empty()) {
+        text.about(name, kind, help);
+        for delivery in deliveries {
+            text.sample(name, &[("target", &delivery.target)], count(delivery));
         }
     }
 }

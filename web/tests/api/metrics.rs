@@ -22,6 +22,9 @@ async fn numbers_are_told_as_prometheus_reads_them() {
         "xrdtest_barrier_wait_seconds_bucket{le=\"+Inf\"} 5",
         "xrdtest_barrier_wait_seconds_count 5",
         "xrdtest_agents{kind=\"slave\"} 0",
+        "xrdtest_deliveries_sent_total{target=\"webhook/ci\"} 2",
+        "xrdtest_deliveries_failed_total{target=\"webhook/ci\"} 1",
+        "xrdtest_deliveries_waiting{target=\"webhook/ci\"} 3",
     ] {
         assert!(text.lines().any(|told| told == line), "{line}: {text}");
     }

@@ -250,6 +250,7 @@ def way_out(lab, server):
     assert test.subject.startswith("[xrdtest] a test from "), test.subject
     assert sorted(mail.to for mail in mails) == [DEV, OPS], mails
     assert all(mail.taken["encrypted"] and mail.taken["login"] for mail in [test, *mails])
+    encrypted_at_once(lab, server, f"{leaf}.pem", f"{leaf}.key", f"ca = '{ca}.pem'\n{login}")
 
     sendmail, piped = server.folder / "sendmail", server.folder / "piped"
     sendmail.write_text(f"#!/bin/bash\necho \"$@\" > {piped}\ncat >> {piped}\n[ \"$5\" != nobody@x.org ]\n")
@@ -259,6 +260,22 @@ def way_out(lab, server):
     assert f"{sendmail} took a mail" in command(lab, "mail", "test", OPS)
     arguments, content = piped.read_text().split("\n", 1)
     assert arguments == f"-i -f xrdtest@example.org -- {OPS}" and f"To: {OPS}" in content, (arguments, content)
+
+
+def encrypted_at_once(lab, server, certificate, key, way):
+    """TLS from the first byte on; neither end takes the other's way of encryption for its own."""
+    server.stop()
+    server.start("--certificate", certificate, "--key", key, "--login", LOGIN, "--implicit")
+    configure(lab, f"smtp = 'localhost:{server.port}'\ntls = 'tls'\n")
+    assert "can't be reached" in command(lab, "mail", "test", OPS, code=2), "no CA is given"
+    configure(lab, f"smtp = 'localhost:{server.port}'\ntls = 'tls'\n{way}")
+    assert f"localhost:{server.port} took a mail to {OPS}" in command(lab, "mail", "test", OPS)
+    restart(lab)
+    lab.run("nightly")
+    test, *mails = server.took(lab, 3)
+    assert test.subject.startswith("[xrdtest] a test from "), test.subject
+    assert sorted(mail.to for mail in mails) == [DEV, OPS], mails
+    assert all(mail.taken["encrypted"] and mail.taken["login"] for mail in [test, *mails])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """A mail server that writes down what it takes, a JSON object in a line each.
 
-    mail_server.py --port PORT --file FILE [--certificate FILE --key FILE --login NAME:PASSWORD]
+    mail_server.py --port PORT --file FILE [--certificate FILE --key FILE --login NAME:PASSWORD [--implicit]]
 
-With a certificate mails are taken after STARTTLS only, and from who has logged in. It ends by a signal. Of Debian's
-python3-aiosmtpd.
+With a certificate mails are taken after STARTTLS only, or with `--implicit` over TLS from the first byte on, and from
+who has logged in. It ends by a signal. Of Debian's python3-aiosmtpd.
 """
 
 import argparse
@@ -31,7 +31,7 @@ class Book:
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
             "content": envelope.content.decode(),
-            "encrypted": session.ssl is not None,
+            "encrypted": session.ssl is not None or server.transport.get_extra_info("ssl_object") is not None,
             "login": bool(session.authenticated),
         }
         with open(self.file, "a", encoding="utf-8") as file:
@@ -46,6 +46,7 @@ def main():
     parser.add_argument("--certificate")
     parser.add_argument("--key")
     parser.add_argument("--login", default=":")
+    parser.add_argument("--implicit", action="store_true")
     args = parser.parse_args()
     more = {}
     if args.certificate:
@@ -56,9 +57,11 @@ def main():
         def authenticator(server, session, envelope, mechanism, data):
             return AuthResult(success=[data.login, data.password] == expected, handled=False)
 
-        more = {
-            "tls_context": context, "require_starttls": True, "auth_required": True, "authenticator": authenticator,
-        }
+        more = {"auth_required": True, "authenticator": authenticator}
+        if args.implicit:
+            more |= {"ssl_context": context, "auth_require_tls": False}
+        else:
+            more |= {"tls_context": context, "require_starttls": True}
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
     Controller(Book(args.file), hostname="127.0.0.1", port=args.port, **more).start()
     signal.sigwait([signal.SIGTERM, signal.SIGINT])

@@ -19,7 +19,7 @@ fn the_shipped_example_is_valid_and_tells_the_defaults() {
     assert_eq!((remote.size, remote.timeout), (1 << 30, Duration::from_secs(120)));
     assert_eq!(all.socket_group.as_deref(), Some("xrdtest"));
     let webhooks = all.webhooks().unwrap();
-    assert_eq!(webhooks.iter().map(|webhook| webhook.name()).collect::<Vec<_>>(), ["ci", "chat", "commits"]);
+    assert_eq!(webhooks.iter().map(crate::Webhook::name).collect::<Vec<_>>(), ["ci", "chat", "commits"]);
     let defaults = Config::default();
     let optional = Config {
         repository: Vec::new(),

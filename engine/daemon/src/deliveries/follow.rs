@@ -155,7 +155,10 @@ impl Follower {
         if targets.is_empty() {
             return Ok(Vec::new());
         }
-        let before = self.before(run, &plan.suite).await?;
+        let before = match happened {
+            Happened::Started => Before::default(),
+            Happened::Ended(..) => self.before(run, &plan.suite).await?,
+        };
         let evidence = FileEvidence::new(RunFiles::new(&self.engine.runs, run).folder().to_owned());
         let record = tokio::task::spawn_blocking(move || recorder.record(&evidence)).await;
         let Ok(Some(record)) = record else {

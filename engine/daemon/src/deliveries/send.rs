@@ -151,8 +151,8 @@ impl Sender {
                 self.engine.store.delivery_failed(kept.id, why, due).await?;
                 Ok(false)
             }
-            Err(Unsent::Way(why)) => self.no_way(kept.id, why, now, Duration::ZERO).await,
-            Err(Unsent::Later(why, pause)) => self.no_way(kept.id, why, now, pause).await,
+            Err(Unsent::Way(why)) => self.no_way(kept.id, why, Duration::ZERO).await,
+            Err(Unsent::Later(why, pause)) => self.no_way(kept.id, why, pause).await,
         }
     }
 
@@ -163,14 +163,8 @@ impl Sender {
     }
 
     /// Nothing goes for a while, at least for as long as the server wants.
-    async fn no_way(
-        &mut self,
-        id: u64,
-        why: String,
-        now: Timestamp,
-        least: Duration,
-    ) -> Result<bool, StoreError> {
-        let way = &self.name;
+    async fn no_way(&mut self, id: u64, why: String, least: Duration) -> Result<bool, StoreError> {
+        let (way, now) = (&self.name, self.engine.clock.now());
         self.not_before = now.after(pause(self.failures, WAY).max(least.min(LONGEST)));
         if self.failures == 0 {
             warn!(way, error = why, "nothing can be sent; it is kept and tried again for three days");

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -41,7 +42,7 @@ impl Url {
         }
         let uri: Uri = text.parse().map_err(|error| format!("that is no address: {error}"))?;
         let encrypted = uri.scheme_str() == Some("https");
-        let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+        let authority = uri.authority().map(hyper::http::uri::Authority::as_str).unwrap_or_default();
         if authority.contains('@') {
             return Err("an address has no name or password in it".to_owned());
         }
@@ -144,9 +145,7 @@ where
         let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
         let pause = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = pause.and_then(|value| retry_after(value, now));
-        // An answer that is too long or breaks off is one all the same.
-        let body = Limited::new(response.into_body(), READ).collect().await;
-        let text = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let text = beginning(response.into_body()).await;
         let text = String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ");
         let text = xrdtest_report::text::readable(&text).chars().take(TOLD).collect();
         Ok(Answer { status, retry_after, text })
@@ -154,6 +153,18 @@ where
     .await;
     connection.abort();
     answer
+}
+
+/// What a server says, or how it begins: an answer that is too long or breaks off is one all the same.
+async fn beginning(mut body: Incoming) -> Vec<u8> {
+    let mut text = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        text.extend_from_slice(frame.data_ref().map(|bytes| &bytes[..]).unwrap_or_default());
+        if text.len() >= READ {
+            break;
+        }
+    }
+    text
 }
 
 fn written(request: Request) -> Result<hyper::Request<Full<Bytes>>, String> {

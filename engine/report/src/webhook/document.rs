@@ -57,7 +57,9 @@ pub fn document(told: Told<'_>, happened: Happened, wishes: &Wishes, link: &str)
         Happened::Ended(about, _) => (whole_headline(record, about, before), Some(about)),
     };
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let not_passed = |verdict: Option<Verdict>| verdict.is_some_and(|verdict| verdict != Verdict::Passed);
+    // Of a run that is over those that were not begun did not pass either.
+    let over = about == Some(About::Run);
+    let not_passed = |verdict: Option<Verdict>| verdict.map_or(over, |verdict| verdict != Verdict::Passed);
     let (endings, left_out) = endings(told, about, link);
     let document = WebhookDocument {
         schema: SCHEMA.to_owned(),

@@ -49,7 +49,13 @@ impl Engine for TestEngine {
             slaves: 0,
             definitions: DefinitionsInfo { generation: 1, ..DefinitionsInfo::default() },
             mail: None,
-            deliveries: Vec::new(),
+            deliveries: vec![DeliveryInfo {
+                target: "webhook/ci".to_owned(),
+                waiting: 3,
+                sent: 2,
+                failed: 1,
+                ..DeliveryInfo::default()
+            }],
         }
     }
 
