@@ -123,7 +123,7 @@ impl<'a> Keeper<'a> {
         let order = self.collection.order;
         if self.kept.0 >= order.count {
             return Err(format!(
-                "not kept: there are more than {} core dumps of this stage (key limits.cores of the engine)",
+                "no core dump: this stage has more of them than {}, limits.cores of the engine",
                 order.count
             ));
         }

@@ -93,7 +93,7 @@ fn limits_bite_with_words() {
     assert_eq!(collected.crashes.len(), 2);
     assert_eq!(collected.files.iter().filter(|file| file.artifact).count(), 1);
     let left_out = collected.crashes.iter().find(|crash| crash.core.is_empty()).unwrap();
-    assert!(left_out.note.contains("more than 1 core dumps of this stage (key limits.cores"), "{left_out:?}");
+    assert!(left_out.note.contains("has more of them than 1, limits.cores of"), "{left_out:?}");
 
     for (each, total, key) in
         [(10, 1 << 20, ", limits.core of"), (1 << 20, 10, "share of limits.run_cores of")]

@@ -58,7 +58,9 @@ async fn done(contact: &mut Contact, order: &StageOrder) -> FinishedReport {
 async fn finished_of(contact: &mut Contact, wanted: &AttemptId) -> FinishedReport {
     loop {
         match contact.next().await.unwrap() {
-            SlaveToEngine::Report { attempt, report: StageReport::Finished(report) } if attempt == *wanted => {
+            SlaveToEngine::Report { attempt, report: StageReport::Finished(report) }
+                if attempt == *wanted =>
+            {
                 return *report;
             }
             _ => {}
