@@ -155,6 +155,12 @@ impl<'a> Keeper<'a> {
         Ok(path)
     }
 
+    /// Tells that there are more core dumps than anybody wants to read of.
+    pub(super) fn left_out(&mut self, more: usize) {
+        let note = format!("{more} more core dumps of this stage are not looked at");
+        self.crashes.push(Crash { kind: CrashKind::Process, note, ..Crash::default() });
+    }
+
     /// Keeps what the kernel said.
     pub(super) fn kernel(&mut self, crashes: Vec<Crash>, text: &str) {
         let target = self.next();
