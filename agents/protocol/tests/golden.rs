@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use xrdtest_model::crash::{CoreOrder, Crash, CrashKind};
 use xrdtest_model::definition::Forward;
 use xrdtest_model::event::{CollectedLog, ImageUsed, InstanceStep};
 use xrdtest_model::order::{EndCause, FinishedReport, StageOrder, StageReport};
@@ -247,6 +248,22 @@ fn additions(lines: &mut Lines) {
     lines.add(&RenewReply::Signed { certificate: text(), again_s: 8 });
     lines.add(&RenewReply::NotYet { again_s: 8 });
     lines.add(&RenewReply::Refused { reason: text() });
+    let cores = Some(CoreOrder { each: 1, count: 2, total: 3 });
+    lines.add(&EngineToSlave::Order { order: Box::new(StageOrder { cores, ..*order() }) });
+    let StageReport::Finished(mut report) = finished() else { unreachable!() };
+    let crash = |kind| Crash {
+        kind,
+        subject: text(),
+        pid: Some(7),
+        signal: Some(11),
+        function: text(),
+        core: text(),
+        text: text(),
+        note: text(),
+    };
+    let kinds = [CrashKind::Process, CrashKind::Kernel, CrashKind::OutOfMemory];
+    (report.crashes, report.no_cores) = (kinds.map(crash).to_vec(), text());
+    lines.add(&SlaveToEngine::Report { attempt: attempt(), report: StageReport::Finished(report) });
 }
 
 #[test]

@@ -297,3 +297,56 @@ fn programs_may_lie_anywhere_and_nobody_but_root_may_start() {
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("/no/such/program"));
 }
+
+/// The acceptance of evidence of crashes: what a machine's kernel does with core dumps is the host's setting.
+#[test]
+fn what_crashes_leaves_its_core_dump_and_its_back_trace() {
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+    let to_program = pattern.starts_with(['|', '@']);
+    let repository = Repository::new(2);
+    let initialize = "#!/bin/bash\nset -e\ncat > boom.c <<'C'\n\
+        static void innermost(int *p) { *p = 7; }\nint main(void) { innermost((int *) 8); return 0; }\nC\n\
+        gcc -g -O0 -o boom boom.c\n";
+    let run = "#!/bin/bash\nmkdir -p a b\n\
+        case @slavename@ in m1*) for d in a b; do (cd $d; ../boom); done ;; esac\nexit 0\n";
+    let eat = "#!/bin/bash\ncase @slavename@ in m2*) python3 -c 'bytearray(1 << 31)' ;; esac\nexit 0\n";
+    let cases = [("boom", run), ("eat", eat)];
+    repository.suite("marked", initialize, &cases, "");
+    repository.suite("failing", initialize, &cases[..1], "ts.core_dumps = \"FAIL\";");
+    repository.suite("off", initialize, &cases[..1], "ts.core_dumps = \"OFF\";");
+    let ran = repository.run(&["marked"]);
+    assert_eq!(ran.code, Some(0), "{:#?}\n{}", ran.runs, ran.stderr);
+    let memory = &ran.stage(Some("eat"), "run", "m2.xrd.test").crashes;
+    assert!(memory.len() == 1 && memory[0].note.contains("1 process was killed"), "{memory:?}");
+    let stage = ran.stage(Some("boom"), "run", "m1.xrd.test");
+    let first = ran.stage(None, "initialize", "m1.xrd.test");
+    if to_program {
+        assert!(first.no_cores.contains("kernel.core_pattern"), "{first:?}");
+        assert!(stage.crashes.is_empty() && stage.no_cores.is_empty(), "said once: {stage:?}");
+        return;
+    }
+    assert_eq!((first.no_cores.as_str(), stage.crashes.len()), ("", 2), "{stage:?}");
+    let folder = Path::new(ran.record().directory.as_ref().unwrap());
+    for crash in &stage.crashes {
+        assert_eq!(crash.to_string(), "boom (SIGSEGV) in innermost", "{crash:?}");
+        let trace = stage.logs.iter().find(|log| log.path == crash.text).unwrap();
+        let trace = fs::read_to_string(folder.join(&trace.file)).unwrap();
+        assert!(trace.contains("boom.c:1") && trace.contains("main ()"), "{trace}");
+        let core = stage.artifacts.iter().find(|file| file.path == crash.core).unwrap();
+        assert_eq!(
+            fs::read(folder.join(&core.file)).unwrap()[..4],
+            [0x28, 0xb5, 0x2f, 0xfd],
+            "packed by zstd"
+        );
+    }
+    assert!(ran.stage(Some("boom"), "run", "m2.xrd.test").crashes.is_empty());
+    assert!(ran.stderr.contains("crashed: boom (SIGSEGV)"), "{}", ran.stderr);
+
+    let failed = repository.run(&["failing"]);
+    assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+    let stage = failed.stage(Some("boom"), "run", "m1.xrd.test");
+    assert_eq!((stage.outcome, stage.exit_code), (Outcome::Failed, Some(0)));
+    let off = repository.run(&["off"]);
+    let stage = off.stage(Some("boom"), "run", "m1.xrd.test");
+    assert_eq!((off.code, stage.crashes.len(), stage.artifacts.len()), (Some(0), 0, 0), "{stage:?}");
+}

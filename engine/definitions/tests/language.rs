@@ -6,7 +6,7 @@ mod support;
 
 use support::{CLUSTER, Repository, SUITE, render};
 use xrdtest_model::definition::{
-    AlertPolicy, ClusterDefinition, Forward, Schedule, ScriptRef, SuiteDefinition,
+    AlertPolicy, ClusterDefinition, CoreDumps, Forward, Schedule, ScriptRef, SuiteDefinition,
 };
 
 const SCRIPT: &str = "#!/bin/sh\ntrue\n";
@@ -43,6 +43,7 @@ fn defaults_of_a_suite() {
     let suite = suite("");
     assert_eq!(suite.alert_success, AlertPolicy::Suite);
     assert_eq!(suite.alert_failure, AlertPolicy::Case);
+    assert_eq!(suite.core_dumps, CoreDumps::Mark);
     assert_eq!((suite.timeout_ms, suite.stage_timeout_ms), (None, None));
     assert!(suite.machines.is_empty() && suite.finalize.is_none() && suite.desc_name.is_none());
     assert_eq!(suite.source.folder, "suites/ts_base");
@@ -58,6 +59,7 @@ fn every_field_of_a_suite() {
     ts.finalize = "#!/bin/bash\necho done";
     ts.alert_success = "NONE";
     ts.alert_failure = "SUITE";
+    ts.core_dumps = "FAIL";
     ts.timeout = "1h30m";
     ts.stage_timeout = "90s";
     ts.tags = #{ dataset: "/data/big", count: 3 };
@@ -69,6 +71,7 @@ fn every_field_of_a_suite() {
     assert_eq!(suite.finalize, Some(ScriptRef::Inline("#!/bin/bash\necho done".to_owned())));
     assert_eq!(suite.alert_success, AlertPolicy::None);
     assert_eq!(suite.alert_failure, AlertPolicy::Suite);
+    assert_eq!(suite.core_dumps, CoreDumps::Fail);
     assert_eq!((suite.timeout_ms, suite.stage_timeout_ms), (Some(5_400_000), Some(90_000)));
     assert_eq!(suite.tags["dataset"], "/data/big");
     assert_eq!(suite.tags["count"], "3");

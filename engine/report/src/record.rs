@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use xrdtest_model::crash::{Crash, CrashKind};
 use xrdtest_model::document::{
     CONSOLE_LINES, CaseRecord, ClusterRecord, ConsoleRecord, LogRecord, RunRecord, StageRecord,
 };
 use xrdtest_model::event::{CollectedLog, ImageUsed, Placement, StageResult};
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::time::millis;
-use xrdtest_model::{Event, EventBody, InstanceId, RunId, RunPlan, StageId, Timestamp, Verdict};
+use xrdtest_model::{Event, EventBody, InstanceId, Outcome, RunId, RunPlan, StageId, Timestamp, Verdict};
+
+/// How a kernel begins its last words.
+const PANIC: &str = "Kernel panic - not syncing";
 
 /// Where the record finds what does not go through the journal.
 pub trait Evidence {
@@ -127,6 +131,9 @@ impl RunRecorder {
             Some((ended, verdict, reason)) => (*ended, Some(*verdict), reason.clone()),
             None => (now, None, String::new()),
         };
+        let mut stages: Vec<StageRecord> =
+            self.stages.values().map(|result| stage_record(plan, result, started, evidence)).collect();
+        panics(&mut stages, evidence);
         Some(RunRecord {
             id: self.run.to_string(),
             suite: plan.suite.clone(),
@@ -137,11 +144,7 @@ impl RunRecorder {
             started: rfc3339(started),
             duration_ms: millis(ended.since(started)),
             cases: self.case_records(plan),
-            stages: self
-                .stages
-                .values()
-                .map(|result| stage_record(plan, result, started, evidence))
-                .collect(),
+            stages,
             origin: plan.origin.clone(),
             clusters: self.cluster_records(plan),
             tags: plan.tags.clone(),
@@ -213,6 +216,18 @@ fn stage_record(
         metrics: result.metrics.clone(),
         crashes: result.crashes.clone(),
         no_cores: result.no_cores.clone(),
+    }
+}
+
+/// Names the cause where a machine is lost and the end of its console says that its kernel gave up.
+fn panics(stages: &mut [StageRecord], evidence: &impl Evidence) {
+    for stage in stages.iter_mut().filter(|stage| stage.outcome == Outcome::Lost) {
+        let Some((_, _, end)) = evidence.console(&stage.machine) else { continue };
+        let text = String::from_utf8_lossy(&end);
+        let Some((_, words)) = text.lines().find_map(|line| line.split_once(PANIC)) else { continue };
+        let subject = format!("{PANIC}{}", words.trim_end());
+        let note = "the end of the machine's console says so".to_owned();
+        stage.crashes.push(Crash { kind: CrashKind::Kernel, subject, note, ..Crash::default() });
     }
 }
 

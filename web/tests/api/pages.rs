@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
+use xrdtest_model::crash::{Crash, CrashKind};
 use xrdtest_model::{EventBody, Metric, Outcome, StageId, Verdict};
 use xrdtest_store::conformance::story::{CASE_RUN, Story};
 
@@ -65,6 +66,44 @@ async fn a_failure_is_seen_without_a_click() {
     let runs = page(&engine, "/runs?verdict=failed").await;
     holds(&runs, &["/runs/bad", "selected>failed"]);
     assert!(!page(&engine, "/runs?verdict=passed").await.contains("/runs/bad"));
+}
+
+#[tokio::test]
+async fn what_crashed_is_seen_with_its_back_trace() {
+    let engine = TestEngine::start().await;
+    let story = Story::new("run", "ts_copy", 1);
+    engine.happen(story.beginning()).await;
+    engine.happen([story.begun(StageId::SUITE_INITIALIZE)]).await;
+    let mut done = story.done(StageId::SUITE_INITIALIZE, Outcome::Passed);
+    for body in &mut done {
+        if let EventBody::StageFinished { result, .. } = body {
+            result.no_cores = "kernel.core_pattern is <empty>".to_owned();
+            result.crashes.push(Crash {
+                kind: CrashKind::Process,
+                subject: "xrd<b>".to_owned(),
+                signal: Some(11),
+                function: "Read<int>".to_owned(),
+                core: "/crash/core.x.7.zst".to_owned(),
+                text: "/crash/backtrace.x.7.txt".to_owned(),
+                note: "a note".to_owned(),
+                ..Crash::default()
+            });
+        }
+    }
+    engine.happen(done).await;
+    let place = "01-suite-initialize/ds1.xrd.test/crash";
+    holds(
+        &page(&engine, "/runs/run").await,
+        &[
+            "xrd&lt;b&gt; (SIGSEGV)",
+            "<code>Read&lt;int&gt;</code>",
+            &format!("href=\"/api/v1/runs/run/logs/{place}/backtrace.x.7.txt\">back-trace"),
+            &format!("href=\"/api/v1/runs/run/artifacts/{place}/core.x.7.zst\">core dump"),
+            "a note",
+            "No core dumps from ds1: kernel.core_pattern is &lt;empty&gt;",
+            "href=\"#crashes\"",
+        ],
+    );
 }
 
 #[tokio::test]

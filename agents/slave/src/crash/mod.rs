@@ -143,6 +143,9 @@ impl Collection<'_> {
             }
             ledger.know(found);
         }
+        if new.len() > TOLD {
+            keeper.left_out(new.len() - TOLD);
+        }
         cut
     }
 

@@ -123,7 +123,7 @@ impl<'a> Keeper<'a> {
         let order = self.collection.order;
         if self.kept.0 >= order.count {
             return Err(format!(
-                "not kept: there are more than {} core dumps of this stage (key limits.cores of the engine)",
+                "no core dump: this stage has more of them than {}, limits.cores of the engine",
                 order.count
             ));
         }
@@ -153,6 +153,12 @@ impl<'a> Keeper<'a> {
         let note = format!("{} as {}", human_bytes(found.length), found.path.display());
         self.add(&path, length, &note, true);
         Ok(path)
+    }
+
+    /// Tells that there are more core dumps than anybody wants to read of.
+    pub(super) fn left_out(&mut self, more: usize) {
+        let note = format!("{more} more core dumps of this stage are not looked at");
+        self.crashes.push(Crash { kind: CrashKind::Process, note, ..Crash::default() });
     }
 
     /// Keeps what the kernel said.

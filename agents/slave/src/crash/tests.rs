@@ -93,7 +93,16 @@ fn limits_bite_with_words() {
     assert_eq!(collected.crashes.len(), 2);
     assert_eq!(collected.files.iter().filter(|file| file.artifact).count(), 1);
     let left_out = collected.crashes.iter().find(|crash| crash.core.is_empty()).unwrap();
-    assert!(left_out.note.contains("more than 1 core dumps of this stage (key limits.cores"), "{left_out:?}");
+    assert!(left_out.note.contains("has more of them than 1, limits.cores of"), "{left_out:?}");
+
+    let mut machine = Machine::new("core.%p");
+    machine.order.count = 0;
+    for pid in 0..u32::try_from(TOLD).unwrap() + 3 {
+        machine.crash(&format!("work/core.{pid}"), "many", pid);
+    }
+    let collected = machine.collect();
+    assert_eq!((collected.crashes.len(), collected.files.len()), (TOLD + 1, 0));
+    assert!(collected.crashes[TOLD].note.contains("3 more core dumps"), "{:?}", collected.crashes[TOLD]);
 
     for (each, total, key) in
         [(10, 1 << 20, ", limits.core of"), (1 << 20, 10, "share of limits.run_cores of")]

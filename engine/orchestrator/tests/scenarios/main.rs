@@ -15,6 +15,7 @@ mod boots;
 mod cancels;
 mod clusters;
 mod contact;
+mod crashes;
 mod evidence;
 mod external;
 mod holds;
