@@ -92,3 +92,8 @@ fn reports_and_metrics_are_understood_by_others() {
 fn suites_start_by_themselves() {
     trial("schedule.py", &[]);
 }
+
+#[test]
+fn an_engine_under_load_is_backed_up_and_restored_elsewhere() {
+    trial("backup.py", &[]);
+}

@@ -8,9 +8,10 @@
 //! [`webhooks`].
 //!
 //! The rest is the daemon `xrdtest-engine`: configuration, log, lock, signals ([`daemon`]); and [`doctor`], which looks
-//! at all that an engine needs, whether one runs or not.
+//! at all that an engine needs, whether one runs or not; and [`backup`].
 
 mod archive;
+pub mod backup;
 mod clock;
 mod clusters;
 mod command;

@@ -1,5 +1,6 @@
 //! `xrdtest-engine`: the daemon, and the commands of its administrator.
 
+mod backup_command;
 #[path = "../../cli/src/args/shipped.rs"]
 mod shipped;
 mod user;
@@ -29,6 +30,7 @@ Examples:
   xrdtest-engine reload                           read configuration and definitions again
   xrdtest-engine log-level info,xrdtest_engine=debug
   xrdtest-engine doctor                           what is wrong with configuration, files, ports, agents
+  xrdtest-engine backup /srv/backup/engine.tar.zst
   xrdtest-engine user add alice --role operator   an account of the dashboard
   xrdtest-engine mail test alice@example.org      whether mail about runs would arrive
   xrdtest-engine webhook test                     whether webhooks would be called
@@ -81,6 +83,8 @@ Exit codes: 0 nothing is a problem; 1 something is. As another user than root it
         #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
         format: DoctorFormat,
     },
+    Backup(backup_command::BackupArgs),
+    Restore(backup_command::RestoreArgs),
     User(user::UserArgs),
     /// Mail about runs, as `[mail]` in the configuration says
     Mail {
@@ -148,6 +152,8 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let body = serde_json::json!({ "log_level": level });
             tell(&Config::load(path)?, "PUT", "/api/v1/log-level", Some(body))?;
         }
+        Some(Command::Backup(args)) => backup_command::backup(path, args)?,
+        Some(Command::Restore(args)) => backup_command::restore(path, args)?,
         Some(Command::User(args)) => user::user(&Config::load(path)?, args)?,
         Some(Command::Mail { command: MailCommand::Test { address } }) => {
             let Some(mail) = Config::load(path)?.mail().map_err(anyhow::Error::msg)? else {

@@ -20,6 +20,7 @@ use xrdtest_protocol::open_files;
 use xrdtest_web::access::Access;
 
 use self::log::Log;
+use crate::backup::is_unfinished;
 use crate::config::Config;
 use crate::controls::Controls;
 use crate::dashboard::Dashboard;
@@ -50,6 +51,11 @@ pub fn run(path: &Path, detached: bool) -> anyhow::Result<()> {
     let log = Log::start(&config)?;
     open_files::raise_limit();
     let lock = Lock::take(&config.state)?;
+    anyhow::ensure!(
+        !is_unfinished(&config.state),
+        "a restore into {} was not finished: do it again (`xrdtest-engine restore`), or remove the folder `restoring` there",
+        config.state.display()
+    );
     let runtime = tokio::runtime::Runtime::new().context("no threads for the engine")?;
     let result = runtime.block_on(serve(path, config, log, detached));
     // Whatever a client still waits for must not hold up the end.

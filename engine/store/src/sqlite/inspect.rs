@@ -1,4 +1,5 @@
-//! A look at a store from outside, that of a running engine as well. Nothing is changed, and nothing locked.
+//! A look at a store from outside, and a copy of it, that of a running engine as well. Nothing is changed, and nobody who
+//! writes is held up.
 
 use std::path::Path;
 
@@ -43,4 +44,18 @@ pub async fn inspect(path: &Path, examine_up_to: u64) -> Result<Inspection, Stor
     }
     open::shut(connection).await;
     Ok(Inspection { layout, newest, last_event, examined })
+}
+
+/// Writes the store at `path`, as it is at one instant, to another file, which is not there or empty. Whoever writes
+/// meanwhile goes on: what it writes is not in the copy.
+///
+/// # Errors
+/// In words with what to do: one of the files can't be used, or the disk is full.
+pub async fn copy(path: &Path, to: &Path) -> Result<(), StoreError> {
+    let mut connection = open::visitor(path).await?;
+    let copied =
+        sqlx::query("VACUUM INTO ?").bind(to.to_string_lossy().into_owned()).execute(&mut connection).await;
+    copied.map_err(|error| words::broken("copy", path, &error))?;
+    open::shut(connection).await;
+    Ok(())
 }
