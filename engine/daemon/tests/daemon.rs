@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -247,4 +248,35 @@ fn what_stands_in_the_way_of_a_start_is_said() {
     let (code, _, errors) = place.ask(&["--background"]);
     assert_eq!(code, 2);
     assert!(errors.contains("cannot read the configuration"), "{errors}");
+}
+
+/// Root is the administrator of an engine that runs as a user of its own.
+#[test]
+fn what_root_does_in_the_folder_of_another_user_is_that_users() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    // A user that no machine knows by name.
+    let (user, group) = (61_234, 61_235);
+    let place = Place::new("");
+    for path in ["state", "run"] {
+        fs::create_dir(place.path(path)).unwrap();
+        std::os::unix::fs::chown(place.path(path), Some(user), Some(group)).unwrap();
+    }
+    std::os::unix::fs::chown(place.folder.path(), Some(user), Some(group)).unwrap();
+    let (code, _, errors) = place.ask(&["user", "add", "alice", "--role", "viewer", "--generate"]);
+    assert_eq!(code, 0, "{errors}");
+    let engine = place.background();
+    let (code, accounts, errors) = place.ask(&["user", "list"]);
+    assert_eq!((code, accounts.contains("alice")), (0, true), "{errors}");
+    let owner = |path: PathBuf| {
+        let known = fs::metadata(path).unwrap();
+        (known.uid(), known.gid())
+    };
+    assert_eq!(owner(format!("/proc/{engine}").into()), (user, group));
+    for file in fs::read_dir(place.path("state")).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(owner(path.clone()), (user, group), "{}", path.display());
+    }
+    place.stop();
 }

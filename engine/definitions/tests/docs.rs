@@ -164,7 +164,7 @@ fn rules_exist() {
 
 #[test]
 fn links_lead_somewhere() {
-    let of_root = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| {
+    let of_root = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| {
         let name = format!("../{name}");
         let text = fs::read_to_string(folder().join(&name)).expect("text");
         (name, text)

@@ -14,7 +14,7 @@ use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgid, setgroups, setuid
 ///
 /// # Errors
 /// Where the system refuses.
-pub fn become_owner(state: &Path) -> anyhow::Result<()> {
+pub(super) fn become_owner(state: &Path) -> anyhow::Result<()> {
     let Ok(folder) = fs::metadata(state) else { return Ok(()) };
     let owner = Uid::from_raw(folder.uid());
     if !geteuid().is_root() || owner.is_root() {
