@@ -272,6 +272,8 @@ impl<'a> Maker<'a> {
             output_complete: true,
             leftovers: Vec::new(),
             logs: Vec::new(),
+            crashes: Vec::new(),
+            no_cores: String::new(),
             metrics,
         })
     }
