@@ -58,9 +58,11 @@ pub struct Agent {
 
 fn note_renewal(renewed: Result<(), ProtocolError>) {
     match renewed {
-        Ok(()) => tracing::info!("this agent's certificate is renewed"),
+        Ok(()) => {
+            tracing::info!("this agent's certificate is renewed");
+        }
         Err(error) => {
-            tracing::warn!(%error, "this agent's certificate could not be renewed; it is tried again")
+            tracing::warn!(%error, "this agent's certificate could not be renewed; it is tried again");
         }
     }
 }

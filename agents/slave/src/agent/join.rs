@@ -110,9 +110,11 @@ pub(super) async fn join(
 /// What becomes of the certificate's renewal is for the log.
 pub(super) fn note_renewal(renewed: Result<(), ProtocolError>) {
     match renewed {
-        Ok(()) => tracing::info!("this agent's certificate is renewed"),
+        Ok(()) => {
+            tracing::info!("this agent's certificate is renewed");
+        }
         Err(error) => {
-            tracing::warn!(%error, "this agent's certificate could not be renewed; it is tried again")
+            tracing::warn!(%error, "this agent's certificate could not be renewed; it is tried again");
         }
     }
 }

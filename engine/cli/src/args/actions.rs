@@ -78,7 +78,7 @@ pub(crate) enum SlavesCommand {
 #[command(after_help = "\
 An agent that shall come back gets a fresh token and joins again: `xrdtest token new`.")]
 pub(crate) struct RevokeArgs {
-    /// Its name; of a machine of an instance INSTANCE/HOST
+    /// Its name, as `xrdtest hypervisors` and `xrdtest slaves` tell it
     pub(crate) name: String,
     /// Why, for the record
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::de::Error;
+use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer};
 use xrdtest_definitions::Bounds;
 use xrdtest_model::size::human_bytes;
@@ -122,7 +123,13 @@ pub(super) fn console<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64,
     bytes_within(deserializer, 4 << 10..=MAX_CONSOLE)
 }
 
-/// How long certificates live.
+/// How long certificates live: longer than any other duration may be, so days by themselves are read here.
 pub(super) fn certificate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    within(units::duration(deserializer)?, Duration::from_secs(15)..=STANDING_LIFETIME, |time| human(*time))
+    let text = String::deserialize(deserializer)?;
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    let lifetime = match days {
+        Some(days) => Duration::from_secs(u64::from(days) * 24 * 3600),
+        None => units::duration(text.into_deserializer())?,
+    };
+    within(lifetime, Duration::from_secs(15)..=STANDING_LIFETIME, |time| human(*time))
 }

@@ -93,6 +93,8 @@ fn mistakes_have_a_place() {
         ("[schedule]\ntimezone = 'CET+1'\n", "`CET+1` is no time zone"),
         ("[limits]\nframe = '17M'\n", "line 2, column 9"),
         ("[limits]\nframe = '512K'\n", "at least 1 MiB, at most 16 MiB"),
+        ("[limits]\ncertificate = '5s'\n", "at least 15.0 s, at most 87600 h"),
+        ("[limits]\ncertificate = '3651d'\n", "at least 15.0 s, at most 87600 h"),
         ("[limits]\nfetched_file = '65M'\n", "at least 4 KiB, at most 64 MiB"),
         ("[limits]\nconsole = '1G'\n", "at least 4 KiB, at most 16 MiB"),
     ] {
