@@ -168,8 +168,7 @@ impl Webhook {
     }
 
     async fn ask(&self, request: Result<(Request, Hidden), String>) -> Result<(), Unsent> {
-        let (request, hidden) =
-            request.map_err(|why| Unsent::Way(format!("the webhook {}: {why}", self.name)))?;
+        let (request, hidden) = request.map_err(Unsent::Way)?;
         let way = request.url.origin();
         let judged = match http::ask(request, self.ca.as_deref(), self.timeout).await {
             Ok(answer) => judge::judge(self.shape, &way, &answer),

@@ -15,9 +15,9 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tower::ServiceExt;
 use xrdtest_model::api::{
-    ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, EngineInfo, HypervisorInfo, InstanceInfo,
-    Problem, QueueEntry, RepositoryInfo, RevocationInfo, RevocationRequest, Role, RunProgress, RunRequest,
-    RunSummary, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
+    ArchiveRequest, Archived, ClusterRequest, DefinitionsInfo, DeliveryInfo, EngineInfo, HypervisorInfo,
+    InstanceInfo, Problem, QueueEntry, RepositoryInfo, RevocationInfo, RevocationRequest, Role, RunProgress,
+    RunRequest, RunSummary, ScheduledSuite, SchedulesInfo, TokenCreated, TokenRequest,
 };
 use xrdtest_model::chronicle::StateWord;
 use xrdtest_model::definition::Catalogue;
