@@ -66,7 +66,7 @@ fn a_crash_fails_the_stage_where_the_suite_says_so() {
         for _ in 0..10 {
             lab.all_pass();
         }
-        lab.verdict("r1", "failed: copy failed");
+        lab.verdict("r1", "failed: copy failed: run failed on a (crashed: boom (SIGSEGV))");
         let reason = lab.journal.iter().find_map(|event| match &event.body {
             EventBody::CaseFinished { reason, .. } => Some(reason.clone()),
             _ => None,
