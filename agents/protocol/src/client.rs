@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use quinn::{Connection, Endpoint, VarInt};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -15,12 +14,12 @@ use crate::error::ProtocolError;
 use crate::frame::{FrameReceiver, FrameSender};
 use crate::identity::{Credentials, JoinKey};
 use crate::message::{
-    EngineToHypervisor, EngineToSlave, Hello, HelloReply, HypervisorToEngine, SlaveToEngine,
+    EngineToHypervisor, EngineToSlave, Hello, HelloReply, HypervisorToEngine, SlaveToEngine, Spoken,
 };
 use crate::stream::Streams;
 use crate::token::JoinToken;
 use crate::transport::{SERVER_NAME, agent_config, joining_config};
-use crate::version::{NEWEST, OLDEST};
+use crate::version::range;
 
 /// How long a connection may take until the engine has answered the hello.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,7 +36,7 @@ pub async fn join(
     key: &JoinKey,
 ) -> Result<Credentials, ProtocolError> {
     let request = request_for(key.pem())?;
-    let hello = Hello::Join { versions: (OLDEST, NEWEST), token: token.to_string(), request };
+    let hello = Hello::Join { versions: range(), token: token.to_string(), request };
     let config = joining_config(token.ca_fingerprint)?;
     let (connection, _, _, reply) = greet(&Port::towards(engine)?, engine, config, || hello).await?;
     connection.close(VarInt::from_u32(0), b"joined");
@@ -92,20 +91,25 @@ impl<S, R> Session<S, R> {
 #[derive(Debug)]
 pub struct Sender<T> {
     frames: FrameSender,
+    /// The version that the peer and this side speak.
+    version: u32,
     kind: PhantomData<fn(T)>,
 }
 
-impl<T: Serialize + Sync> Sender<T> {
-    pub(crate) fn new(frames: FrameSender) -> Self {
-        Self { frames, kind: PhantomData }
+impl<T: Spoken> Sender<T> {
+    pub(crate) fn new(frames: FrameSender, version: u32) -> Self {
+        Self { frames, version, kind: PhantomData }
     }
 
-    /// Sends a message.
+    /// Sends a message, as far as the peer's version knows it.
     ///
     /// # Errors
     /// Where the connection breaks, or the message is too long ([`ProtocolError::TooLong`]).
     pub async fn send(&mut self, message: &T) -> Result<(), ProtocolError> {
-        self.frames.send(message).await
+        match message.spoken(self.version) {
+            Some(message) => self.frames.send(&*message).await,
+            None => Ok(()),
+        }
     }
 
     /// As [`Sender::send`], but it may wait for the next message, to travel with it.
@@ -113,7 +117,10 @@ impl<T: Serialize + Sync> Sender<T> {
     /// # Errors
     /// As [`Sender::send`].
     pub async fn feed(&mut self, message: &T) -> Result<(), ProtocolError> {
-        self.frames.feed(message).await
+        match message.spoken(self.version) {
+            Some(message) => self.frames.feed(&*message).await,
+            None => Ok(()),
+        }
     }
 
     /// Sends what waits.
@@ -186,7 +193,7 @@ pub async fn connect<S, R>(
     hello: impl FnOnce() -> Hello,
 ) -> Result<Session<S, R>, ProtocolError>
 where
-    S: Serialize + Sync,
+    S: Spoken,
     R: DeserializeOwned,
 {
     connect_from(&Port::towards(engine)?, engine, credentials, hello).await
@@ -203,14 +210,14 @@ pub async fn connect_from<S, R>(
     hello: impl FnOnce() -> Hello,
 ) -> Result<Session<S, R>, ProtocolError>
 where
-    S: Serialize + Sync,
+    S: Spoken,
     R: DeserializeOwned,
 {
     let (connection, sender, receiver, reply) =
         greet(port, engine, agent_config(credentials)?, hello).await?;
     match reply {
         HelloReply::Accepted { version, now_ms } => Ok(Session {
-            sender: Sender::new(sender),
+            sender: Sender::new(sender, version),
             receiver: Receiver::new(receiver),
             streams: Streams::new(connection.clone()),
             version,

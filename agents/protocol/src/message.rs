@@ -1,6 +1,7 @@
 //! The messages of the control stream. Enums are append-only (see [`crate::version`]); a kind that the receiver
 //! does not know arrives as `Unknown`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,41 @@ use xrdtest_model::order::{EndCause, StageOrder, StageReport};
 use xrdtest_model::plan::ClusterPlan;
 use xrdtest_model::room::{Load, Room};
 use xrdtest_model::{AttemptId, InstanceId};
+
+/// A message as it is said to a peer that speaks a version: without what later versions brought.
+pub trait Spoken: Clone + Serialize + Sync {
+    /// `None`: it is nothing that the peer knows, and it is not said at all.
+    fn spoken(&self, version: u32) -> Option<Cow<'_, Self>>;
+}
+
+impl Spoken for SlaveToEngine {
+    fn spoken(&self, _version: u32) -> Option<Cow<'_, Self>> {
+        Some(Cow::Borrowed(self))
+    }
+}
+
+impl Spoken for EngineToSlave {
+    fn spoken(&self, _version: u32) -> Option<Cow<'_, Self>> {
+        Some(Cow::Borrowed(self))
+    }
+}
+
+impl Spoken for HypervisorToEngine {
+    fn spoken(&self, version: u32) -> Option<Cow<'_, Self>> {
+        match self {
+            Self::Status { room, load, now_ms: Some(_) } if version < 2 => {
+                Some(Cow::Owned(Self::Status { room: *room, load: *load, now_ms: None }))
+            }
+            _ => Some(Cow::Borrowed(self)),
+        }
+    }
+}
+
+impl Spoken for EngineToHypervisor {
+    fn spoken(&self, _version: u32) -> Option<Cow<'_, Self>> {
+        Some(Cow::Borrowed(self))
+    }
+}
 
 /// The first frame of a connection, from the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +238,9 @@ pub enum HypervisorToEngine {
         room: Room,
         /// How busy it is.
         load: Load,
+        /// The clock of its machine, in milliseconds since 1970; since version 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        now_ms: Option<u64>,
     },
     /// A kind that this build does not know.
     #[serde(other)]

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use quinn::udp::UdpSocketState;
 use quinn::{Connection, Endpoint, TokioRuntime, VarInt};
 use rustls::pki_types::CertificateDer;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::admission::{Admission, ConnectionSlot, Door, GreetingSlot};
@@ -16,10 +15,10 @@ use crate::client::{Receiver, Sender};
 use crate::error::ProtocolError;
 use crate::frame::{FrameReceiver, FrameSender, MAX_FRAME, MAX_HELLO};
 use crate::identity::{Credentials, Identity, identity_of};
-use crate::message::{Hello, HelloReply};
+use crate::message::{Hello, HelloReply, Spoken};
 use crate::stream::IncomingStream;
 use crate::transport::{endpoint_config, server_config};
-use crate::version::{NEWEST, OLDEST, negotiate};
+use crate::version::{negotiate, range};
 
 /// How long a new connection may take until its hello is there.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -214,7 +213,7 @@ fn peer_identity(connection: &Connection) -> Result<Option<(Identity, u64)>, Pro
 impl Arrival {
     /// The version that both speak, if there is one.
     pub fn version(&self) -> Option<u32> {
-        negotiate((OLDEST, NEWEST), self.hello.versions())
+        negotiate(range(), self.hello.versions())
     }
 
     /// Answers with a certificate; the connection ends.
@@ -247,7 +246,7 @@ impl Arrival {
     /// Where the connection breaks, or it was refused: [`ProtocolError::Full`].
     pub async fn accept<S, R>(mut self, version: u32) -> Result<(Link, Sender<S>, Receiver<R>), ProtocolError>
     where
-        S: Serialize + Sync,
+        S: Spoken,
         R: DeserializeOwned,
     {
         let Some(slot) = self.door.enter() else {
@@ -259,7 +258,7 @@ impl Arrival {
         let now_ms = u64::try_from(since_1970.as_millis()).ok();
         self.sender.send(&HelloReply::Accepted { version, now_ms }).await?;
         let link = Link { connection: self.connection, _slot: Arc::new(slot) };
-        Ok((link, Sender::new(self.sender), Receiver::of_agent(self.receiver)))
+        Ok((link, Sender::new(self.sender, version), Receiver::of_agent(self.receiver)))
     }
 }
 

@@ -19,6 +19,7 @@ use xrdtest_model::room::{Load, Room};
 use xrdtest_model::{AttemptId, MachineId, Metric, Outcome, StageId, StageKind, Timestamp};
 use xrdtest_protocol::message::{
     Abilities, EngineToHypervisor, EngineToSlave, Hello, HelloReply, HypervisorToEngine, SlaveToEngine,
+    Spoken,
 };
 use xrdtest_protocol::renewal::RenewReply;
 use xrdtest_protocol::stream::{FetchReply, Progress, StreamHeader, Wanted};
@@ -227,7 +228,7 @@ fn additions(lines: &mut Lines) {
         instances: Vec::new(),
     });
     let load = Load { load_1min_centi: 152, memory_free_kib: 4, disk_free_bytes: 5 };
-    lines.add(&HypervisorToEngine::Status { room, load });
+    lines.add(&HypervisorToEngine::Status { room, load, now_ms: None });
     let images = vec![ImageUsed { name: text(), digest: text() }];
     lines.add(&HypervisorToEngine::Images { instance: "i".into(), images });
     lines.add(&HelloReply::Accepted { version: 1, now_ms: Some(7) });
@@ -278,6 +279,28 @@ fn version_1() {
         std::fs::write(path, &lines.0).unwrap();
     }
     assert_eq!(lines.0, std::fs::read_to_string(path).unwrap());
+}
+
+/// What version 2 brought, and what becomes of it for a peer of version 1.
+#[test]
+fn version_2() {
+    let room = Room { memory_kib: 1, cores: 2, disk_bytes: 3 };
+    let load = Load { load_1min_centi: 152, memory_free_kib: 4, disk_free_bytes: 5 };
+    let status = HypervisorToEngine::Status { room, load, now_ms: Some(1_795_000_000_123) };
+    let mut lines = Lines::default();
+    lines.add(&HelloReply::Accepted { version: 2, now_ms: Some(7) });
+    lines.add(&status);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/protocol-2.jsonl");
+    if std::env::var_os("XRDTEST_WRITE_GOLDEN").is_some() {
+        std::fs::write(path, &lines.0).unwrap();
+    }
+    assert_eq!(lines.0, std::fs::read_to_string(path).unwrap());
+
+    assert_eq!(status.spoken(2).unwrap().as_ref(), &status);
+    let old = serde_json::to_string(status.spoken(1).unwrap().as_ref()).unwrap();
+    let version_1 =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/protocol-1.jsonl"));
+    assert!(version_1.unwrap().lines().any(|line| line == old), "version 1 has no such line: {old}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use xrdtest_model::room::Room;
 use xrdtest_model::{InstanceId, MachineId};
 use xrdtest_protocol::client::HypervisorSession;
 use xrdtest_protocol::message::{Abilities, EngineToHypervisor, Hello, HypervisorToEngine};
-use xrdtest_protocol::version::{NEWEST, OLDEST};
+use xrdtest_protocol::version;
 use xrdtest_protocol::{Credentials, JoinToken, ProtocolError};
 
 use crate::fleet::Pass;
@@ -123,7 +123,7 @@ impl Hypervisor {
             detail: String::new(),
         };
         Hello::Hypervisor {
-            versions: (OLDEST, NEWEST),
+            versions: version::range(),
             software: concat!("sim ", env!("CARGO_PKG_VERSION")).to_owned(),
             abilities,
             instances: self.instances.iter().map(|(id, instance)| (id.clone(), is_made(instance))).collect(),

@@ -4,13 +4,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 use xrdtest_model::Timestamp;
 use xrdtest_protocol::backoff::BackOff;
 use xrdtest_protocol::client::{self, Port, Session};
-use xrdtest_protocol::message::Hello;
+use xrdtest_protocol::message::{Hello, Spoken};
 use xrdtest_protocol::{Credentials, JoinKey, JoinToken, ProtocolError};
 
 use crate::random::Random;
@@ -98,7 +97,7 @@ impl Dialer {
     /// Connects, trying until the engine accepts.
     pub(crate) async fn connect<S, R>(&mut self, credentials: &Credentials, hello: &Hello) -> Session<S, R>
     where
-        S: Serialize + Sync,
+        S: Spoken,
         R: DeserializeOwned,
     {
         if self.connected_before {

@@ -97,3 +97,8 @@ fn suites_start_by_themselves() {
 fn an_engine_under_load_is_backed_up_and_restored_elsewhere() {
     trial("backup.py", &[]);
 }
+
+#[test]
+fn neighbouring_versions_of_the_protocol_finish_a_run() {
+    trial("versions.py", &[]);
+}

@@ -26,3 +26,10 @@ impl Clock {
         self.start + at.since(Timestamp::from_millis(self.start_millis))
     }
 }
+
+/// By how much another clock, which said this just now, is ahead of this machine's: both as they are on the wall.
+pub(crate) fn ahead_ms(told: u64) -> Option<i64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let now = i64::try_from(now.as_millis()).ok()?;
+    Some(i64::try_from(told).ok()?.saturating_sub(now))
+}

@@ -43,6 +43,8 @@ pub struct HypervisorNote {
     pub detail: String,
     /// How busy its machine was when it told last; `None` where it has not since it connected, or is away.
     pub load: Option<Load>,
+    /// By how much its clock was ahead of ours when it told last, in milliseconds.
+    pub clock_ahead_ms: Option<i64>,
 }
 
 /// The present state, replaced as a whole after each step.

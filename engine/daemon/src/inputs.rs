@@ -10,6 +10,7 @@ use xrdtest_orchestrator::{Ability, Input, InstanceReport, RunPhase};
 use xrdtest_protocol::Identity;
 use xrdtest_protocol::message::{EngineToHypervisor, EngineToSlave, HypervisorToEngine};
 
+use crate::clock;
 use crate::command::{CancelHow, Command, HypervisorHello, NotCancelled, NotStopped, SlaveHello};
 use crate::engine::{Answer, Engine};
 use crate::handle::HypervisorNote;
@@ -82,7 +83,9 @@ impl Engine {
             Command::HypervisorDisconnected { name, serial, orderly } => {
                 if self.hypervisors.remove(&name, serial) {
                     // How busy it was says nothing any more.
-                    self.notes.entry(name.clone()).and_modify(|note| note.load = None);
+                    self.notes
+                        .entry(name.clone())
+                        .and_modify(|note| (note.load, note.clock_ahead_ms) = (None, None));
                     inputs.push(Input::HypervisorDisconnected { name, orderly });
                 }
             }
@@ -214,7 +217,8 @@ impl Engine {
     ) {
         self.hypervisors.insert(name.clone(), connected);
         let HypervisorHello { software, abilities, instances } = hello;
-        self.notes.insert(name.clone(), HypervisorNote { detail: abilities.detail, load: None });
+        self.notes
+            .insert(name.clone(), HypervisorNote { detail: abilities.detail, ..HypervisorNote::default() });
         let ability = Ability {
             provider: abilities.provider,
             room: abilities.room,
@@ -233,8 +237,10 @@ impl Engine {
 
     fn hypervisor_report(&mut self, name: HypervisorName, message: HypervisorToEngine) -> Option<Input> {
         match message {
-            HypervisorToEngine::Status { room, load } => {
-                self.notes.entry(name.clone()).or_default().load = Some(load);
+            HypervisorToEngine::Status { room, load, now_ms } => {
+                let note = self.notes.entry(name.clone()).or_default();
+                note.load = Some(load);
+                note.clock_ahead_ms = now_ms.and_then(clock::ahead_ms);
                 Some(Input::HypervisorRoom { name, room })
             }
             message => instance_report(name, message),

@@ -13,11 +13,11 @@ use xrdtest_model::{HypervisorName, MachineId};
 use xrdtest_protocol::authority::{Authority, now_ms};
 use xrdtest_protocol::client::{Receiver, Sender};
 use xrdtest_protocol::message::{
-    EngineToHypervisor, EngineToSlave, Hello, HypervisorToEngine, SlaveToEngine,
+    EngineToHypervisor, EngineToSlave, Hello, HypervisorToEngine, SlaveToEngine, Spoken,
 };
 use xrdtest_protocol::server::{Arrival, Link, Listener, PendingStream, greet};
 use xrdtest_protocol::stream::{FetchReply, IncomingStream, StreamHeader};
-use xrdtest_protocol::version::{NEWEST, OLDEST};
+use xrdtest_protocol::version;
 use xrdtest_protocol::{Identity, JoinToken, ProtocolError};
 
 use crate::command::{Command, HypervisorHello, SlaveHello};
@@ -47,9 +47,10 @@ pub(crate) async fn serve(listener: Arc<Listener>, context: Arc<Context>) {
 async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), ProtocolError> {
     let Some(version) = arrival.version() else {
         let (oldest, newest) = arrival.hello.versions();
+        let (our_oldest, our_newest) = version::range();
         return arrival
             .refuse(format!(
-                "it speaks protocol versions {oldest} to {newest}, this engine {OLDEST} to {NEWEST}; \
+                "it speaks protocol versions {oldest} to {newest}, this engine {our_oldest} to {our_newest}; \
                  install agent and engine of neighbouring releases"
             ))
             .await;
@@ -139,7 +140,7 @@ struct Conversation<Out, In> {
 /// Sends messages in their order; those that are there at once travel together.
 async fn say<Out>(mut sender: Sender<Out>, mut outgoing: mpsc::UnboundedReceiver<Out>)
 where
-    Out: serde::Serialize + Send + Sync + 'static,
+    Out: Spoken + Send + 'static,
 {
     while let Some(mut message) = outgoing.recv().await {
         loop {
@@ -158,7 +159,7 @@ where
 
 impl<Out, In> Conversation<Out, In>
 where
-    Out: serde::Serialize + Send + Sync + 'static,
+    Out: Spoken + Send + 'static,
     In: serde::de::DeserializeOwned,
 {
     /// Carries messages and streams until the connection is over.

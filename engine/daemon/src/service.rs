@@ -354,7 +354,8 @@ fn instance_info(status: &InstanceStatus) -> InstanceInfo {
 
 fn hypervisor_info(status: &HypervisorStatus, now: &EngineStatus) -> HypervisorInfo {
     let here = now.instances.iter().filter(|instance| instance.hypervisor == status.name);
-    let HypervisorNote { detail, load } = now.notes.get(&status.name).cloned().unwrap_or_default();
+    let HypervisorNote { detail, load, clock_ahead_ms } =
+        now.notes.get(&status.name).cloned().unwrap_or_default();
     HypervisorInfo {
         name: status.name.clone(),
         state: contact_word(status.connected),
@@ -366,6 +367,7 @@ fn hypervisor_info(status: &HypervisorStatus, now: &EngineStatus) -> HypervisorI
         labels: status.labels.clone(),
         detail,
         load,
+        clock_ahead_ms,
         held: now.holds.get(&Held::Hypervisor(status.name.clone())).cloned(),
         instances: here.map(instance_info).collect(),
         history: Vec::new(),

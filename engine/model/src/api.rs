@@ -292,6 +292,9 @@ pub struct HypervisorInfo {
     /// How busy its machine is; `null` where that was not told, or where it is not in contact.
     #[serde(default)]
     pub load: Option<Load>,
+    /// By how much its machine's clock is ahead of the engine's, in milliseconds; absent where that was not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_ms: Option<i64>,
     /// Who holds it, so that nothing new is made on it; absent: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Hold>,

@@ -72,6 +72,7 @@ fn away(engine: &Shared, state: Transition) -> HypervisorInfo {
         labels: Vec::new(),
         detail: String::new(),
         load: None,
+        clock_ahead_ms: None,
         held: engine.holds().remove(&Held::Hypervisor(name.clone())),
         instances: engine.instances().into_iter().filter(|instance| instance.hypervisor == name).collect(),
         history: Vec::new(),

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
@@ -25,7 +25,7 @@ use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::client::{self, HypervisorSession};
 use xrdtest_protocol::message::{Hello, HypervisorToEngine};
 use xrdtest_protocol::renewal::Renewal;
-use xrdtest_protocol::version::{NEWEST, OLDEST};
+use xrdtest_protocol::version;
 use xrdtest_protocol::{Credentials, ProtocolError};
 
 use crate::provider::{MachineGone, Provider};
@@ -166,7 +166,7 @@ impl Agent {
     ) -> impl Future<Output = Result<HypervisorSession, ProtocolError>> + use<> {
         let provider = self.provider.clone();
         let hello = move || Hello::Hypervisor {
-            versions: (OLDEST, NEWEST),
+            versions: version::range(),
             software: env!("CARGO_PKG_VERSION").to_owned(),
             abilities: provider.abilities(),
             instances: provider.instances(),
@@ -244,7 +244,9 @@ impl Agent {
     async fn status(&self) -> Option<HypervisorToEngine> {
         let (room, folder) = (self.provider.abilities().room, self.provider.folder());
         let load = tokio::task::spawn_blocking(move || crate::load::load(&folder)).await.ok()?;
-        Some(HypervisorToEngine::Status { room, load })
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        let now_ms = u64::try_from(since_1970.as_millis()).ok();
+        Some(HypervisorToEngine::Status { room, load, now_ms })
     }
 
     /// The engine is there, or was just now.

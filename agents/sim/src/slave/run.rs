@@ -12,7 +12,7 @@ use xrdtest_model::order::StageReport;
 use xrdtest_protocol::client::SlaveSession;
 use xrdtest_protocol::message::{EngineToSlave, Hello, SlaveToEngine};
 use xrdtest_protocol::stream::{CHUNK, StreamHeader, Streams};
-use xrdtest_protocol::version::{NEWEST, OLDEST};
+use xrdtest_protocol::version;
 use xrdtest_protocol::{JoinToken, ProtocolError};
 
 use super::core::{Action, Core, Input};
@@ -52,7 +52,7 @@ pub(crate) async fn run(slave: Slave) {
     let Some(credentials) = dialer.join(&token).await else { return };
     loop {
         let hello = Hello::Slave {
-            versions: (OLDEST, NEWEST),
+            versions: version::range(),
             software: concat!("sim ", env!("CARGO_PKG_VERSION")).to_owned(),
             boot_id: core.boot_id().to_owned(),
             known: core.known(),

@@ -15,7 +15,7 @@ use xrdtest_protocol::backoff::{BackOff, chance};
 use xrdtest_protocol::client::{self, SlaveSession};
 use xrdtest_protocol::message::{EngineToSlave, Hello, SlaveToEngine};
 use xrdtest_protocol::stream::Streams;
-use xrdtest_protocol::version::{NEWEST, OLDEST};
+use xrdtest_protocol::version;
 
 use super::attend::{Grown, StageNews, attend};
 use super::forgotten::Forgotten;
@@ -131,7 +131,7 @@ impl Desk {
         loop {
             let known: Vec<(AttemptId, StageReport)> = self.known();
             let hello = Hello::Slave {
-                versions: (OLDEST, NEWEST),
+                versions: version::range(),
                 software: env!("CARGO_PKG_VERSION").to_owned(),
                 boot_id: self.place.boot_id.clone(),
                 known: known.clone(),

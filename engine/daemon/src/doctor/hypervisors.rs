@@ -1,5 +1,7 @@
 //! Hypervisor agents, as a running engine knows them.
 
+use std::time::Duration;
+
 use xrdtest_model::api::HypervisorInfo;
 use xrdtest_model::time::{Timestamp, human, utc};
 
@@ -7,6 +9,8 @@ use super::Finding;
 use super::engine::Running;
 
 const CHECK: &str = "hypervisors";
+/// Messages take their time.
+const TOLERATED_MS: u64 = 5000;
 
 /// What the engine says, and when; `None`: nobody could be asked.
 pub(super) struct Facts {
@@ -46,6 +50,14 @@ fn of_one(known: &HypervisorInfo, now: Timestamp) -> Finding {
                 .because(hold.reason.clone())
                 .next(format!("`xrdtest hypervisors release {name}` when that is over"))
         }
+        (true, None) if known.clock_ahead_ms.is_some_and(|ahead| ahead.unsigned_abs() > TOLERATED_MS) => {
+            let ahead = known.clock_ahead_ms.unwrap_or_default();
+            let by = human(Duration::from_millis(ahead.unsigned_abs()));
+            let word = if ahead > 0 { "ahead of" } else { "behind" };
+            Finding::warning(CHECK, name, format!("its clock is {by} {word} the engine's"))
+                .because("times in logs that it collects differ from those in records")
+                .next("have both set by a time server")
+        }
         (true, None) => Finding::ok(CHECK, name, format!("in contact{since}, {} instances", instances.len())),
     }
 }
@@ -65,9 +77,13 @@ mod tests {
             serde_json::from_value(text).unwrap()
         };
         let hold = serde_json::json!({ "by": "alice", "since": 1000, "reason": "new disk" });
+        let ahead = |ms| HypervisorInfo { clock_ahead_ms: Some(ms), ..info(true, serde_json::Value::Null) };
         let cases = [
             (info(true, serde_json::Value::Null), Grade::Ok, "in contact since 1970-01-01 00:00 UTC (1 h)"),
             (info(true, hold), Grade::Warning, "held by alice"),
+            (ahead(-4000), Grade::Ok, "in contact"),
+            (ahead(61_000), Grade::Warning, "its clock is 1 min 1 s ahead of the engine's"),
+            (ahead(-61_000), Grade::Warning, "1 min 1 s behind the engine's"),
             (info(false, serde_json::Value::Null), Grade::Problem, "it is out of contact since"),
         ];
         for (known, grade, words) in cases {

@@ -105,6 +105,7 @@ impl Engine for TestEngine {
             labels: vec!["ssd".to_owned()],
             detail: "tcg: there is no /dev/kvm".to_owned(),
             load: Some(Load { load_1min_centi: 52, memory_free_kib: 1, disk_free_bytes: 2 }),
+            clock_ahead_ms: None,
             held: self.holds().remove(&Held::Hypervisor("hv1".into())),
             instances: self.instances(),
             history: Vec::new(),
