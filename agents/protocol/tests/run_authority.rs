@@ -1,5 +1,5 @@
 //! The certificate authority of a run, against requests of all kinds, with openssl as the other side.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
