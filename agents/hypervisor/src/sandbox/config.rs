@@ -193,8 +193,6 @@ fn mounts(machine: &Machine<'_>) -> Result<Vec<Mount>, OciSpecError> {
         ("/dev/shm", "tmpfs", &format!("nosuid,nodev,mode=1777,{quarter}")),
         ("/dev/mqueue", "mqueue", "nosuid,noexec,nodev"),
         ("/sys", "sysfs", "nosuid,noexec,nodev,ro"),
-        // The machine's own: its agent sees there when memory ran out.
-        ("/sys/fs/cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro"),
         ("/run", "tmpfs", &format!("nosuid,nodev,mode=755,{quarter}")),
         // The journal of the slave agent's stages: small, and of no use after the machine's end.
         ("/var/lib/xrdtest/slave/stages", "tmpfs", "nosuid,nodev,mode=700,size=64m"),
