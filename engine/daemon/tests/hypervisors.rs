@@ -77,14 +77,21 @@ async fn room_and_load_are_taken_and_shown() {
 
     let room = Room { memory_kib: 4 << 20, ..ROOM };
     let load = Load { load_1min_centi: 152, memory_free_kib: 5 << 20, disk_free_bytes: 1 << 39 };
-    session.sender.send(&HypervisorToEngine::Status { room, load }).await.unwrap();
+    session
+        .sender
+        .send(&HypervisorToEngine::Status { room, load, now_ms: Some(4_000_000_000_000) })
+        .await
+        .unwrap();
     let info = shown(&engine, &mut status, |info| info.load.is_some()).await;
     assert_eq!((info.room, info.free, info.load), (Some(room), Some(room), Some(load)));
+    // It shows a time in the year 2096.
+    assert!(info.clock_ahead_ms.is_some_and(|ahead| ahead > 1_000_000_000_000), "{:?}", info.clock_ahead_ms);
 
     // How busy it was says nothing when it is away; what it is stays known.
     session.sender.send(&HypervisorToEngine::Goodbye).await.unwrap();
     session.close().await;
     let info = shown(&engine, &mut status, |info| !info.connected).await;
+    assert_eq!(info.clock_ahead_ms, None);
     assert_eq!((info.load, info.detail.as_str()), (None, "tcg: there is no /dev/kvm"));
 
     let _session = agent(&engine).await;

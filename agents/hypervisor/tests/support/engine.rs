@@ -97,7 +97,7 @@ impl Session {
             loop {
                 match self.reports.recv().await.unwrap().unwrap() {
                     HypervisorToEngine::Progress { step, .. } => self.steps.extend(step),
-                    HypervisorToEngine::Status { room, load } => self.status = Some((room, load)),
+                    HypervisorToEngine::Status { room, load, .. } => self.status = Some((room, load)),
                     other => return other,
                 }
             }

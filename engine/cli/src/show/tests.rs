@@ -148,6 +148,7 @@ fn hypervisor_info() -> HypervisorInfo {
         labels: vec![],
         detail: String::new(),
         load: None,
+        clock_ahead_ms: None,
         held: None,
         instances: vec![instance()],
         history: vec![entered(SubjectKind::Hypervisor, word("S_NOT_CONNECTED", 2, "Not connected"), "")],
