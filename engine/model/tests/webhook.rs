@@ -1,6 +1,5 @@
 //! What webhooks are sent, held against a file that is kept for ever: within a version fields are only ever added, and an
 //! engine understands what one of an earlier release kept.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
 use xrdtest_model::webhook::{Change, SCHEMA, WebhookDocument, WebhookEvent};
