@@ -166,7 +166,7 @@ fn ending(result: &StageResult) -> String {
     let mut details = Vec::new();
     match (result.exit_code, result.signal) {
         (Some(code), _) if result.outcome == Outcome::Failed && code != 0 => {
-            details.push(format!("exit code {code}"))
+            details.push(format!("exit code {code}"));
         }
         (_, Some(signal)) if result.outcome == Outcome::Killed && result.reason.is_empty() => {
             details.push(format!("signal {signal}"));

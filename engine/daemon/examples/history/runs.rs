@@ -273,6 +273,8 @@ impl<'a> Maker<'a> {
             leftovers: Vec::new(),
             logs: Vec::new(),
             metrics,
+            crashes: Vec::new(),
+            no_cores: String::new(),
         })
     }
 
