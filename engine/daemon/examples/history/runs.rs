@@ -275,6 +275,8 @@ impl<'a> Maker<'a> {
             crashes: Vec::new(),
             no_cores: String::new(),
             metrics,
+            crashes: Vec::new(),
+            no_cores: String::new(),
         })
     }
 
