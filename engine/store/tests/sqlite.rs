@@ -104,7 +104,7 @@ async fn an_older_store_has_its_mails_delivered() {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
     let mut connection = options.connect().await.unwrap();
     let back = format!(
-        "DROP TABLE deliveries; DROP TABLE considered; {} \
+        "DROP TABLE deliveries; DROP TABLE considered; DROP TABLE revocations; {} \
          INSERT INTO mails VALUES (4, 'r1', 'case-0', 'a@b', '{{}}', 10, 2, 50, 'refused'); \
          INSERT INTO mail_considered VALUES (0, 17); PRAGMA user_version = 7",
         include_str!("../src/sqlite/migrations/0007_mail.sql")
