@@ -3,9 +3,11 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+const NOBODY: u32 = 65_534;
 
 /// A configuration with everything below a temporary folder.
 struct Place {
@@ -223,4 +225,25 @@ fn torn_and_hostile_files_are_refused_before_anything_changes() {
     }
     assert!(!place.path("outside").exists());
     place.does(&["restore", &good.to_string_lossy()]);
+}
+
+/// The packaged engine runs as a user of its own, and root restores.
+#[test]
+fn what_root_restores_is_the_owners() {
+    let place = Place::used();
+    fs::remove_dir_all(place.path("state")).unwrap();
+    fs::create_dir(place.path("state")).unwrap();
+    chown(place.path("state"), Some(NOBODY), Some(NOBODY)).unwrap();
+    let (code, said) = place.restore(&place.path("backup"));
+    assert_eq!(code, 0, "{said}");
+    let (mut all, mut seen) = (vec![place.path("state")], 0);
+    while let Some(path) = all.pop() {
+        let found = fs::symlink_metadata(&path).unwrap();
+        assert_eq!((found.uid(), found.gid()), (NOBODY, NOBODY), "{}", path.display());
+        if found.is_dir() {
+            all.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        seen += 1;
+    }
+    assert!(seen > 5, "{seen}");
 }

@@ -271,6 +271,18 @@ fn a_mail_server_that_does_not_take_mail() {
 }
 
 #[test]
+fn a_webhook_whose_server_is_not_there() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let config =
+        format!("[[webhooks]]\nname = 'ci'\nurl = 'http://{address}/hook'\nsecret = 'of the hook'\n");
+    let place = Place::new(&config);
+    place.finds("webhook", "ok", "can be reached");
+    drop(listener);
+    place.finds("webhook", "problem", "can't be reached");
+}
+
+#[test]
 fn a_clock_that_is_behind() {
     let place = Place::new("");
     let tomorrow = SystemTime::now() + Duration::from_secs(24 * 3600);

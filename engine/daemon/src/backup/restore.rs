@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use nix::unistd::geteuid;
 use sha2::{Digest, Sha256};
 use xrdtest_model::api::RunSummary;
 use xrdtest_store::sqlite::inspect::inspect;
@@ -81,6 +82,7 @@ pub async fn restore(path: &Path, from: &Path, replace: bool) -> anyhow::Result<
             return Err(error.context(format!("{} was not restored", from.display())));
         }
     };
+    give_to_owner(&state)?;
     let replaced = if there.is_empty() { None } else { Some(move_aside(&state, &there)?) };
     // The store comes last: what it names is there before it.
     for name in KEPT.into_iter().chain([STORE]) {
@@ -97,6 +99,31 @@ pub async fn restore(path: &Path, from: &Path, replace: bool) -> anyhow::Result<
     remove(&staging)?;
     let Head { created_ms, not_in_it, .. } = head;
     Ok(Restored { state, files, created_ms, configured, replaced, not_in_it })
+}
+
+/// Where root restores into the folder of the user whom the engine runs as, what it has made there is that user's.
+fn give_to_owner(state: &Path) -> anyhow::Result<()> {
+    let folder = fs::metadata(state).with_context(|| format!("cannot look at {}", state.display()))?;
+    let (user, group) = (folder.uid(), folder.gid());
+    if !geteuid().is_root() || user == 0 {
+        return Ok(());
+    }
+    let mut all = vec![state.join(RESTORING), state.join("engine.lock"), state.join("store.sqlite.lock")];
+    while let Some(path) = all.pop() {
+        let failed = || format!("cannot give {} to the owner of {}", path.display(), state.display());
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            found => {
+                if found.with_context(failed)?.is_dir() {
+                    for entry in fs::read_dir(&path).with_context(failed)? {
+                        all.push(entry.with_context(failed)?.path());
+                    }
+                }
+            }
+        }
+        lchown(&path, Some(user), Some(group)).with_context(failed)?;
+    }
+    Ok(())
 }
 
 /// What stands in the way, by name.

@@ -15,6 +15,7 @@ mod secrets;
 mod space;
 mod store;
 mod tools;
+mod webhooks;
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -24,7 +25,7 @@ use crate::config::Config;
 
 /// Looks at everything that the configuration at `path` names.
 pub async fn examine(path: &Path) -> Examination {
-    let config = match Config::load(path).map_err(|error| error.to_string()).and_then(with_mail) {
+    let config = match Config::load(path).map_err(|error| error.to_string()).and_then(with_targets) {
         Ok(config) => config,
         Err(why) => {
             let finding = Finding::problem("configuration", path.display(), "it can't be used")
@@ -45,6 +46,7 @@ pub async fn examine(path: &Path) -> Examination {
     findings.extend(repositories::judge(&repositories::gather(&config, &running).await));
     findings.extend(hypervisors::judge(&hypervisors::gather(&running)));
     findings.extend(mail::judge(&mail::gather(&config, &running).await));
+    findings.extend(webhooks::judge(&webhooks::gather(&config, &running).await));
     findings.extend(clock::judge(&clock::gather(&config, path, &store)));
     findings.extend(tools::judge(&tools::gather(&config)));
     Examination::new(findings)
@@ -56,7 +58,8 @@ fn hidden(path: &Path) -> Option<String> {
     refused.map(|error| format!("{}: {error}", path.display()))
 }
 
-fn with_mail(config: Config) -> Result<Config, String> {
+fn with_targets(config: Config) -> Result<Config, String> {
     config.mail()?;
+    config.webhooks()?;
     Ok(config)
 }

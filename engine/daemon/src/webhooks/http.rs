@@ -16,6 +16,8 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 use xrdtest_model::with_causes;
 
 use super::judge::retry_after;
@@ -113,13 +115,23 @@ pub(super) async fn ask(request: Request, ca: Option<&Path>, within: Duration) -
     tokio::time::timeout(within, connect_and_ask(request, ca)).await.map_err(late)?
 }
 
+/// Goes all the way to a server, and says nothing to it.
+pub(super) async fn reach(url: &Url, ca: Option<&Path>, within: Duration) -> Result<(), String> {
+    let late = |_| format!("was not reached within {}", xrdtest_model::time::human(within));
+    tokio::time::timeout(within, connect(url, ca)).await.map_err(late)?.map(drop)
+}
+
 async fn connect_and_ask(request: Request, ca: Option<&Path>) -> Result<Answer, String> {
-    let Url { encrypted, host, port, .. } = &request.url;
+    speak(connect(&request.url, ca).await?, request).await
+}
+
+async fn connect(url: &Url, ca: Option<&Path>) -> Result<Either<TcpStream, TlsStream<TcpStream>>, String> {
+    let Url { encrypted, host, port, .. } = url;
     let stream = TcpStream::connect((host.as_str(), *port))
         .await
         .map_err(|error| format!("can't be reached: {error}"))?;
     if !encrypted {
-        return speak(stream, request).await;
+        return Ok(Either::Left(stream));
     }
     let name =
         ServerName::try_from(host.clone()).map_err(|error| format!("has a name that is none: {error}"))?;
@@ -128,7 +140,7 @@ async fn connect_and_ask(request: Request, ca: Option<&Path>) -> Result<Answer, 
         .connect(name, stream)
         .await
         .map_err(|error| format!("and the engine can't agree on TLS (`ca` names another CA): {error}"))?;
-    speak(stream, request).await
+    Ok(Either::Right(stream))
 }
 
 async fn speak<S>(stream: S, request: Request) -> Result<Answer, String>

@@ -80,6 +80,23 @@ impl Webhook {
         Ok(format!("{way} took a message"))
     }
 
+    /// Goes as far as that changes nothing: reaches the server; of the status of commits it is asked for the project.
+    /// Answers which server that is.
+    ///
+    /// # Errors
+    /// Which step failed, and why.
+    pub(crate) async fn probe(&self) -> Result<String, Unsent> {
+        if self.shape.is_status() {
+            self.ask_for_project().await?;
+            return Ok(self.way());
+        }
+        let url = self.url.read().and_then(|url| Url::parse(&url)).map_err(Unsent::Way)?;
+        let way = url.origin();
+        let reached = http::reach(&url, self.ca.as_deref(), self.timeout).await;
+        reached.map_err(|why| Unsent::Way(format!("{way} {why}")))?;
+        Ok(way)
+    }
+
     /// Where the run is one whose commit's status is set: the commit's repository is this one, and the run is of what was
     /// committed.
     fn has_commit(&self, plan: &RunPlan) -> bool {
