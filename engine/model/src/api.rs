@@ -3,6 +3,7 @@
 
 mod access;
 mod actions;
+mod deliveries;
 mod history;
 mod instances;
 mod reports;
@@ -28,6 +29,7 @@ pub use actions::{
     ArchiveRequest, Archived, CancelRequest, HoldRequest, PinRequest, QueuePause, QueuePauseRequest,
     RerunRequest, RunCreated, RunRequest,
 };
+pub use deliveries::{DeliveryInfo, MailInfo};
 pub use history::{
     CaseFailure, CaseTrend, ComparedMetric, ComparedRun, ComparedStage, Comparison, FailureRate, MetricPoint,
     MetricTrend, MetricValue, StageEnd, SuiteTrends, SuiteTurn,
@@ -75,36 +77,6 @@ pub struct EngineInfo {
     /// How it goes with what is sent to whom: mail, webhooks; empty: nothing is sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deliveries: Vec<DeliveryInfo>,
-}
-
-/// How it goes with mail about runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct MailInfo {
-    /// Mails that are not sent yet.
-    pub waiting: u64,
-    /// Why the latest of them that was tried was not sent; empty where none failed.
-    #[serde(default)]
-    pub error: String,
-}
-
-/// How it goes with what a target is sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DeliveryInfo {
-    /// `mail`, or `webhook/NAME`.
-    pub target: String,
-    /// The way there, in words and without secrets: `the mail server mail.example.org:587`, `https://chat.example.org`.
-    pub way: String,
-    /// What is not sent yet.
-    pub waiting: u64,
-    /// What was taken since the engine's start.
-    pub sent: u64,
-    /// What was given up since the engine's start.
-    pub failed: u64,
-    /// Why the latest that was tried was not taken; empty where it was.
-    #[serde(default)]
-    pub error: String,
 }
 
 /// What the engine knows of its repositories.

@@ -275,8 +275,6 @@ impl<'a> Maker<'a> {
             crashes: Vec::new(),
             no_cores: String::new(),
             metrics,
-            crashes: Vec::new(),
-            no_cores: String::new(),
         })
     }
 
