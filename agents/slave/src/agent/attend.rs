@@ -19,7 +19,7 @@ use xrdtest_model::{AttemptId, Outcome, Timestamp};
 
 use super::Place;
 use super::patience::Patience;
-use super::settle::{Record, is_stated, settle};
+use super::settle::{Record, is_all, settle};
 use crate::stage::wire::{Command, News};
 use crate::stage::{Assignment, StageFolder};
 use crate::supervisor::course::GOING_DOWN;
@@ -67,11 +67,7 @@ pub async fn attend(
             let outcome =
                 outcome.unwrap_or_else(|error| lost(&folder, format!("its journal cannot be used: {error}")));
             news.grown.send_replace(Grown { length: outcome.output_length, whole: true });
-            if assignment.order.logs.is_empty()
-                && assignment.order.cores.is_none()
-                && is_stated(&folder, &outcome)
-            {
-                // The supervisor has written down all that there is to report.
+            if is_all(&folder, &assignment, &outcome) {
                 return outcome;
             }
             settle_unless_stopped(&place, &folder, assignment, outcome, &mut commands).await

@@ -1,6 +1,7 @@
 //! What becomes of a stage's outcome: crashes and log files are collected, and the final report is written down.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -40,8 +41,13 @@ impl Record {
     }
 }
 
-/// Whether the supervisor has written this down.
-pub(super) fn is_stated(folder: &StageFolder, outcome: &FinishedReport) -> bool {
+/// Whether what the supervisor has written down is all that there is to report.
+pub(super) fn is_all(folder: &StageFolder, assignment: &Assignment, outcome: &FinishedReport) -> bool {
+    let order = &assignment.order;
+    order.logs.is_empty() && (order.cores.is_none() || folder.is_uneventful()) && is_stated(folder, outcome)
+}
+
+fn is_stated(folder: &StageFolder, outcome: &FinishedReport) -> bool {
     folder.outcome().is_ok_and(|stated| stated.as_ref() == Some(outcome))
 }
 
@@ -60,8 +66,17 @@ pub(super) fn settle(
     // Held until the report is on disk: collections have an order.
     let mut book = place.book.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(crashed) = crashed {
-        // Also that nothing was found is written down: what an agent after this one finds belongs to the next stage.
+        // Also that nothing was found is noted: what an agent after this one finds belongs to the next stage.
+        let nothing = crashed.is_nothing() && order.logs.is_empty() && is_stated(folder, &record.report);
+        let before = book.crashes.clone();
         book.crashes.apply(&crashed.ledger);
+        if nothing && folder.note_uneventful().is_ok() {
+            // Where daemons stand that a script has started, say.
+            if book.crashes != before {
+                place.save_book(&book);
+            }
+            return record;
+        }
         record.crashes = Some(crashed.ledger);
         record.report.logs.extend(crashed.files);
         record.report.crashes = crashed.crashes;
@@ -98,8 +113,6 @@ fn crashes(
     let order = assignment.order.cores?;
     let limit = Duration::from_millis(assignment.order.timeout_ms);
     let taken = Duration::from_millis(outcome.duration_ms);
-    let ordered = std::fs::metadata(folder.path().join("order.json"));
-    let ordered = ordered.ok().and_then(|there| u64::try_from(there.ctime()).ok());
     let collection = Collection {
         ground: crash::ground(assignment.work.clone()),
         boot_id: &place.boot_id,
@@ -107,9 +120,13 @@ fn crashes(
         folder,
         first: outcome.logs.len(),
         patience: Patience::after(limit, taken, Arc::clone(stop)),
-        ordered: ordered.unwrap_or(0).saturating_mul(1_000_000_000),
     };
-    let ledger = place.book.lock().unwrap_or_else(PoisonError::into_inner).crashes.clone();
+    let mut ledger = place.book.lock().unwrap_or_else(PoisonError::into_inner).crashes.clone();
+    if ledger.is_lost() {
+        let ordered = std::fs::metadata(folder.path().join("order.json"));
+        let ordered = ordered.ok().and_then(|there| u64::try_from(there.ctime()).ok());
+        ledger.begin_with(ordered.unwrap_or(0).saturating_mul(1_000_000_000), Path::new("/"));
+    }
     let crashed = collection.collect(&ledger);
     for crash in &crashed.crashes {
         tracing::warn!(attempt = %assignment.order.attempt, "crashed: {crash}");

@@ -51,16 +51,19 @@ impl Ledger {
 
     /// Takes over what a collection has found; nothing where another run has begun meanwhile.
     pub fn apply(&mut self, collected: &Self) {
-        if self.since == 0 || self.since == collected.since {
+        if self.is_lost() || self.since == collected.since {
             self.clone_from(collected);
         }
     }
 
-    /// A ledger that was lost begins with the stage.
-    pub(super) fn begin(&mut self, ordered: u64) {
-        if self.since == 0 {
-            self.since = ordered;
-        }
+    /// Whether nothing is known of the run that goes on.
+    pub fn is_lost(&self) -> bool {
+        self.since == 0
+    }
+
+    /// One that was lost begins with a stage that was ordered at this time, in nanoseconds since 1970. `root`: `/`.
+    pub fn begin_with(&mut self, ordered: u64, root: &Path) {
+        (self.since, self.memory_kills) = (ordered, memory::kills(root));
     }
 
     /// Whether a core dump has not been collected yet.
@@ -92,7 +95,7 @@ mod tests {
     fn what_is_new() {
         let found = |inode, changed| Found { path: "/core".into(), length: 1, state: (inode, changed) };
         let mut ledger = Ledger::default();
-        ledger.begin(100);
+        ledger.begin_with(100, Path::new("/nowhere"));
         assert!(!ledger.is_new(&found(1, 99)) && ledger.is_new(&found(1, 100)));
         ledger.know(&found(1, 100));
         assert!(!ledger.is_new(&found(1, 100)));

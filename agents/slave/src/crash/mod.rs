@@ -16,7 +16,10 @@ pub mod pack;
 pub mod pattern;
 pub mod search;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -103,18 +106,22 @@ pub struct Collection<'a> {
     pub first: usize,
     /// How long it may take.
     pub patience: Patience,
-    /// When the stage was ordered, in nanoseconds since 1970, for a ledger that was lost.
-    pub ordered: u64,
+}
+
+impl Collected {
+    /// Nothing has happened, and there is nothing to say.
+    pub fn is_nothing(&self) -> bool {
+        self.crashes.is_empty() && self.files.is_empty() && self.no_cores.is_empty()
+    }
 }
 
 impl Collection<'_> {
     /// Does it.
     pub fn collect(&self, ledger: &Ledger) -> Collected {
         let mut ledger = ledger.clone();
-        ledger.begin(self.ordered);
-        self.wait_for_writers();
+        let stood = self.when_all_is_written();
         let mut keeper = Keeper::new(self);
-        let cut = self.cores(&mut ledger, &mut keeper);
+        let cut = self.cores(stood, &mut ledger, &mut keeper);
         self.kernel(&mut ledger, &mut keeper);
         memory_of_group(&self.ground, &mut ledger, &mut keeper);
         let no_cores = if ledger.told { String::new() } else { self.why_none(cut) };
@@ -123,17 +130,22 @@ impl Collection<'_> {
     }
 
     /// A process that crashes is gone only when its core dump is written, but the script may not have waited for it.
-    fn wait_for_writers(&self) {
+    /// Answers where the processes of the machine stand then.
+    fn when_all_is_written(&self) -> BTreeSet<PathBuf> {
         let until = Instant::now() + WRITTEN;
-        while search::is_dumping() && Instant::now() < until && !self.patience.is_over() {
+        loop {
+            let seen = search::processes(&self.ground.root);
+            if !seen.dumping || Instant::now() >= until || self.patience.is_over() {
+                return seen.folders;
+            }
             std::thread::sleep(LOOK_AGAIN);
         }
     }
 
     /// Keeps new core dumps. Answers whether the search was cut short.
-    fn cores(&self, ledger: &mut Ledger, keeper: &mut Keeper<'_>) -> bool {
+    fn cores(&self, stood: BTreeSet<PathBuf>, ledger: &mut Ledger, keeper: &mut Keeper<'_>) -> bool {
         if let Pattern::Beside { .. } = self.ground.pattern {
-            ledger.remember(search::folders_of_processes());
+            ledger.remember(stood);
         }
         let (found, cut) = self.ground.search(&ledger.folders);
         let new: Vec<_> = found.into_iter().filter(|found| ledger.is_new(found)).collect();
@@ -189,8 +201,10 @@ impl Collection<'_> {
 
 /// Processes that were killed in the machine's own control group.
 fn memory_of_group(ground: &Ground, ledger: &mut Ledger, keeper: &mut Keeper<'_>) {
+    // Where nobody counted when the run began, nobody does.
+    let Some(before) = ledger.memory_kills else { return };
     let Some(kills) = memory::kills(&ground.root) else { return };
-    let new = ledger.memory_kills.map_or(0, |before| kills.saturating_sub(before));
+    let new = kills.saturating_sub(before);
     ledger.memory_kills = Some(kills);
     if new > 0 {
         let processes = if new == 1 { "1 process was".to_owned() } else { format!("{new} processes were") };
@@ -201,10 +215,16 @@ fn memory_of_group(ground: &Ground, ledger: &mut Ledger, keeper: &mut Keeper<'_>
 
 /// Where core dumps of this machine may lie.
 pub fn ground(work: PathBuf) -> Ground {
-    let setting =
-        |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+    let setting = |name: &str| made_up(&Path::new("/proc/sys/kernel").join(name)).unwrap_or_default();
     let uses_pid = setting("core_uses_pid").trim() == "1";
     Ground { root: PathBuf::from("/"), work, pattern: Pattern::parse(&setting("core_pattern"), uses_pid) }
+}
+
+/// A small text that the kernel makes up: it is read in one piece, as no length of it is known before.
+fn made_up(path: &Path) -> Option<String> {
+    let mut text = [0; 4096];
+    let length = File::open(path).and_then(|mut file| file.read(&mut text)).ok()?;
+    Some(String::from_utf8_lossy(&text[..length]).into_owned())
 }
 
 #[cfg(test)]

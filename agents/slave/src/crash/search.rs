@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +18,8 @@ const NAMES: usize = 20_000;
 const FOUND: usize = 100;
 /// Folders of processes that are remembered.
 const FOLDERS: usize = 200;
-/// Where daemons have their folders: `/var/spool/xrootd/NAME`.
-const SPOOL: &str = "var/spool/*/*";
+/// Where XRootD's daemons have a folder each: `/var/spool/xrootd/NAME`.
+const SPOOL: &str = "var/spool/xrootd";
 /// Where else processes stand that do not say so.
 const USUAL: [&str; 4] = ["", "root", "tmp", "var/tmp"];
 /// Where systemd keeps core dumps.
@@ -60,17 +61,12 @@ impl Ground {
             Pattern::Beside { folder, name } => {
                 let mut paths = Vec::new();
                 cut = walk(&self.work, name, &mut paths);
-                let spool = expand(&self.below_root(&format!("/{SPOOL}")));
+                let spool = fs::read_dir(self.root.join(SPOOL)).into_iter().flatten().flatten();
+                let spool = spool.take(FOLDERS).map(|entry| entry.path());
                 let usual = USUAL.iter().map(|usual| self.root.join(usual)).chain(spool);
                 let others: BTreeSet<PathBuf> = usual.chain(folders.iter().cloned()).collect();
                 for other in others.iter().filter(|other| !other.starts_with(&self.work)) {
-                    let place = other.to_string_lossy();
-                    let mut glob = Glob::escape(place.trim_end_matches('/'));
-                    for part in [folder.as_str(), name].iter().filter(|part| !part.is_empty()) {
-                        glob.push('/');
-                        glob.push_str(part);
-                    }
-                    paths.extend(expand(&glob));
+                    beside(other, folder, name, &mut paths);
                 }
                 paths
             }
@@ -93,6 +89,21 @@ fn look(path: PathBuf) -> Option<Found> {
     let nanos = u64::try_from(there.ctime()).ok()?.saturating_mul(1_000_000_000);
     let changed = nanos.saturating_add(u64::try_from(there.ctime_nsec()).unwrap_or(0));
     Some(Found { path, length: there.len(), state: (there.ino(), changed) })
+}
+
+/// Looks for a name in a folder of this name in a place; a name that is no pattern is just asked for.
+fn beside(place: &Path, folder: &str, name: &str, paths: &mut Vec<PathBuf>) {
+    let is_plain = |part: &str| Glob::escape(part) == part;
+    if is_plain(folder) && is_plain(name) {
+        paths.push(place.join(folder).join(name));
+        return;
+    }
+    let mut glob = Glob::escape(place.to_string_lossy().trim_end_matches('/'));
+    for part in [folder, name].iter().filter(|part| !part.is_empty()) {
+        glob.push('/');
+        glob.push_str(part);
+    }
+    paths.extend(expand(&glob));
 }
 
 fn expand(glob: &str) -> Vec<PathBuf> {
@@ -125,24 +136,34 @@ fn walk(top: &Path, name: &str, paths: &mut Vec<PathBuf>) -> bool {
     false
 }
 
-/// Where the processes of this machine stand now.
-pub fn folders_of_processes() -> BTreeSet<PathBuf> {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let of_process = |entry: fs::DirEntry| {
-        entry.file_name().to_str().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))?;
-        fs::read_link(entry.path().join("cwd")).ok()
-    };
-    processes.filter_map(of_process).take(FOLDERS).collect()
+/// What the processes of this machine say at one look.
+#[derive(Debug, Default)]
+pub struct Processes {
+    /// Where they stand.
+    pub folders: BTreeSet<PathBuf>,
+    /// One is just writing its core dump, or systemd is putting one away.
+    pub dumping: bool,
 }
 
-/// Whether a process is just writing its core dump, or systemd is putting one away.
-pub fn is_dumping() -> bool {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let names = processes.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit());
-    names.into_iter().any(|entry| {
-        let status = fs::read(entry.path().join("status")).unwrap_or_default();
-        status.starts_with(b"Name:\tsystemd-coredum") || contains(&status, b"\nCoreDumping:\t1")
-    })
+/// Looks at all processes once. `root`: `/`.
+pub fn processes(root: &Path) -> Processes {
+    let mut seen = Processes::default();
+    let mut buffer = vec![0; 8 << 10];
+    for entry in fs::read_dir(root.join("proc")).into_iter().flatten().flatten() {
+        if !entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit) {
+            continue;
+        }
+        let process = entry.path();
+        // What the kernel makes up is there in one piece, and of no length before it is read.
+        let status = fs::File::open(process.join("status")).and_then(|mut file| file.read(&mut buffer));
+        let status = &buffer[..status.unwrap_or(0)];
+        seen.dumping |=
+            status.starts_with(b"Name:\tsystemd-coredum") || contains(status, b"\nCoreDumping:\t1");
+        if seen.folders.len() < FOLDERS {
+            seen.folders.extend(fs::read_link(process.join("cwd")));
+        }
+    }
+    seen
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -243,7 +264,9 @@ mod tests {
     #[test]
     fn processes_stand_somewhere() {
         let own = std::env::current_dir().unwrap();
-        assert!(folders_of_processes().contains(&own) || folders_of_processes().len() == FOLDERS);
+        let seen = processes(Path::new("/"));
+        assert!(seen.folders.contains(&own) || seen.folders.len() == FOLDERS);
+
         assert!(contains(b"Name:\tx\nCoreDumping:\t1\n", b"\nCoreDumping:\t1"));
     }
 }

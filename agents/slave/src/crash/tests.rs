@@ -33,6 +33,9 @@ impl Machine {
     }
 
     fn collect(&mut self) -> Collected {
+        if self.ledger.is_lost() {
+            self.ledger.begin_with(1, self.root.path());
+        }
         let folder = StageFolder::at(self.path("state/stages/one"));
         let collection = Collection {
             ground: Ground {
@@ -45,7 +48,6 @@ impl Machine {
             folder: &folder,
             first: 3,
             patience: Patience::of_seconds(60),
-            ordered: 1,
         };
         let collected = collection.collect(&self.ledger);
         for (index, file) in (3..).zip(&collected.files) {

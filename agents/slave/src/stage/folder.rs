@@ -8,6 +8,7 @@
 //! | `outcome.json` | supervisor | how it ended |
 //! | `rebooting.json` | supervisor | the script has announced a boot of the machine |
 //! | `noted.jsonl` | supervisor | what the script has noted: artifacts and metrics, a line each |
+//! | `uneventful` | agent | nothing has crashed: `outcome.json` says all |
 //! | `report.json` | agent | what the engine is told, for ever the same; absent where `outcome.json` says all of it |
 //!
 //! What may become large lies beside it, in the folder `evidence`: `NAME.output` and `NAME.tail` (supervisor, see
@@ -33,6 +34,9 @@ use xrdtest_model::order::{FinishedReport, StageOrder};
 /// Space that is taken on disk for `outcome.json` before the script is started, so that a full disk can't keep the
 /// outcome from being written.
 const RESERVE: usize = 16 << 10;
+
+/// Empty: that it is there says what it says.
+const UNEVENTFUL: &str = "uneventful";
 
 /// What a supervisor is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +130,7 @@ impl StageFolder {
 
     /// Whether a name is, or begins as, one of the journal's own.
     pub fn is_own(name: &str) -> bool {
-        let own = ["order", "accepted", "outcome", "rebooting", "noted", "report", "socket"];
+        let own = ["order", "accepted", "outcome", "rebooting", "noted", "uneventful", "report", "socket"];
         own.iter().any(|own| name.starts_with(own))
     }
 
@@ -169,6 +173,19 @@ impl StageFolder {
     /// How it ended.
     pub fn outcome(&self) -> io::Result<Option<FinishedReport>> {
         self.read("outcome.json")
+    }
+
+    /// Notes that nothing has crashed in the stage.
+    ///
+    /// # Errors
+    /// Where the file can't be made.
+    pub fn note_uneventful(&self) -> io::Result<()> {
+        self.new_file(UNEVENTFUL).map(drop)
+    }
+
+    /// Whether that was noted.
+    pub fn is_uneventful(&self) -> bool {
+        self.path.join(UNEVENTFUL).exists()
     }
 
     /// Puts an announced boot on record, and with it everything that lies on the same file system: the journal, the
