@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -44,7 +45,24 @@ fn router(shared: Arc<Shared>) -> Router {
         .merge(credentials::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(only_get)
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), note))
         .with_state(shared)
+}
+
+/// Every refusal leaves a line in the log; that a file is not there is none.
+async fn note(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(Asking(from)): ConnectInfo<Asking>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    if let Some(Reason(reason)) = response.extensions().get() {
+        let host = shared.served.host_of(from).unwrap_or_default().to_owned();
+        tracing::warn!(instance = %shared.served.instance, %from, host, path, reason, "a machine was refused");
+    }
+    response
 }
 
 /// A file of the run's repository, to be saved.
@@ -87,10 +105,19 @@ async fn only_get() -> Refusal {
 #[derive(Debug)]
 pub(super) struct Refusal(pub(super) StatusCode, pub(super) String);
 
+/// Why it was refused, for the log.
+#[derive(Clone)]
+struct Reason(String);
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.0, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{}\n", self.1))
-            .into_response()
+        let text = format!("{}\n", self.1);
+        let mut response =
+            (self.0, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response();
+        if self.0 != StatusCode::NOT_FOUND {
+            response.extensions_mut().insert(Reason(self.1));
+        }
+        response
     }
 }
 
@@ -109,11 +136,7 @@ impl From<FetchError> for Refusal {
 impl Shared {
     /// The machine that asks.
     pub(super) fn machine(&self, from: SocketAddr) -> Result<&str, Refusal> {
-        let host = match from {
-            SocketAddr::V4(from) => self.served.hosts.get(from.ip()),
-            SocketAddr::V6(_) => None,
-        };
-        host.map(String::as_str).ok_or_else(|| {
+        self.served.host_of(from).ok_or_else(|| {
             Refusal(StatusCode::FORBIDDEN, format!("{} is no machine of this cluster", from.ip()))
         })
     }

@@ -87,6 +87,16 @@ struct Served {
     hosts: HashMap<Ipv4Addr, String>,
 }
 
+impl Served {
+    /// The machine at an address.
+    fn host_of(&self, from: SocketAddr) -> Option<&str> {
+        match from {
+            SocketAddr::V4(from) => self.hosts.get(from.ip()).map(String::as_str),
+            SocketAddr::V6(_) => None,
+        }
+    }
+}
+
 impl Relay {
     /// Starts the relay of an instance. `engine` says where the engine is at every moment; who connects meanwhile goes
     /// there, who is connected stays.

@@ -99,7 +99,7 @@ impl Write for Limited {
         self.written += bytes.len() as u64;
         if self.written > self.limit.bytes {
             let (limit, key) = (human_bytes(self.limit.bytes), self.limit.key);
-            return Err(io::Error::other(format!("it has more than {limit}, {key}; it is not kept")));
+            return Err(io::Error::other(format!("packed it has more than {limit}, {key}; it is not kept")));
         }
         self.file.write_all(bytes)?;
         Ok(bytes.len())

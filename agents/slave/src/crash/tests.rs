@@ -115,7 +115,10 @@ fn limits_bite_with_words() {
         let collected = machine.collect();
         let crash = &collected.crashes[0];
         assert!(crash.core.is_empty() && !collected.files.iter().any(|file| file.artifact));
-        assert!(crash.note.contains("it has more than 10 B, ") && crash.note.contains(key), "{crash:?}");
+        assert!(
+            crash.note.contains("packed it has more than 10 B, ") && crash.note.contains(key),
+            "{crash:?}"
+        );
     }
 }
 

@@ -162,6 +162,10 @@ def after(lab, run, left):
     log = (lab.folder / "engine.log").read_text()
     for words in ("a machine asks for a certificate", "a machine was refused a certificate", "the run is over"):
         assert words in log, words
+    # What the engine is not asked for at all is in the log of the agent that was asked.
+    log = (lab.folder / "hypervisor.log").read_text()
+    for words in ("`../engine/trust/ca.pem` is no path", "there is no certificate signing request"):
+        assert words in log, words
     lab.ask("DELETE", f"/instances/{run}.0")
     by_hand = lab.ask("POST", "/instances", {"cluster": "two"})["instance"]
     until("it is up", lambda: lab.ask("GET", f"/instances/{by_hand}")["state"]["constant"] == "S_ACTIVE")

@@ -165,6 +165,8 @@ def fails_without_a_server(lab, server):
     assert sorted((mail.to, mail.subject) for mail in mails) == sorted(
         (to, subject) for to in (DEV, OPS) for subject in subjects), [mail.subject for mail in mails]
     for to in (DEV, OPS):
+        # What a mail answers was there before it, whichever of them was tried while nothing went.
+        assert [mail.subject for mail in mails if mail.to == to] == subjects, [mail.subject for mail in mails]
         case, whole = [next(mail for mail in mails if (mail.to, mail.subject) == (to, subject)) for subject in subjects]
         # One thread.
         assert (case.first, whole.first) == (None, case.id) and run in case.id and case.id != whole.id

@@ -160,13 +160,17 @@ fn not_in_it(config: &Config) -> Vec<String> {
         Place::Remote(remote) => Some([&remote.key_file, &remote.token_file, &remote.known_hosts]),
         Place::Folder(_) => None,
     });
+    let of_webhooks = config
+        .webhooks
+        .iter()
+        .map(|webhook| [&webhook.url_file, &webhook.secret_file, &webhook.token_file, &webhook.ca]);
     let others = [&config.mail.password_file, &config.mail.ca, &config.web.certificate, &config.web.key];
     let folders = config.repository.iter().filter_map(|repository| match &repository.place {
         Place::Folder(path) => Some(path),
         Place::Remote(_) => None,
     });
     let archive = config.archive.as_ref().filter(|archive| **archive != config.state.join("archive"));
-    let named = of_repositories.flatten().chain(others).flatten();
+    let named = of_repositories.flatten().chain(of_webhooks.flatten()).chain(others).flatten();
     named.chain(folders).chain(archive).map(|path| path.display().to_string()).collect()
 }
 

@@ -102,6 +102,12 @@ impl Sender {
             if nothing_is_due {
                 return Ok(Some(first.due.max(self.not_before)));
             }
+            let mut kept = kept;
+            if order == DeliveryOrder::Due {
+                // What was refused waits; the others go in the order in which they were kept, as before it could not.
+                kept.retain(|kept| self.is_due(kept, now));
+                kept.sort_by_key(|kept| kept.id);
+            }
             for kept in kept {
                 let now = self.engine.clock.now();
                 if now < self.not_before {

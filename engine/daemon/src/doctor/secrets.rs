@@ -37,6 +37,11 @@ pub(super) fn gather(config: &Config) -> Vec<Secret> {
     let mut files: Vec<(PathBuf, &'static str)> = own.into();
     files.extend(config.mail.password_file.clone().map(|path| (path, "mail.password_file")));
     files.extend(config.web.key.clone().map(|path| (path, "web.key")));
+    for webhook in &config.webhooks {
+        files.extend(webhook.url_file.clone().map(|path| (path, "url_file of [[webhooks]]")));
+        files.extend(webhook.secret_file.clone().map(|path| (path, "secret_file of [[webhooks]]")));
+        files.extend(webhook.token_file.clone().map(|path| (path, "token_file of [[webhooks]]")));
+    }
     for repository in &config.repository {
         if let Place::Remote(remote) = &repository.place {
             files.extend(remote.key_file.clone().map(|path| (path, "key_file of [[repository]]")));
