@@ -144,6 +144,11 @@ fn own(names: &[String], engine: &EngineHandle) -> Result<rustls::ServerConfig, 
     configuration(certificates, key)
 }
 
+/// Why these files can't be the dashboard's certificate and key; `None`: they can.
+pub(crate) fn unfit(certificate: &Path, key: &Path) -> Option<String> {
+    given(certificate, key).err().map(|error| error.to_string())
+}
+
 fn given(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, DashboardError> {
     let failed = |path: &Path| {
         let path = path.to_owned();

@@ -90,6 +90,11 @@ impl Socket {
     }
 }
 
+/// Why nobody of this group can be let in; `None`: they can.
+pub(crate) fn unknown_group(path: &Path, name: &str) -> Option<String> {
+    group_id(path, name).err().map(|error| error.to_string())
+}
+
 fn group_id(path: &Path, name: &str) -> Result<Gid, SocketError> {
     let found = Group::from_name(name)
         .map_err(|errno| SocketError::System { path: path.to_owned(), source: errno.into() })?;

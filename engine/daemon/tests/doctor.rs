@@ -271,6 +271,29 @@ fn a_mail_server_that_does_not_take_mail() {
 }
 
 #[test]
+fn what_the_engine_does_not_start_with() {
+    let place = Place::new("socket_group = 'nosuchgroup'\n");
+    place.finds("configuration", "problem", "there is no group `nosuchgroup`");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let place = Place::new(&format!("[reports]\nfolder = '{}'\nformats = ['junit']\n", file.display()));
+    place.finds("configuration", "problem", "it is no folder");
+    let names = vec!["localhost".to_owned()];
+    let [mine, other] =
+        [names.clone(), names].map(|names| rcgen::generate_simple_self_signed(names).unwrap());
+    let (certificate, key) = (folder.path().join("web.pem"), folder.path().join("web.key"));
+    fs::write(&certificate, mine.cert.pem()).unwrap();
+    let config = format!("[web]\ncertificate = '{}'\nkey = '{}'\n", certificate.display(), key.display());
+    fs::write(&key, other.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let place = Place::new(&config);
+    place.finds("certificates", "problem", "certificate");
+    fs::write(&key, mine.signing_key.serialize_pem()).unwrap();
+    place.finds("certificates", "ok", "");
+}
+
+#[test]
 fn a_webhook_whose_server_is_not_there() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -8,8 +8,9 @@ use xrdtest_model::time::{Timestamp, utc};
 use xrdtest_protocol::authority::Authority;
 use xrdtest_protocol::identity::ends;
 
-use super::Finding;
+use super::{Finding, hidden};
 use crate::config::Config;
+use crate::dashboard;
 
 const CHECK: &str = "certificates";
 /// Agents and administrators need that long to be told.
@@ -59,7 +60,13 @@ pub(super) fn gather(config: &Config) -> Facts {
     let unfit = pem.clone().zip(key_pem).and_then(|(pem, key)| Authority::from_pem(pem, &key).err());
     let dashboard = config.web.certificate.as_ref().map(|path| {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
-        (path.clone(), text.and_then(|text| end(&text)))
+        let ends = text.and_then(|text| end(&text));
+        // What this user may not read is among the secrets.
+        let key = config.web.key.as_ref().filter(|key| hidden(key).is_none());
+        match key.and_then(|key| dashboard::unfit(path, key)) {
+            Some(why) => (path.clone(), Err(why)),
+            None => (path.clone(), ends),
+        }
     });
     Facts {
         folder,

@@ -35,6 +35,19 @@ pub async fn examine(path: &Path) -> Examination {
         }
     };
     let mut findings = vec![Finding::ok("configuration", path.display(), "it is valid")];
+    let group = config.socket_group.as_deref();
+    if let Some(why) = group.and_then(|group| crate::socket::unknown_group(&config.socket, group)) {
+        findings.push(
+            Finding::problem("configuration", path.display(), "the engine does not start").because(why),
+        );
+    }
+    if let Some(folder) = config.reports.folder.as_ref().filter(|folder| folder.exists() && !folder.is_dir())
+    {
+        findings.push(
+            Finding::problem("configuration", folder.display(), "no report can be written: it is no folder")
+                .next("remove the file, or correct `folder` in [reports]"),
+        );
+    }
     let running = engine::gather(&config).await;
     findings.extend(engine::judge(&running));
     findings.extend(secrets::judge(&secrets::gather(&config)));
