@@ -63,7 +63,7 @@ def define(lab):
     write_suite(lab.definitions, "waits", "two", ["a"], WAITS)
     write_suite(lab.definitions, "writes", "two", ["a"], WRITES)
     write_suite(lab.definitions, "flaky", "two", ["good", "bad"], FLAKY)
-    write_suite(lab.definitions, "many", "two", [f"case_{number}" for number in range(18)], MANY)
+    write_suite(lab.definitions, "many", "two", [f"case_{number}" for number in range(24)], MANY)
     (lab.definitions / "suites/flawed.rhai").write_text(
         'fn getTestSuite() { let ts = TestSuite("flawed"); ts.timeuot = 1; ts }')
 

@@ -151,7 +151,7 @@ def open_pages_do_not_grow(lab, browser):
     until("the run is over", lambda: not lab.unfinished())
     changes = lab.last_event() - before
     assert changes >= 300, f"only {changes} events"
-    browser.until("all have passed", lambda: browser.count(".matrix td.passed") == 2 * (2 + 3 * 18))
+    browser.until("all have passed", lambda: browser.count(".matrix td.passed") == 2 * (2 + 3 * 24))
     run_nodes, _ = browser.weight()
 
     browser.open(f"/runs/{run}")
