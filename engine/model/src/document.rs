@@ -106,7 +106,7 @@ pub struct ConsoleRecord {
     pub file: String,
     /// Bytes in it.
     pub length: u64,
-    /// Its last 30 lines, of a run that is an error; bytes that are not UTF-8 are replaced by U+FFFD.
+    /// Its last 30 lines, or all from its kernel's panic on, of a run that is an error; bytes that are not UTF-8 are replaced by U+FFFD.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tail: String,
 }

@@ -244,11 +244,14 @@ fn console_records(plan: &RunPlan, verdict: Option<Verdict>, evidence: &impl Evi
     records.collect()
 }
 
-/// The last lines of a console that say anything, without what moves a terminal's cursor.
+/// The last lines of a console that say anything, without what moves a terminal's cursor. Where its kernel gave up, all
+/// from there on: where that happened is said first.
 fn last_lines(end: &[u8]) -> String {
     let text = String::from_utf8_lossy(end);
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(CONSOLE_LINES)..].join("\n")
+    let usual = lines.len().saturating_sub(CONSOLE_LINES);
+    let panic = lines.iter().position(|line| line.contains(PANIC)).unwrap_or(usual);
+    lines[usual.min(panic)..].join("\n")
 }
 
 /// The tail of an output as text: a character that the cut divided is left out, other bytes that are not UTF-8 are
@@ -262,4 +265,26 @@ fn text_of_tail(tail: &[u8]) -> String {
 pub fn rfc3339(at: Timestamp) -> String {
     let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(millis).map(|time| format!("{time:.3}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_console() {
+        let lines =
+            |from: usize, to: usize| (from..to).map(|line| format!("line {line}")).collect::<Vec<_>>();
+        let quiet = lines(0, 100).join("\r\n\r\n");
+        assert_eq!(last_lines(quiet.as_bytes()), lines(70, 100).join("\n"));
+        assert_eq!(last_lines(lines(0, 3).join("\n").as_bytes()), lines(0, 3).join("\n"));
+        // Longer than usual, or not as long.
+        for after in [90, 3] {
+            let panic = ["[ 4.4] Kernel panic - not syncing: sysrq triggered crash".to_owned()];
+            let all = [lines(0, 50), panic.to_vec(), lines(0, after)].concat();
+            let told = last_lines(all.join("\n").as_bytes());
+            let count = told.lines().count();
+            assert!(told.contains("Kernel panic") && count == CONSOLE_LINES.max(after + 1), "{told}");
+        }
+    }
 }
