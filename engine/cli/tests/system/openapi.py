@@ -26,7 +26,8 @@ def main():
     parser.add_argument("--schemathesis", type=pathlib.Path, required=True, help="the program")
     parser.add_argument("--writes", action="store_true", help="also ask for changes")
     args = parser.parse_args()
-    with Lab(args.programs) as lab:
+    # Whoever reads the events of a run reads until it is over, and somebody may hold the queue or the hypervisor.
+    with Lab(args.programs, configuration="[limits]\nqueue_wait = '3s'\n") as lab:
         write_cluster(lab.definitions, "two", 2, 208)
         write_suite(lab.definitions, "passes", "two", ["a"], SCRIPT)
         lab.start()
