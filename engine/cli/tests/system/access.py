@@ -9,13 +9,12 @@ import http.client
 import json
 import pathlib
 import re
-import socket
 import ssl
 import subprocess
 import urllib.parse
 
 from client import SCRIPT, Asked
-from lab import Lab, until, write_cluster, write_suite
+from lab import Lab, free_port, until, write_cluster, write_suite
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -24,9 +23,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the programs")
     args = parser.parse_args()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with Lab(args.programs, configuration=f"[web]\nlisten = '127.0.0.1:{port}'\n") as lab:
         write_cluster(lab.definitions, "one", 1, 204)
         write_suite(lab.definitions, "passes", "one", ["a"], SCRIPT)

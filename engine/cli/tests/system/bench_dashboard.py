@@ -4,13 +4,12 @@ import asyncio
 import http.client
 import random
 import re
-import socket
 import ssl
 import statistics
 import subprocess
 import time
 
-from lab import Lab, until, write_cluster, write_suite
+from lab import Lab, free_port, until, write_cluster, write_suite
 
 READERS = 50
 # Seconds between an answer and the next question of somebody who reads.
@@ -22,12 +21,6 @@ TELLING = """#!/bin/bash
 [ "$XRDTEST_STAGE" = run ] || exit 0
 while [ ! -e /mnt/lab/enough ]; do echo "written at $EPOCHREALTIME, a line like others"; sleep 0.1; done
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def unchecked():

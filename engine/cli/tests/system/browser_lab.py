@@ -2,18 +2,11 @@
 
 import pathlib
 import shutil
-import socket
 import subprocess
 
-from lab import Lab
+from lab import Lab, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class DashboardLab(Lab):

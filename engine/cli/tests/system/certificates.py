@@ -11,11 +11,10 @@ import contextlib
 import json
 import pathlib
 import ssl
-import socket
 import subprocess
 import time
 
-from lab import Lab, until, write_cluster, write_suite
+from lab import Lab, free_port, until, write_cluster, write_suite
 from physical import Machine
 
 LIFETIME = 20
@@ -36,9 +35,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the programs")
     args = parser.parse_args()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        web = probe.getsockname()[1]
+    web = free_port()
     configuration = f"[limits]\ncertificate = '{LIFETIME}s'\n[web]\nlisten = '127.0.0.1:{web}'\n"
     with Lab(args.programs, configuration=configuration) as lab, contextlib.ExitStack() as after:
         write_cluster(lab.definitions, "one", 1, 212)

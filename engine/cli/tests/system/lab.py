@@ -28,6 +28,13 @@ def until(what, condition, patience=PATIENCE, every=0.01):
     raise SystemExit(f"not within {patience} s: {what}")
 
 
+def free_port(kind=socket.SOCK_STREAM):
+    """A port of the loopback interface that nobody listens at."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def write_cluster(folder, name, machines, subnet, more="", hosts=""):
     """A cluster `name` of machines m1.xrd.test to mN.xrd.test in 192.168.SUBNET.0. `more` are further lines about
     `cluster`, `hosts` about each `host`, whose number is `number`."""
@@ -102,9 +109,7 @@ class Lab:
         self.shared.mkdir()
         self.socket = self.folder / "engine.sock"
         self.engine = self.hypervisor = None
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port(socket.SOCK_DGRAM)
         (self.folder / "engine.toml").write_text(
             f"state = '{self.state}'\nlisten = '127.0.0.1:{self.port}'\nsocket = '{self.socket}'\n"
             f"[[repository]]\npath = '{self.definitions}'\n{configuration}"

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 
-from lab import Lab, until, write_cluster, write_suite
+from lab import Lab, free_port, until, write_cluster, write_suite
 from schedule import reload, restart, runs_of, soon, words_of
 
 # Case `a` fails while the file is there.
@@ -31,9 +31,7 @@ def main():
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the programs")
     args = parser.parse_args()
     begin = time.monotonic()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with Lab(args.programs) as lab, Server(lab, port) as server:
         write_cluster(lab.definitions, "one", 1, 212)
         configure(lab, f"smtp = '127.0.0.1:{port}'\ntls = 'none'\nlink = '{LINK}/'\n")
