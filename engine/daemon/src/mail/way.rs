@@ -1,6 +1,8 @@
 //! The way out: a mail server, or a program.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
@@ -14,7 +16,6 @@ use lettre::transport::smtp::client::{
 };
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Message, transport::smtp};
-use tokio::io::AsyncWriteExt;
 use xrdtest_model::with_causes;
 use xrdtest_report::mail::Mail;
 
@@ -85,27 +86,33 @@ impl Settings {
     async fn pipe(&self, program: &Path, to: &str, message: &[u8]) -> Result<(), Unsent> {
         let failed =
             |what: &str, why: &dyn fmt::Display| Unsent::Way(format!("{}: {what}: {why}", program.display()));
-        let mut child = tokio::process::Command::new(program)
+        // A file, because a pipe would end early when the engine is killed: the program would take half a mail for a
+        // whole one.
+        let input = whole(message).map_err(|error| failed("its input can't be kept", &error))?;
+        let child = tokio::process::Command::new(program)
             .args(["-i", "-f", self.from.email.as_ref(), "--", to])
-            .stdin(Stdio::piped())
+            .stdin(input)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed("it can't be started", &error))?;
-        // A program that ends without reading tells by its exit code why.
-        let written = match child.stdin.take() {
-            Some(mut input) => input.write_all(message).await,
-            None => Ok(()),
-        };
         let output =
             child.wait_with_output().await.map_err(|error| failed("it can't be waited for", &error))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(failed(&format!("it failed ({})", output.status), &said));
         }
-        written.map_err(|error| failed("it did not take the mail", &error))
+        Ok(())
     }
+}
+
+/// A file without a name that holds this, to be read from its beginning.
+fn whole(content: &[u8]) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 impl Way {
