@@ -81,6 +81,9 @@ enum Role {
     Supervise {
         /// The folder.
         stage: PathBuf,
+        /// Take further stages from whoever started this, where nothing is left of the one before.
+        #[arg(long)]
+        stay: bool,
     },
     /// Announce a boot of this machine, for the script that calls it.
     #[command(hide = true)]
@@ -174,9 +177,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let folders: Vec<_> = config.folders().collect();
             init::run(place.path(), &folders).context("the machine cannot go on")
         }
-        Some(Role::Supervise { stage }) => {
+        Some(Role::Supervise { stage, stay }) => {
             process::close_inherited();
-            supervisor::run(stage).with_context(|| format!("cannot supervise {}", stage.display()))
+            supervisor::run(stage, *stay).with_context(|| format!("cannot supervise {}", stage.display()))
         }
         Some(Role::AnnounceReboot) => Ok(reboot::announce()?),
         Some(Role::Keep { paths }) => Ok(notes::keep(paths)?),

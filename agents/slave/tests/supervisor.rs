@@ -65,11 +65,12 @@ struct Supervised {
     stream: UnixStream,
 }
 
-fn supervise(folder: &StageFolder) -> (Child, UnixStream) {
+fn supervise(folder: &StageFolder, more: &[&str]) -> (Child, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     ours.set_read_timeout(Some(LIMIT)).unwrap();
     let process = Command::new(env!("CARGO_BIN_EXE_xrdtest-slave"))
         .arg("supervise")
+        .args(more)
         .arg(folder.path())
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stderr(Stdio::from(fs::File::create(folder.path().join("complaints")).unwrap()))
@@ -81,7 +82,7 @@ fn supervise(folder: &StageFolder) -> (Child, UnixStream) {
 fn start(base: &Path, case: &Case) -> Supervised {
     let folder = StageFolder::at(base.join("stages").join(case.name));
     folder.create(&assignment(case, base.join("work").join(case.name))).unwrap();
-    let (process, stream) = supervise(&folder);
+    let (process, stream) = supervise(&folder, &[]);
     Supervised { folder, process, stream }
 }
 
@@ -91,7 +92,7 @@ impl Supervised {
         let mut cancelled = false;
         for line in BufReader::new(&self.stream).lines() {
             match serde_json::from_str(&line.unwrap()).unwrap() {
-                News::Over { outcome } => return *outcome,
+                News::Over { outcome, .. } => return *outcome,
                 News::Running { .. } if !cancelled && self.must_cancel(case) => {
                     cancelled = true;
                     self.command(EndCause::Cancelled, CANCEL_REASON);
@@ -221,7 +222,7 @@ fn of_two_supervisors_one_starts_the_script() {
     let folder = StageFolder::at(base.path().join("stages").join(case.name));
     let work = base.path().join("work");
     folder.create(&assignment(&case, work.clone())).unwrap();
-    let mut started: Vec<_> = (0..8).map(|_| supervise(&folder)).collect();
+    let mut started: Vec<_> = (0..8).map(|_| supervise(&folder, &[])).collect();
     let told: usize = started
         .iter_mut()
         .map(|(process, stream)| {
@@ -232,6 +233,76 @@ fn of_two_supervisors_one_starts_the_script() {
     assert_eq!(told, 1, "all but one go away without a word");
     assert_eq!(fs::read_to_string(work.join("ran")).unwrap(), "run\n");
     assert_eq!(folder.outcome().unwrap().unwrap().outcome, Outcome::Passed);
+}
+
+/// The news until a stage is over, and whether the supervisor takes another one.
+fn over(stream: &UnixStream) -> (FinishedReport, bool) {
+    let mut lines = BufReader::new(stream).lines();
+    loop {
+        let line = lines.next().unwrap().unwrap();
+        if let News::Over { outcome, free } = serde_json::from_str(&line).unwrap() {
+            return (*outcome, free);
+        }
+    }
+}
+
+/// A stage of this name whose folder is ready.
+fn ordered(base: &Path, name: &'static str, script: &'static str) -> StageFolder {
+    let folder = StageFolder::at(base.join("stages").join(name));
+    folder.create(&assignment(&passing(name, script), base.join("work"))).unwrap();
+    folder
+}
+
+fn take_over(mut stream: &UnixStream, folder: &StageFolder) {
+    let command = wire::Command::Supervise { folder: folder.path().to_owned() };
+    let mut line = serde_json::to_vec(&command).unwrap();
+    line.push(b'\n');
+    stream.write_all(&line).unwrap();
+}
+
+#[test]
+fn it_stays_until_something_is_left_of_a_stage() {
+    let base = tempfile::tempdir().unwrap();
+    let first = ordered(base.path(), "first", "#!/bin/bash\necho $PPID\n");
+    let second = ordered(base.path(), "second", "#!/bin/bash\necho $PPID\n");
+    let third = ordered(base.path(), "third", "#!/bin/bash\nsleep 100 > /dev/null 2>&1 &\necho $PPID $!\n");
+    let (mut process, stream) = supervise(&first, &["--stay"]);
+    assert!(over(&stream).1);
+    assert!(first.connect().unwrap().is_none(), "nobody speaks for it any more");
+    for (folder, free) in [(&second, true), (&third, false)] {
+        take_over(&stream, folder);
+        let (report, said) = over(&stream);
+        assert_eq!((report.outcome, said), (Outcome::Passed, free));
+        assert_eq!(folder.outcome().unwrap(), Some(report));
+    }
+    assert!(process.wait().unwrap().success());
+    let output = [&first, &second, &third].map(|folder| fs::read_to_string(folder.output()).unwrap());
+    let pid = format!("{}\n", process.id());
+    assert_eq!(output[..2], [pid.clone(), pid.clone()]);
+    let (supervisor, daemon) = output[2].split_once(' ').unwrap();
+    assert_eq!(supervisor, pid.trim());
+    kill(daemon.trim().parse().unwrap());
+}
+
+#[test]
+fn it_goes_with_the_agent_that_may_have_more() {
+    let base = tempfile::tempdir().unwrap();
+    let first = ordered(base.path(), "only", "#!/bin/bash\ntrue\n");
+    let (mut process, stream) = supervise(&first, &["--stay"]);
+    assert!(over(&stream).1);
+    drop(stream);
+    assert!(process.wait().unwrap().success());
+    // A stage that somebody else has taken is not started again.
+    let taken = ordered(base.path(), "taken", "#!/bin/bash\necho run >> ran\n");
+    let again = ordered(base.path(), "again", "#!/bin/bash\ntrue\n");
+    let (mut process, stream) = supervise(&again, &["--stay"]);
+    assert!(over(&stream).1);
+    let (mut other, others) = supervise(&taken, &[]);
+    assert!(!over(&others).1);
+    assert!(other.wait().unwrap().success());
+    take_over(&stream, &taken);
+    assert!(process.wait().unwrap().success());
+    assert_eq!(fs::read_to_string(base.path().join("work/ran")).unwrap(), "run\n");
 }
 
 #[test]
@@ -250,7 +321,10 @@ fn a_left_over_goes_on_writing_unharmed() {
     let again = supervised.folder.connect().unwrap().unwrap();
     again.set_read_timeout(Some(LIMIT)).unwrap();
     let line = BufReader::new(again).lines().next().unwrap().unwrap();
-    assert_eq!(serde_json::from_str::<News>(&line).unwrap(), News::Over { outcome: Box::new(report) });
+    assert_eq!(
+        serde_json::from_str::<News>(&line).unwrap(),
+        News::Over { outcome: Box::new(report), free: false }
+    );
     fs::write(work.join("go"), "go\n").unwrap();
     assert_eq!(fs::read_to_string(work.join("done")).unwrap(), "alive\n");
     assert_eq!(fs::read(supervised.folder.output()).unwrap(), b"bye\n");

@@ -1,23 +1,16 @@
 //! Takes one attempt from wherever it is to its final report.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
-use std::os::unix::net::UnixStream as StdStream;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::MemfdFlags;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
 use xrdtest_model::order::FinishedReport;
 use xrdtest_model::{AttemptId, Outcome, Timestamp};
 
 use super::Place;
+use super::contact::{Contact, last_line};
 use super::patience::Patience;
 use super::settle::{Record, is_all, settle};
 use crate::stage::wire::{Command, News};
@@ -108,6 +101,7 @@ async fn outcome(
     news: &StageNews,
     commands: &mut mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<FinishedReport> {
+    let mut spare = place.spare_of(&assignment.order.attempt.run);
     let mut tries = 0;
     let mut complaints = None;
     loop {
@@ -120,9 +114,9 @@ async fn outcome(
             }
             return Ok(lost(folder, "the machine was started anew before the script had ended"));
         }
-        let (stream, child) = if folder.accepted()?.is_some() {
+        let mut contact = if let Some(accepted) = folder.accepted()? {
             match folder.connect()? {
-                Some(stream) => (stream, None),
+                Some(stream) => Contact::new(stream, accepted.pid)?,
                 None => {
                     if folder.is_reboot_announced() {
                         // It goes when the machine goes down, and then this agent will too.
@@ -135,12 +129,16 @@ async fn outcome(
                     );
                 }
             }
+        } else if let Some(mut spare) = spare.take() {
+            // One that is gone meanwhile is noticed by listening.
+            let _ = spare.say(&Command::Supervise { folder: folder.path().to_owned() }).await;
+            spare
         } else if tries < TRIES {
             tries += 1;
-            match start_supervisor(place, folder) {
-                Ok((stream, child, errors)) => {
+            match Contact::start(&place.supervisor, folder) {
+                Ok((contact, errors)) => {
                     complaints = Some(errors);
-                    (stream, Some(child))
+                    contact
                 }
                 // What ran before may have left no room for another process; that may pass.
                 Err(error) if tries < TRIES => {
@@ -154,84 +152,52 @@ async fn outcome(
             let why = complaints.as_ref().map(last_line).unwrap_or_default();
             return Ok(lost(folder, format!("no supervisor could be started{why}")));
         };
-        let supervisor = match &child {
-            Some(child) => child.id(),
-            None => folder.accepted()?.map(|accepted| accepted.pid),
-        };
-        let patience = Patience::new(supervisor, Duration::from_millis(assignment.order.timeout_ms));
-        if let Some(outcome) =
-            listen(stream, (folder, &assignment.order.attempt), patience, news, commands).await?
+        let limit = Duration::from_millis(assignment.order.timeout_ms);
+        let patience = Patience::new(contact.process.clone(), limit);
+        let attempt = &assignment.order.attempt;
+        if let Some((outcome, free)) =
+            listen(&mut contact, (folder, attempt), patience, news, commands).await?
         {
+            if free {
+                place.keep_spare(&attempt.run, contact);
+            }
             return Ok(outcome);
         }
-        if let Some(mut child) = child {
-            // It has closed its connection, so it is about to end.
-            child.wait().await?;
-        }
+        contact.ended().await?;
     }
 }
 
-/// Starts a supervisor. Its standard input is the other end of the stream, its standard error a file without a name,
-/// as it may outlive this agent. Should it find the attempt taken, by one that an agent before this one started, it goes
-/// away again.
-///
-/// No working directory is asked for: a child that is to change it is, in a static program, made by a full copy of this
-/// process. The agent is in `/` itself.
-fn start_supervisor(
-    place: &Place,
-    folder: &StageFolder,
-) -> io::Result<(StdStream, tokio::process::Child, File)> {
-    let (ours, theirs) = StdStream::pair()?;
-    let complaints = File::from(rustix::fs::memfd_create("complaints", MemfdFlags::CLOEXEC)?);
-    let child = tokio::process::Command::new(&place.supervisor)
-        .arg("supervise")
-        .arg(folder.path())
-        .env_clear()
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::null())
-        .stderr(Stdio::from(complaints.try_clone()?))
-        .spawn()?;
-    Ok((ours, child, complaints))
-}
-
-/// Listens to a supervisor, and passes commands on, until the outcome comes or patience is over; `None` where the
-/// connection ends first.
+/// Listens to a supervisor, and passes commands on, until the outcome comes, with whether the supervisor takes another
+/// stage, or patience is over; `None` where the connection ends first.
 async fn listen(
-    stream: StdStream,
+    contact: &mut Contact,
     (folder, attempt): (&StageFolder, &AttemptId),
     mut patience: Patience,
     news: &StageNews,
     commands: &mut mpsc::UnboundedReceiver<Command>,
-) -> io::Result<Option<FinishedReport>> {
-    stream.set_nonblocking(true)?;
-    let (read, mut write) = UnixStream::from_std(stream)?.into_split();
-    let mut lines = BufReader::new(read).lines();
+) -> io::Result<Option<(FinishedReport, bool)>> {
     let mut more_commands = true;
     let mut told = false;
     loop {
         tokio::select! {
-            line = lines.next_line() => {
-                let Ok(Some(line)) = line else { return Ok(None) };
-                match serde_json::from_str(&line)? {
-                    News::Running { length, rebooting } => {
-                        news.grown.send_replace(Grown { length, whole: false });
-                        if rebooting && !told {
-                            told = true;
-                            // The desk is there as long as anybody attends a stage.
-                            let _ = news.rebooting.send(attempt.clone());
-                        }
+            heard = contact.hear() => match heard? {
+                None => return Ok(None),
+                Some(News::Running { length, rebooting }) => {
+                    news.grown.send_replace(Grown { length, whole: false });
+                    if rebooting && !told {
+                        told = true;
+                        // The desk is there as long as anybody attends a stage.
+                        let _ = news.rebooting.send(attempt.clone());
                     }
-                    News::Over { outcome } => return Ok(Some(*outcome)),
-                    // The script's own business, or a newer supervisor's.
-                    News::RebootRefused { .. } | News::Noted { .. } | News::Unknown => {}
                 }
-            }
+                Some(News::Over { outcome, free }) => return Ok(Some((*outcome, free))),
+                // The script's own business, or a newer supervisor's.
+                Some(News::RebootRefused { .. } | News::Noted { .. } | News::Unknown) => {}
+            },
             command = commands.recv(), if more_commands => match command {
                 Some(command) => {
-                    let mut line = serde_json::to_vec(&command)?;
-                    line.push(b'\n');
-                    // A supervisor that is gone is noticed by reading.
-                    let _ = write.write_all(&line).await;
+                    // A supervisor that is gone is noticed by listening.
+                    let _ = contact.say(&command).await;
                     patience.outcome_is_due();
                 }
                 None => more_commands = false,
@@ -239,20 +205,12 @@ async fn listen(
             () = patience.over() => {
                 patience.end_supervisor().await;
                 let stated = folder.outcome()?;
-                return Ok(Some(
-                    stated.unwrap_or_else(|| lost(folder, "its supervisor did not answer and was killed")),
-                ));
+                let outcome =
+                    stated.unwrap_or_else(|| lost(folder, "its supervisor did not answer and was killed"));
+                return Ok(Some((outcome, false)));
             }
         }
     }
-}
-
-/// The last thing that a supervisor complained about, for a reason's end.
-fn last_line(complaints: &File) -> String {
-    let mut text = [0; 4096];
-    let length = complaints.read_at(&mut text, 0).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text[..length]);
-    text.lines().last().map_or_else(String::new, |line| format!(": {line}"))
 }
 
 /// The report on an attempt whose end nobody knows; what there is of its output still counts.

@@ -5,6 +5,7 @@
 
 pub mod attend;
 mod clock;
+mod contact;
 pub mod desk;
 pub mod enrol;
 mod forgotten;
@@ -16,10 +17,12 @@ pub mod setup;
 pub mod upload;
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
+use xrdtest_model::RunId;
 use xrdtest_protocol::ProtocolError;
 
+use self::contact::Contact;
 use crate::logs::Book;
 use crate::stage::StageFolder;
 
@@ -83,6 +86,9 @@ pub struct Place {
     pub boot_id: String,
     /// How far log files are collected. Held for the length of a collection, so that two never mix.
     pub book: Mutex<Book>,
+    /// A supervisor that has nothing to do, and the run whose stages it takes: what a run may have changed for it does
+    /// not pass to another.
+    spare: Mutex<Option<(RunId, Contact)>>,
 }
 
 impl Place {
@@ -99,6 +105,16 @@ impl Place {
     /// The stage folder of this name.
     pub fn stage(&self, name: &str) -> StageFolder {
         StageFolder::at(self.stages().join(name))
+    }
+
+    fn spare_of(&self, run: &RunId) -> Option<Contact> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        spare.filter(|(of, _)| of == run).map(|(_, contact)| contact)
+    }
+
+    fn keep_spare(&self, run: &RunId, contact: Contact) {
+        let spare = (run.clone(), contact.put_aside());
+        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(spare);
     }
 
     /// The folder of runs.

@@ -23,13 +23,9 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// With the supervisor of this id, for a stage that may take this long from now on.
-    pub(super) fn new(supervisor: Option<u32>, limit: Duration) -> Self {
-        Self {
-            supervisor: supervisor.and_then(|pid| tree::read(i32::try_from(pid).ok()?)),
-            limit: Instant::now().checked_add(limit.saturating_add(NOTICED)),
-            over: None,
-        }
+    /// With this supervisor, for a stage that may take this long from now on.
+    pub(super) fn new(supervisor: Option<Process>, limit: Duration) -> Self {
+        Self { supervisor, limit: Instant::now().checked_add(limit.saturating_add(NOTICED)), over: None }
     }
 
     /// From now on the outcome is due. A supervisor that was stopped goes on.

@@ -89,6 +89,7 @@ fn open_place(config: &Config, supervisor: PathBuf) -> Result<Arc<Place>, AgentE
         supervisor,
         boot_id: boot::boot_id().map_err(system("cannot find out the boot id"))?,
         book: Mutex::default(),
+        spare: Mutex::default(),
     };
     for folder in [place.stages(), place.runs()] {
         fs::create_dir_all(&folder).map_err(system(format!("cannot create {}", folder.display())))?;

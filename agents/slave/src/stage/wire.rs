@@ -1,5 +1,7 @@
 //! What a supervisor and the agent say to each other: lines of JSON on a Unix socket.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use xrdtest_model::Metric;
 use xrdtest_model::order::{EndCause, FinishedReport};
@@ -25,6 +27,9 @@ pub enum News {
     Over {
         /// The same as in `outcome.json`. It stands here too because a disk may refuse to take it.
         outcome: Box<FinishedReport>,
+        /// The supervisor takes [`Command::Supervise`] from whoever started it: nothing is left of the stage.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        free: bool,
     },
     /// What became of a word of the script's: [`Command::Keep`], [`Command::Measure`].
     Noted {
@@ -49,6 +54,11 @@ pub enum Command {
         why: EndCause,
         /// For people.
         reason: String,
+    },
+    /// Supervise another stage, as the one before is over.
+    Supervise {
+        /// Its folder.
+        folder: PathBuf,
     },
     /// The script is about to have its machine booted. Answered with [`News`] when the record is safe on disk.
     AnnounceReboot,

@@ -7,6 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
+use xrdtest_model::order::FinishedReport;
 
 use crate::stage::wire::{Command, News};
 
@@ -23,28 +24,31 @@ pub struct Clients {
     told: Option<(Instant, u64)>,
 }
 
+/// One of them.
 #[derive(Debug)]
-struct Client {
+pub struct Client {
     stream: UnixStream,
     received: Vec<u8>,
     unsent: Vec<u8>,
     open: bool,
+    /// It has started this process.
+    is_starter: bool,
 }
 
 impl Clients {
-    /// Waits for clients at `listener`; `first` is there already.
-    pub fn new(listener: UnixListener, first: Option<UnixStream>) -> Self {
-        let mut clients = Self { listener, clients: Vec::new(), told: None };
-        if let Some(stream) = first {
-            clients.add(stream);
-        }
-        clients
+    /// Waits for clients at `listener`; the one that started this process is there already.
+    pub fn new(listener: UnixListener, starter: Option<Client>) -> Self {
+        Self { listener, clients: starter.into_iter().collect(), told: None }
     }
 
-    fn add(&mut self, stream: UnixStream) {
-        if stream.set_nonblocking(true).is_ok() {
-            self.clients.push(Client { stream, received: Vec::new(), unsent: Vec::new(), open: true });
-        }
+    /// Whether the client that started this process is still there.
+    pub fn has_starter(&self) -> bool {
+        self.clients.iter().any(|client| client.is_starter)
+    }
+
+    /// That client; all others are left.
+    pub fn into_starter(self) -> Option<Client> {
+        self.clients.into_iter().find(|client| client.is_starter)
     }
 
     /// What to poll, and for what.
@@ -66,11 +70,10 @@ impl Clients {
             commands.extend(client.receive());
         }
         while let Ok((stream, _)) = self.listener.accept() {
-            let before = self.clients.len();
-            self.add(stream);
-            if let Some(client) = self.clients.get_mut(before) {
+            if let Ok(mut client) = Client::new(stream) {
                 client.tell(&how_it_is());
                 commands.extend(client.receive());
+                self.clients.push(client);
             }
         }
         self.clients.retain(|client| client.open);
@@ -81,6 +84,15 @@ impl Clients {
     pub fn tell(&mut self, news: &News) {
         for client in &mut self.clients {
             client.tell(news);
+        }
+        self.clients.retain(|client| client.open);
+    }
+
+    /// Tells everybody the outcome; `free`: and who started this process, that it takes another stage.
+    pub fn tell_over(&mut self, outcome: FinishedReport, free: bool) {
+        let outcome = Box::new(outcome);
+        for client in &mut self.clients {
+            client.tell(&News::Over { outcome: outcome.clone(), free: free && client.is_starter });
         }
         self.clients.retain(|client| client.open);
     }
@@ -110,6 +122,28 @@ impl Clients {
 }
 
 impl Client {
+    fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, received: Vec::new(), unsent: Vec::new(), open: true, is_starter: false })
+    }
+
+    /// The one that started this process, where it gave it a socket as its standard input.
+    ///
+    /// # Errors
+    /// Where that can't be used.
+    pub fn starter() -> io::Result<Option<Self>> {
+        let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        if stream.peer_addr().is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Self { is_starter: true, ..Self::new(stream)? }))
+    }
+
+    /// Whether it is still there.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     fn tell(&mut self, news: &News) {
         // Numbers and texts: there is nothing in news that could not be written as JSON.
         if let Ok(mut line) = serde_json::to_vec(news) {
@@ -133,7 +167,8 @@ impl Client {
         }
     }
 
-    fn receive(&mut self) -> Vec<Command> {
+    /// The commands that have come.
+    pub fn receive(&mut self) -> Vec<Command> {
         let mut buffer = [0; 4096];
         loop {
             match self.stream.read(&mut buffer) {
@@ -157,8 +192,8 @@ impl Client {
     }
 }
 
-/// The socket that the agent gave this process as its standard input, where it did.
-pub fn from_standard_input() -> io::Result<Option<UnixStream>> {
-    let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    Ok(stream.peer_addr().is_ok().then_some(stream))
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
 }

@@ -3,7 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::engine::{LONG, Lab, is_whole_output_of_long, let_go, make_fifo, order, ran, supervisor, within};
+use crate::engine::{
+    Contact, LONG, Lab, is_whole_output_of_long, let_go, make_fifo, order, ran, supervisor, within,
+};
+use rustix::process::{Pid, Signal, kill_process};
 use xrdtest_model::event::CollectedLog;
 use xrdtest_model::order::{EndCause, StageOrder, StageReport};
 use xrdtest_model::{AttemptId, FinishedReport, Metric, Outcome};
@@ -181,12 +184,45 @@ async fn a_stage_without_supervisor_is_lost_with_the_output_so_far() {
     contact.order(&order).await;
     lab.output(&attempt, |output| output == b"begins\n").await;
     let since = std::time::Instant::now();
-    rustix::process::kill_process(supervisor(&lab, &attempt), rustix::process::Signal::KILL).unwrap();
+    kill_process(supervisor(&lab, &attempt), Signal::KILL).unwrap();
     let report = contact.finished(&attempt).await;
     assert_eq!((report.outcome, report.output_length), (Outcome::Lost, 7));
     assert!(report.reason.contains("supervisor is gone"), "{}", report.reason);
     assert!(since.elapsed() < std::time::Duration::from_secs(5), "long before the stage's limit");
     let_go(&lab).await;
+}
+
+/// The supervisor of a stage with this script, which says who that is; the stage passes.
+async fn supervised_by(lab: &Lab, contact: &mut Contact, order: StageOrder) -> String {
+    contact.order(&order).await;
+    let report = contact.finished(&order.attempt).await;
+    assert_eq!(report.outcome, Outcome::Passed, "{}", report.reason);
+    let output = lab.output(&order.attempt, |output| output.len() as u64 == report.output_length).await;
+    String::from_utf8(output).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn one_supervisor_takes_the_stages_of_a_run() {
+    let lab = Lab::new();
+    let _agent = lab.start_agent("boot-1");
+    let mut contact = lab.contact().await;
+    let says = "#!/bin/bash\necho $PPID\n";
+    let first = supervised_by(&lab, &mut contact, order(&lab, 1, says)).await;
+    assert_eq!(supervised_by(&lab, &mut contact, order(&lab, 2, says)).await, first);
+    // Where one is gone meanwhile the stage gets another.
+    let gone = Pid::from_raw(first.parse().unwrap()).unwrap();
+    kill_process(gone, Signal::KILL).unwrap();
+    let second = supervised_by(&lab, &mut contact, order(&lab, 3, says)).await;
+    assert_ne!(second, first);
+    // What a run has left behind does not see the next stage.
+    let leaves = "#!/bin/bash\nsleep 100 > /dev/null 2>&1 &\necho $! > @ran@\necho $PPID\n";
+    assert_eq!(supervised_by(&lab, &mut contact, order(&lab, 4, leaves)).await, second);
+    let third = supervised_by(&lab, &mut contact, order(&lab, 5, says)).await;
+    assert_ne!(third, second);
+    kill_process(Pid::from_raw(ran(&lab).trim().parse().unwrap()).unwrap(), Signal::KILL).unwrap();
+    let mut other = order(&lab, 1, says);
+    other.attempt.run = "r2".into();
+    assert_ne!(supervised_by(&lab, &mut contact, other).await, third, "another run's");
 }
 
 #[tokio::test]
