@@ -21,7 +21,7 @@ demo-vm: requirements image ## a copy suite on four virtual machines with real X
 up: requirements build ## an engine and a hypervisor agent with the example definitions, until Ctrl-C (root)
 	scripts/as-root scripts/up
 
-# Each stage of each machine starts the slave agent once, as its supervisor. A program at a fixed address needs no
+# Each run starts the slave agent on each machine at least once, as a supervisor. A program at a fixed address needs no
 # relocation, which makes that start a third quicker.
 STATIC := -C target-feature=+crt-static -C relocation-model=static
 
