@@ -3,7 +3,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-RELEASE := target/release
+# `dist` is for packages and figures: quicker programs, a slow build.
+PROFILE ?= release
+RELEASE := target/$(PROFILE)
 
 .PHONY: help demo demo-vm up image guests kill9 openapi oracle screenshots build test check bench fmt packages test-install requirements test-requirements clean
 
@@ -29,8 +31,8 @@ STATIC := -C target-feature=+crt-static -C relocation-model=static
 FEATURES ?=
 
 build: ## release programs in target/release; the slave agent is static
-	cargo build --release --locked $(if $(FEATURES),--features "$(FEATURES)") -p xrdtest -p xrdtest-engine -p xrdtest-hypervisor
-	cargo rustc --release --locked -p xrdtest-slave --bin xrdtest-slave -- $(STATIC)
+	cargo build --profile $(PROFILE) --locked $(if $(FEATURES),--features "$(FEATURES)") -p xrdtest -p xrdtest-engine -p xrdtest-hypervisor
+	cargo rustc --profile $(PROFILE) --locked -p xrdtest-slave --bin xrdtest-slave -- $(STATIC)
 
 # Built by whoever calls, run as root.
 AS_ROOT := --config "target.'cfg(unix)'.runner = '$(CURDIR)/scripts/as-root'"
@@ -63,7 +65,7 @@ PACKAGERS := gcc libc6-dev git libvirt-dev make pkg-config debhelper fakeroot rp
 
 packages: ## .deb and .rpm of all programs, in target/packages
 	scripts/lab packages $(PACKAGERS)
-	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
+	$(MAKE) build PROFILE=dist FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
 	packaging/build
 
 test-install: ## install, use, upgrade, remove and purge the packages of `make packages` in a clean Debian (root)
@@ -105,9 +107,9 @@ openapi: ## hold an engine's answers against its OpenAPI document, by schemathes
 	for more in "" --writes; do PYTHONDONTWRITEBYTECODE=1 scripts/as-root python3 engine/cli/tests/system/openapi.py \
 	  --programs target/debug --schemathesis target/schemathesis/bin/schemathesis $$more; done
 
-bench: test-requirements guests ## figures of the release build beside references taken in the same minute (root)
-	$(MAKE) build FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
-	cargo build --release --locked -p xrdtest-engine --example history
+bench: test-requirements guests ## figures of what is packaged beside references taken in the same minute (root)
+	$(MAKE) build PROFILE=dist FEATURES="xrdtest/libvirt xrdtest-hypervisor/libvirt"
+	cargo build --profile dist --locked -p xrdtest-engine --example history
 	scripts/bench
 
 fmt: ## format the code

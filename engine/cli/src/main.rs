@@ -19,6 +19,9 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Args, Command};
 use crate::exit::Exit;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let filter = EnvFilter::try_from_env("XRDTEST_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
