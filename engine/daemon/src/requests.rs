@@ -8,6 +8,7 @@ use xrdtest_model::chronicle::SubjectKind;
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::{AgentName, Held, HypervisorName, MachineId, RunId, RunPlan};
 use xrdtest_protocol::Identity;
+use xrdtest_report::findings::plural;
 use xrdtest_store::{Revocation, StoreError};
 use xrdtest_web::engine::Refusal;
 
@@ -31,9 +32,12 @@ impl EngineHandle {
         let waiting = self.now().runs.iter().filter(|run| is_waiting(run)).count();
         if waiting + count > self.queue {
             let error = match count {
-                1 => format!("the queue is full: {waiting} runs wait (key limits.queue)"),
+                1 => {
+                    let wait = if waiting == 1 { "waits" } else { "wait" };
+                    format!("the queue is full: {} {wait} (key limits.queue)", plural(waiting, "run"))
+                }
                 _ => format!(
-                    "the queue has no place for {count} runs: {waiting} wait, and it holds {} (key limits.queue)",
+                    "the queue has no place for {count} runs: {waiting} of {} places taken (key limits.queue)",
                     self.queue
                 ),
             };

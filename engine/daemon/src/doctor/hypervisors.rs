@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use xrdtest_model::api::HypervisorInfo;
 use xrdtest_model::time::{Timestamp, human, utc};
+use xrdtest_report::findings::plural;
 
 use super::Finding;
 use super::engine::Running;
@@ -62,7 +63,9 @@ fn of_one(known: &HypervisorInfo, now: Timestamp) -> Finding {
                 .because("times in logs that it collects differ from those in records")
                 .next("have both set by a time server")
         }
-        (true, None) => Finding::ok(CHECK, name, format!("in contact{since}, {} instances", instances.len())),
+        (true, None) => {
+            Finding::ok(CHECK, name, format!("in contact{since}, {}", plural(instances.len(), "instance")))
+        }
     }
 }
 
