@@ -7,6 +7,7 @@ use xrdtest_engine::backup::{self, Choice};
 use xrdtest_engine::config::Config;
 use xrdtest_model::size::human_bytes;
 use xrdtest_model::time::{Timestamp, utc};
+use xrdtest_report::findings::plural;
 
 use crate::{block_on, say};
 
@@ -54,9 +55,13 @@ pub(crate) fn backup(path: &Path, args: &BackupArgs) -> anyhow::Result<()> {
     let choice = Choice { outputs: !args.without_outputs, archive: !args.without_archive };
     let written = block_on(backup::write(&config, path, &args.file, choice))?;
     let (bytes, packed) = (human_bytes(written.bytes), human_bytes(written.packed));
-    say(&format!("{}: {} files with {bytes}, packed to {packed}", args.file.display(), written.files))?;
+    say(&format!(
+        "{}: {} with {bytes}, packed to {packed}",
+        args.file.display(),
+        plural(written.files, "file")
+    ))?;
     if written.vanished > 0 {
-        say(&format!("{} files were removed or cut while it was written", written.vanished))?;
+        say(&format!("removed or cut while it was written: {}", plural(written.vanished, "file")))?;
     }
     not_in_it(&written.not_in_it)
 }
@@ -64,14 +69,26 @@ pub(crate) fn backup(path: &Path, args: &BackupArgs) -> anyhow::Result<()> {
 pub(crate) fn restore(path: &Path, args: &RestoreArgs) -> anyhow::Result<()> {
     let restored = block_on(backup::restore(path, &args.file, args.replace))?;
     let created = utc(Timestamp::from_millis(restored.created_ms));
-    say(&format!("{}: {} files as of {created}", restored.state.display(), restored.files))?;
+    say(&format!("{}: {} as of {created}", restored.state.display(), plural(restored.files, "file")))?;
     if let Some(aside) = &restored.replaced {
         say(&format!("what was there before is in {}", aside.display()))?;
     }
     if restored.configured {
         say(&format!("the backup's configuration is in {}", path.display()))?;
     }
-    not_in_it(&restored.not_in_it)
+    not_in_it(&restored.not_in_it)?;
+    say(
+        "started, it is that engine: it starts suites by their schedules, sends mail and calls webhooks; where that \
+         engine lives, give this one a configuration of its own before (docs/operating.md#backup)",
+    )?;
+    if restored.waiting > 0 {
+        say(&format!(
+            "mails and messages not sent yet when the backup was made: {}; what is younger than three days is sent when it starts, \
+             though it may have been sent since",
+            restored.waiting
+        ))?;
+    }
+    Ok(())
 }
 
 fn not_in_it(files: &[String]) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use xrdtest_model::{
-    AttemptId, Event, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport,
+    AgentName, AttemptId, Event, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport,
 };
 use xrdtest_orchestrator::ClusterOrder;
 use xrdtest_protocol::Identity;
@@ -51,10 +51,16 @@ pub(crate) enum Command {
         /// Told when that is in the journal.
         noted: oneshot::Sender<()>,
     },
-    /// End the connection of an agent, if there is one.
+    /// The certificates of an agent are void: end its connection, if there is one.
     Disconnect {
+        agent: AgentName,
         identity: Identity,
+        by: String,
+        reason: String,
+        /// In words for the agent.
         why: String,
+        /// Told when that is in the journal.
+        noted: oneshot::Sender<()>,
     },
     Subscribe(mpsc::UnboundedSender<Arc<Event>>),
     /// Say that you are there.

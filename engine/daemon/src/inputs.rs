@@ -50,11 +50,11 @@ impl Engine {
                 });
                 self.answers.push(Box::new(move || send(noted, ())));
             }
-            Command::Disconnect { identity, why } => match identity {
-                Identity::Hypervisor(name) => self.hypervisors.close(&name, &why),
-                Identity::Slave(machine) => self.slaves.close(&machine, &why),
-                Identity::Engine => {}
-            },
+            Command::Disconnect { agent, identity, by, reason, why, noted } => {
+                inputs.push(Input::Revoke { agent, by, reason });
+                self.disconnect(identity, &why, inputs);
+                self.answers.push(Box::new(move || send(noted, ())));
+            }
             Command::Subscribe(subscriber) => self.subscribers.push(subscriber),
             Command::Answer(reply) => send(reply, ()),
             Command::SlaveConnected { machine, connected, hello } => {
@@ -81,13 +81,7 @@ impl Engine {
                 }
             }
             Command::HypervisorDisconnected { name, serial, orderly } => {
-                if self.hypervisors.remove(&name, serial) {
-                    // How busy it was says nothing any more.
-                    self.notes
-                        .entry(name.clone())
-                        .and_modify(|note| (note.load, note.clock_ahead_ms) = (None, None));
-                    inputs.push(Input::HypervisorDisconnected { name, orderly });
-                }
+                self.hypervisor_disconnected(name, serial, orderly, inputs);
             }
             Command::Fail(why) => {
                 error!(why, "the engine stops");
@@ -205,6 +199,37 @@ impl Engine {
         };
         if let Some(machine) = role {
             inputs.push(Input::SlaveDisconnected { machine, orderly, last_contact });
+        }
+    }
+
+    fn hypervisor_disconnected(
+        &mut self,
+        name: HypervisorName,
+        serial: Serial,
+        orderly: bool,
+        inputs: &mut Vec<Input>,
+    ) {
+        if self.hypervisors.remove(&name, serial) {
+            // How busy it was says nothing any more.
+            self.notes.entry(name.clone()).and_modify(|note| (note.load, note.clock_ahead_ms) = (None, None));
+            inputs.push(Input::HypervisorDisconnected { name, orderly });
+        }
+    }
+
+    /// Ends an agent's connection; nobody waits for the agent to notice.
+    fn disconnect(&mut self, identity: Identity, why: &str, inputs: &mut Vec<Input>) {
+        match identity {
+            Identity::Hypervisor(name) => {
+                if let Some(serial) = self.hypervisors.close(&name, why) {
+                    self.hypervisor_disconnected(name, serial, false, inputs);
+                }
+            }
+            Identity::Slave(machine) => {
+                if let Some(serial) = self.slaves.close(&machine, why) {
+                    self.slave_disconnected(machine, serial, (false, Duration::ZERO), inputs);
+                }
+            }
+            Identity::Engine => {}
         }
     }
 

@@ -62,6 +62,9 @@ async fn welcome(context: &Arc<Context>, arrival: Arrival) -> Result<(), Protoco
         warn!(%why, from = %arrival.address, "an agent was refused");
         return arrival.refuse(why).await;
     }
+    if let Some(identity) = shown {
+        context.revocations.in_contact(identity, issued).await;
+    }
     match (arrival.identity.clone(), arrival.hello.clone()) {
         (_, Hello::Join { token, request, .. }) => join(context, arrival, &token, &request).await,
         (Some(Identity::Slave(machine)), Hello::Slave { .. })

@@ -20,6 +20,7 @@ use xrdtest_engine::doctor::examine;
 use xrdtest_engine::{Webhook, lock};
 use xrdtest_model::api::{DeliveryInfo, MailInfo};
 use xrdtest_model::with_causes;
+use xrdtest_report::findings::plural;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -213,18 +214,21 @@ fn status(config: &Config) -> anyhow::Result<ExitCode> {
     let errors = info.definitions.diagnostics.iter().filter(|found| found.is_error()).count();
     say(&format!(
         "the engine runs (process {pid}, version {})\n\
-         agents connect to {} (UDP); {} hypervisor agents and {} slaves are in contact\n\
-         {} runs have a place, {} wait\n\
-         {} suites, {} clusters, {errors} errors in definitions\n\
+         agents connect to {} (UDP); {} and {} are in contact\n\
+         {} {} a place, {} {}\n\
+         {}, {}, {} in definitions\n\
          state in {}, log level {}",
         info.version,
         info.agents_address,
-        info.hypervisors,
-        info.slaves,
-        info.runs_running,
+        plural(info.hypervisors, "hypervisor agent"),
+        plural(info.slaves, "slave"),
+        plural(info.runs_running, "run"),
+        if info.runs_running == 1 { "has" } else { "have" },
         info.runs_waiting,
-        info.definitions.suites,
-        info.definitions.clusters,
+        if info.runs_waiting == 1 { "waits" } else { "wait" },
+        plural(info.definitions.suites, "suite"),
+        plural(info.definitions.clusters, "cluster"),
+        plural(errors, "error"),
         info.state,
         info.log_level,
     ))?;
@@ -232,7 +236,8 @@ fn status(config: &Config) -> anyhow::Result<ExitCode> {
         && waiting > 0
     {
         let why = if error.is_empty() { String::new() } else { format!(": {error}") };
-        say(&format!("{waiting} mails are not sent yet{why}"))?;
+        let are = if waiting == 1 { "is" } else { "are" };
+        say(&format!("{} {are} not sent yet{why}", plural(waiting, "mail")))?;
     }
     info.deliveries.iter().filter_map(of_webhook).try_for_each(|line| say(&line))?;
     Ok(ExitCode::SUCCESS)

@@ -82,11 +82,11 @@ impl<K: Clone + Eq + Hash + Ord, M> Registry<K, M> {
         current
     }
 
-    /// Ends an agent's connection, with words for it; that it is over is told when it is.
-    pub(crate) fn close(&self, name: &K, why: &str) {
-        if let Some(agent) = self.agents.get(name) {
-            agent.connected.link.close(why);
-        }
+    /// Ends an agent's connection, with words for it; answers which that was.
+    pub(crate) fn close(&self, name: &K, why: &str) -> Option<Serial> {
+        let connected = &self.agents.get(name)?.connected;
+        connected.link.close(why);
+        Some(connected.serial)
     }
 
     /// The names of those that are connected, sorted.

@@ -91,7 +91,7 @@ mod tests {
         assert!(matches!(ask(90, 1), RenewReply::Signed { again_s: 200, .. }));
         let bad = answer(&authority, &revocations, (&identity, 1), "nonsense", 0);
         assert!(matches!(bad, RenewReply::Refused { .. }), "{bad:?}");
-        let made = revocations.revoke(&identity, "alice".to_owned(), String::new()).await.unwrap();
+        let (made, _) = revocations.revoke(&identity, "alice".to_owned(), String::new()).await.unwrap();
         assert!(matches!(ask(90, made.at.as_millis()), RenewReply::Refused { .. }));
         assert!(matches!(ask(90, made.at.as_millis() + 1), RenewReply::Signed { .. }));
     }

@@ -8,7 +8,8 @@ use xrdtest_model::chronicle::SubjectKind;
 use xrdtest_model::ids::EXTERNAL;
 use xrdtest_model::{AgentName, Held, HypervisorName, MachineId, RunId, RunPlan};
 use xrdtest_protocol::Identity;
-use xrdtest_store::StoreError;
+use xrdtest_report::findings::plural;
+use xrdtest_store::{Revocation, StoreError};
 use xrdtest_web::engine::Refusal;
 
 use crate::command::Command;
@@ -31,9 +32,12 @@ impl EngineHandle {
         let waiting = self.now().runs.iter().filter(|run| is_waiting(run)).count();
         if waiting + count > self.queue {
             let error = match count {
-                1 => format!("the queue is full: {waiting} runs wait (key limits.queue)"),
+                1 => {
+                    let wait = if waiting == 1 { "waits" } else { "wait" };
+                    format!("the queue is full: {} {wait} (key limits.queue)", plural(waiting, "run"))
+                }
                 _ => format!(
-                    "the queue has no place for {count} runs: {waiting} wait, and it holds {} (key limits.queue)",
+                    "the queue has no place for {count} runs: {waiting} of {} places taken (key limits.queue)",
                     self.queue
                 ),
             };
@@ -132,7 +136,8 @@ impl EngineHandle {
         answer.await.map_err(|_| stopping())
     }
 
-    /// The certificates that an agent was given so far are void from now on, and its connection ends.
+    /// The certificates that an agent was given so far are void from now on, and its connection ends. Who is revoked
+    /// already stays so: since then, by whom and why is as it was.
     pub(crate) async fn revoke_agent(
         &self,
         request: RevocationRequest,
@@ -159,12 +164,20 @@ impl EngineHandle {
                 "`xrdtest hypervisors` and `xrdtest slaves --all` list those that have ever been in contact";
             return Err(Refusal::Unknown(problem(format!("there is no {agent}"), help)));
         }
-        let made = self.revocations.revoke(&identity, by, reason).await;
-        let made = made.map_err(|error| unavailable(&error))?;
-        let why = self.revocations.refusal(&identity, 0).unwrap_or_default();
-        info!(%agent, by = made.by, reason = made.reason, "the agent's certificates are void");
-        self.commands.send(Command::Disconnect { identity, why }).await.map_err(|_| stopping())?;
-        Ok(RevocationInfo { agent, at: made.at, by: made.by, reason: made.reason })
+        let made = self.revocations.revoke(&identity, by.clone(), reason).await;
+        let (made, already) = made.map_err(|error| unavailable(&error))?;
+        let Revocation { at, by: first, reason, .. } = made;
+        if already {
+            info!(%agent, by, "revoked already, which stands: its tokens are void as well");
+        } else {
+            let why = self.revocations.refusal(&identity, 0).unwrap_or_default();
+            let (noted, answer) = oneshot::channel();
+            let (agent, by, reason) = (agent.clone(), first.clone(), reason.clone());
+            let command = Command::Disconnect { agent, identity, by, reason, why, noted };
+            self.commands.send(command).await.map_err(|_| stopping())?;
+            answer.await.map_err(|_| stopping())?;
+        }
+        Ok(RevocationInfo { agent, at, by: first, reason, joined: None, already })
     }
 
     /// Whether an agent of that name has ever been in contact.

@@ -369,6 +369,7 @@ fn hypervisor_info(status: &HypervisorStatus, now: &EngineStatus) -> HypervisorI
         load,
         clock_ahead_ms,
         held: now.holds.get(&Held::Hypervisor(status.name.clone())).cloned(),
+        revoked: None,
         instances: here.map(instance_info).collect(),
         history: Vec::new(),
     }

@@ -32,6 +32,9 @@ pub(crate) fn tell(event: &Event) {
         }
         EventBody::AgentGone { agent, orderly: true } => info!(%agent, "agent said goodbye"),
         EventBody::AgentGone { agent, orderly: false } => warn!(%agent, "agent is out of contact"),
+        EventBody::AgentRevoked { agent, by, reason } => {
+            warn!(%agent, by, reason, "agent is revoked: its certificates are void");
+        }
         EventBody::CancelRequested { run, by, reason, force } => {
             info!(%run, by, reason, force, "run is being cancelled");
         }

@@ -124,6 +124,7 @@ fn a_backup_is_put_back_as_it_was_and_is_its_owners_alone() {
     fs::remove_file(place.path("engine.toml")).unwrap();
     let (code, said) = place.restore(&file);
     assert!(code == 0 && said.contains("the backup's configuration is in"), "{said}");
+    assert!(said.contains("started, it is that engine: ") && !said.contains("not sent yet"), "{said}");
     assert_eq!(fs::read(place.path("engine.toml")).unwrap(), config);
     assert_eq!(fs::read(place.path("state/ca/ca-key.pem")).unwrap(), ca);
     let mode = |name| fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777;

@@ -133,7 +133,7 @@ fn definitions_and_configuration_are_read_again() {
     fs::write(place.path("definitions/suites/ts_new.rhai"), suite).unwrap();
     assert_eq!(place.ask(&["reload"]).0, 0);
     let (_, said, _) = place.ask(&["status"]);
-    assert!(said.contains("1 suites, 0 clusters, "), "{said}");
+    assert!(said.contains("1 suite, 0 clusters, "), "{said}");
     assert!(!said.contains(" 0 errors"), "its cluster does not exist: {said}");
 
     place.configure("unheard_of = 1");
@@ -156,7 +156,7 @@ fn bounds_of_definitions_are_taken_over_and_limits_of_agents_wait_for_the_next_s
     assert!(place.ask(&["status"]).1.contains("\n0 suites, "), "it takes too many operations");
     place.configure("[definitions]\noperations = 2000000\ntime = '10s'\n[limits]\nfetched_file = '1M'");
     assert_eq!(place.ask(&["reload"]).0, 0);
-    assert!(place.ask(&["status"]).1.contains("\n1 suites, "), "now it may");
+    assert!(place.ask(&["status"]).1.contains("\n1 suite, "), "now it may");
     assert!(!place.log().contains("wait for its next start"), "{}", place.log());
     place.configure("[limits]\nframe = '1M'");
     assert_eq!(place.ask(&["reload"]).0, 0);

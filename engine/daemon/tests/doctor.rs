@@ -220,6 +220,8 @@ fn a_disk_that_is_small() {
     place.finds("disk", "warning", "the output of one stage on one machine may have");
     let place = Place::new("[retention]\nevidence_bytes = 1000000000000000000");
     place.finds("disk", "warning", "retention.evidence_bytes");
+    let place = Place::new("[reports]\nfolder = '/nowhere/at/all'");
+    place.finds("disk", "warning", "it is not there");
 }
 
 #[test]

@@ -270,6 +270,9 @@ pub struct HypervisorInfo {
     /// Who holds it, so that nothing new is made on it; absent: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Hold>,
+    /// Who refuses it, since when and why; absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<RevocationInfo>,
     /// What it has.
     pub instances: Vec<InstanceInfo>,
     /// Its states, newest first; in the answer about one only.
@@ -298,6 +301,9 @@ pub struct SlaveInfo {
     pub detail: String,
     /// The run that it works for.
     pub run: Option<RunId>,
+    /// Who refuses it, since when and why; absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<RevocationInfo>,
     /// Its states, newest first; in the answer about one only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Transition>,

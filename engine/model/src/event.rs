@@ -162,6 +162,15 @@ pub enum EventBody {
         /// It said goodbye.
         orderly: bool,
     },
+    /// Somebody made the certificates of an agent void: it is out of contact, and refused until it joins anew.
+    AgentRevoked {
+        /// The agent: also of a machine that was made for an instance, as `slave/INSTANCE/HOST`.
+        agent: AgentName,
+        /// Who.
+        by: String,
+        /// Why; may be empty.
+        reason: String,
+    },
     /// Somebody cancelled a run.
     CancelRequested {
         /// The run.

@@ -141,6 +141,17 @@ pub enum AgentName {
     Slave(String),
 }
 
+impl AgentName {
+    /// The machine whose slave it is, where that was made for an instance.
+    pub fn machine(&self) -> Option<MachineId> {
+        match self {
+            // Names of hosts have no slash.
+            Self::Slave(name) => name.parse().ok(),
+            Self::Hypervisor(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for AgentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -107,6 +107,7 @@ impl Tale {
             "agent" => {
                 json!({"event": "agent_connected", "agent": rest, "software": "0.1.0", "detail": "sandbox"})
             }
+            "revoked" => json!({"event": "agent_revoked", "agent": rest, "by": "alice", "reason": "sold"}),
             "gone" => json!({"event": "agent_gone", "agent": rest, "orderly": false}),
             _ => panic!("{words}"),
         };
@@ -342,6 +343,20 @@ fn physical_machines_go_by_their_names() {
         )
         .expect("instance stopped", "cluster c STOPPED\nslave a CONNECTED_IDLE")
         .expect("gone slave/a", "slave a NOT_CONNECTED: out of contact [no run]");
+}
+
+#[test]
+fn who_is_revoked_is_not_connected() {
+    Tale::new()
+        .given("agent hypervisor/hv")
+        .given(UP)
+        .expect("revoked slave/r.0/a", "slave r.0/a NOT_CONNECTED: revoked by alice: sold")
+        .expect("back a", "slave r.0/a CONNECTED_IDLE: in contact again")
+        .expect(
+            "revoked hypervisor/hv",
+            "hypervisor hv NOT_CONNECTED: revoked by alice: sold [no run]\ncluster c UNKNOWN: hv is out of contact",
+        )
+        .expect("revoked slave/pc1", "slave pc1 NOT_CONNECTED: revoked by alice: sold [no run]");
 }
 
 #[test]

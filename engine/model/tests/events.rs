@@ -9,7 +9,7 @@ use xrdtest_model::Event;
 const GOLDEN: &str = include_str!("golden/events-1.jsonl");
 
 /// All events there are, by their names in the journal.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "run_queued",
     "run_waiting",
     "run_placed",
@@ -26,6 +26,7 @@ const NAMES: [&str; 24] = [
     "machine_rebooting",
     "agent_connected",
     "agent_gone",
+    "agent_revoked",
     "cancel_requested",
     "run_timed_out",
     "case_finished",

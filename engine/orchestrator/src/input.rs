@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use xrdtest_model::{
-    AttemptId, ClusterPlan, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan, StageReport,
-    Timestamp,
+    AgentName, AttemptId, ClusterPlan, Held, HypervisorName, InstanceId, MachineId, RunId, RunPlan,
+    StageReport, Timestamp,
     event::{ImageUsed, InstanceStep},
     room::Room,
 };
@@ -59,6 +59,15 @@ pub enum Input {
         on: Held,
         /// Who asks.
         by: String,
+    },
+    /// The certificates of an agent are void from now on. That its connection is over is said beside that.
+    Revoke {
+        /// The agent.
+        agent: AgentName,
+        /// Who asks.
+        by: String,
+        /// Why; may be empty.
+        reason: String,
     },
     /// A hypervisor agent is in contact. Its reports of an earlier connection are not delivered any more.
     HypervisorConnected {

@@ -5,7 +5,7 @@ mod github;
 mod junit;
 mod sarif;
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -134,8 +134,9 @@ pub fn count(findings: &[Diagnostic]) -> String {
 }
 
 /// `1 file`, `2 files`.
-pub fn plural(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+pub fn plural<N: fmt::Display + PartialEq + From<u8>>(number: N, word: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {word}{ending}")
 }
 
 #[cfg(test)]

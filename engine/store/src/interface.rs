@@ -89,6 +89,9 @@ pub trait Store: AccessStore + Outbox + Send + Sync + std::fmt::Debug + 'static 
     /// Keeps that an agent's certificates are void, in the place of what was kept of it, and removes its tokens.
     fn revoke(&self, revocation: Revocation) -> Answer<'_, ()>;
 
+    /// Keeps that an agent whose certificates are void was in contact with one that was given later.
+    fn joined_anew(&self, identity: String, at: Timestamp) -> Answer<'_, ()>;
+
     /// Whose certificates are void, the latest first.
     fn revocations(&self) -> Answer<'_, Vec<Revocation>>;
 
@@ -175,12 +178,16 @@ pub enum TokenPrefix {
 pub struct Revocation {
     /// Whose: the text of an identity of the protocol, `xrdtest:hypervisor/NAME`.
     pub identity: String,
-    /// Those that were given later are good.
+    /// When that was said first since it was in contact.
     pub at: Timestamp,
+    /// Certificates that were given later are good.
+    pub void_until: Timestamp,
     /// Who said so.
     pub by: String,
     /// Why; may be empty.
     pub reason: String,
+    /// When it was in contact with a certificate that is good; `None`: it is refused.
+    pub joined: Option<Timestamp>,
 }
 
 /// A join token as it is kept.

@@ -4,12 +4,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use xrdtest_model::api::{HoldRequest, HypervisorInfo};
 use xrdtest_model::chronicle::{SubjectKind, Transition};
-use xrdtest_model::{Held, HypervisorName};
+use xrdtest_model::{AgentName, Held, HypervisorName};
 
 use super::Shared;
 use super::extract::{Body, Caller};
 use super::problem::{Answer, Failure};
-use super::states;
+use super::{revocations, states};
 use crate::actions;
 
 pub(crate) async fn list(State(engine): State<Shared>) -> Answer<Json<Vec<HypervisorInfo>>> {
@@ -55,6 +55,10 @@ pub(crate) async fn all(engine: &Shared) -> Answer<Vec<HypervisorInfo>> {
         })
         .collect();
     all.extend(known.into_values().map(|state| away(engine, state)));
+    let mut revoked = revocations::standing(engine).await?;
+    for info in &mut all {
+        info.revoked = revoked.remove(&AgentName::Hypervisor(info.name.clone()));
+    }
     all.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(all)
 }
@@ -74,6 +78,7 @@ fn away(engine: &Shared, state: Transition) -> HypervisorInfo {
         load: None,
         clock_ahead_ms: None,
         held: engine.holds().remove(&Held::Hypervisor(name.clone())),
+        revoked: None,
         instances: engine.instances().into_iter().filter(|instance| instance.hypervisor == name).collect(),
         history: Vec::new(),
         name,

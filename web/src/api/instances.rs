@@ -3,16 +3,16 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
-use xrdtest_model::api::{ClusterRequest, InstanceDetails, InstanceInfo};
+use xrdtest_model::api::{ClusterRequest, InstanceDetails, InstanceInfo, SlaveInfo};
 use xrdtest_model::chronicle::{Chronicle, SubjectKind, Transition};
 use xrdtest_model::ids::EXTERNAL;
-use xrdtest_model::{InstanceId, MachineId, RunId};
+use xrdtest_model::{AgentName, InstanceId, MachineId, RunId};
 
 use super::Shared;
 use super::extract::{Body, Caller};
 use super::journal;
 use super::problem::{Answer, Failure};
-use super::{slaves, states};
+use super::{revocations, slaves, states};
 use crate::actions;
 
 pub(crate) async fn list(State(engine): State<Shared>) -> Json<Vec<InstanceInfo>> {
@@ -38,11 +38,13 @@ pub(crate) async fn show(
     let known = states::machines(&engine, std::slice::from_ref(&instance)).await?;
     let present: Vec<String> = engine.slaves().iter().map(slaves::name_of).collect();
     let instances = std::slice::from_ref(&instance);
+    let mut revoked = revocations::standing(&engine).await?;
     let machines = instance.hosts.iter().map(|host| {
         let physical = instance.hypervisor.as_str() == EXTERNAL;
         let machine = if physical { MachineId::physical(host) } else { MachineId::new(id.clone(), host) };
         let name = slaves::name_of(&machine);
-        slaves::info(&name, present.contains(&name), known.get(&name), instances).0
+        let (slave, _) = slaves::info(&name, present.contains(&name), known.get(&name), instances);
+        SlaveInfo { revoked: revoked.remove(&AgentName::Slave(name)), ..slave }
     });
     let machines = machines.collect();
     let history = history(&engine, &instance).await?;

@@ -6,14 +6,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use xrdtest_model::MachineId;
 use xrdtest_model::api::{InstanceInfo, SlaveInfo};
 use xrdtest_model::chronicle::{SubjectKind, Transition};
+use xrdtest_model::{AgentName, MachineId};
 
 use super::Shared;
 use super::extract::Params;
 use super::problem::{Answer, Failure};
-use super::states;
+use super::{revocations, states};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +44,12 @@ pub(crate) async fn all(engine: &Shared, gone: bool) -> Answer<Vec<SlaveInfo>> {
         .into_iter()
         .map(|name| info(name, present.contains(name), known.get(name), &instances))
         .filter(|(slave, lives)| gone || slave.connected || slave.physical || *lives);
-    Ok(slaves.map(|(slave, _)| slave).collect())
+    let mut revoked = revocations::standing(engine).await?;
+    let slaves = slaves.map(|(slave, _)| SlaveInfo {
+        revoked: revoked.remove(&AgentName::Slave(slave.name.clone())),
+        ..slave
+    });
+    Ok(slaves.collect())
 }
 
 pub(crate) async fn show(State(engine): State<Shared>, Path(name): Path<String>) -> Answer<Json<SlaveInfo>> {
@@ -60,7 +65,8 @@ pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<SlaveInfo> {
             .help("GET /api/v1/slaves lists them as INSTANCE/HOST, physical machines by host name"));
     }
     let (slave, _) = info(name, connected, history.first(), &engine.instances());
-    Ok(SlaveInfo { history, ..slave })
+    let revoked = revocations::standing(engine).await?.remove(&AgentName::Slave(name.to_owned()));
+    Ok(SlaveInfo { history, revoked, ..slave })
 }
 
 /// `INSTANCE/HOST`; of a physical machine its host name.
@@ -91,6 +97,7 @@ pub(crate) fn info(
         run: instance
             .and_then(|instance| instance.run.clone())
             .or_else(|| known.and_then(|known| known.run.clone())),
+        revoked: None,
         history: Vec::new(),
     };
     (slave, instance.is_some())

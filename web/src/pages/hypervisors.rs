@@ -25,6 +25,7 @@ pub(super) async fn list(State(engine): State<Shared>) -> PageAnswer<Markup> {
                 @for hypervisor in &all {
                     li.card {
                         strong { (hypervisor_link(hypervisor.name.as_str())) } " " (parts::state(&hypervisor.state))
+                        (parts::revoked(hypervisor.revoked.as_ref()))
                         (forms::held(hypervisor.held.as_ref()))
                         (room(hypervisor))
                     }
@@ -84,6 +85,7 @@ pub(super) async fn page(
     let hypervisor = hypervisors::one(&engine, &name).await?;
     let content = html! {
         header.title { h1 { (name) } (parts::state(&hypervisor.state)) }
+        (parts::revoked(hypervisor.revoked.as_ref()))
         (forms::of_hypervisor(name.as_str(), hypervisor.held.as_ref()))
         section.panel { h2 { "Room" } (room(&hypervisor)) }
         section.panel {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
-use xrdtest_model::api::{RunProgress, RunSummary};
+use xrdtest_model::api::{RevocationInfo, RunProgress, RunSummary};
 use xrdtest_model::chronicle::{StateWord, Transition};
 use xrdtest_model::time::{human, utc};
 use xrdtest_model::{Outcome, RunId, Timestamp, Verdict};
@@ -192,6 +192,15 @@ pub(super) fn activity(history: &[Transition]) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Who refuses an agent; nothing where nobody does.
+pub(super) fn revoked(revoked: Option<&RevocationInfo>) -> Markup {
+    html! {
+        @if let Some(revoked) = revoked {
+            p.held { "Revoked " (revoked.by_whom()) ", " (ago(revoked.at)) ": it is refused until it joins anew." }
         }
     }
 }

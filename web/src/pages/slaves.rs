@@ -39,7 +39,9 @@ fn row(slave: &SlaveInfo) -> Markup {
             td { (parts::state(&slave.state)) }
             td { @if let Some(since) = slave.since { (ago(since)) } }
             td { @if let Some(run) = &slave.run { (run_link(run)) } }
-            td.words { (slave.detail) }
+            td.words {
+                @match &slave.revoked { Some(revoked) => (revoked.words()), None => (slave.detail) }
+            }
         }
     }
 }
@@ -54,6 +56,7 @@ pub(super) async fn page(State(engine): State<Shared>, Path(name): Path<String>)
             @if slave.physical { " " span.badge { "physical" } }
             p.quiet { (slave.name) @if let Some(run) = &slave.run { " · " (run_link(run)) } }
         }
+        (parts::revoked(slave.revoked.as_ref()))
         section.panel { h2 { "Activity" } (parts::activity(&slave.history)) }
     };
     Ok(Shell::new(&slave.host).area("/slaves").live(last_event, None).render(&content))

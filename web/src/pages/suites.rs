@@ -8,6 +8,7 @@ use xrdtest_model::Verdict;
 use xrdtest_model::api::{RunSummary, ScheduledSuite, SuiteInfo};
 use xrdtest_model::definition::{AlertPolicy, MissedStart, Overlap, SuiteDefinition, Timing};
 use xrdtest_model::time::{human, limit};
+use xrdtest_report::findings::plural;
 use xrdtest_store::RunFilter;
 
 use super::failure::{PageAnswer, PageFailure};
@@ -182,7 +183,7 @@ fn success(runs: &[RunSummary]) -> Markup {
     let passed = over.iter().filter(|verdict| **verdict == Verdict::Passed).count();
     html! {
         p { (parts::strip(runs)) }
-        p.quiet { (passed) " of the last " (over.len()) " runs passed." }
+        p.quiet { (passed) " of the last " (plural(over.len(), "run")) " passed." }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use xrdtest_model::definition::{ClusterDefinition, Forward, HostDefinition};
+use xrdtest_report::findings::plural;
 
 /// Widths and heights in the drawing's units.
 const HOST: (usize, usize) = (150, 64);
@@ -23,7 +24,7 @@ pub(super) fn drawing(cluster: &ClusterDefinition) -> Markup {
     html! {
         div.scroll tabindex="0" {
             svg.topology viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) role="img"
-                aria-label={ "The network " (cluster.network.name) " with " (hosts.len()) " hosts" } {
+                aria-label={ "The network " (cluster.network.name) " with " (plural(hosts.len(), "host")) } {
                 g.gate {
                     rect x=(width / 2 - 100) y="8" width="200" height="44" rx="8" {}
                     text x=(width / 2) y="27" { "master.xrd.test" }
@@ -54,7 +55,7 @@ fn machine(host: &HostDefinition, x: usize, y: usize, balanced: bool) -> Markup 
             text x=(middle) y=(y + 24) { (host.short_name()) }
             text.small x=(middle) y=(y + 41) { (host.ip) }
             @if !host.disks.is_empty() {
-                text.small x=(middle) y=(y + 56) { (host.disks.len()) @if host.disks.len() == 1 { " disk" } @else { " disks" } }
+                text.small x=(middle) y=(y + 56) { (plural(host.disks.len(), "disk")) }
             }
             title { (host.name) @for alias in &host.aliases { ", " (alias) } }
         }

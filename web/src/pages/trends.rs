@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use xrdtest_model::Verdict;
 use xrdtest_model::api::{FailureRate, MetricTrend, SuiteTrends};
 use xrdtest_model::definition::short_name;
+use xrdtest_report::findings::plural;
 
 /// Metrics that are drawn; a metric of each machine is one of its own.
 const DRAWN: usize = 12;
@@ -23,7 +24,7 @@ pub(super) fn failure_rates(trends: &SuiteTrends) -> Markup {
                     thead {
                         tr {
                             th { "Case" }
-                            th.number { "Last " (trends.recent) " runs" } th.number { "Last " (trends.runs) " runs" } th { "" }
+                            th.number { "Last " (plural(trends.recent, "run")) } th.number { "Last " (plural(trends.runs, "run")) } th { "" }
                             th { "Last that did not pass" }
                         }
                     }
@@ -108,7 +109,7 @@ fn plot(title: &str, MetricTrend { unit, points, .. }: &MetricTrend) -> Markup {
         figure.plot {
             figcaption { (title) " " strong { (short(last)) " " (unit) } }
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="group"
-                aria-label={ (title) " over " (points.len()) " runs: " (short(low)) " to " (short(high)) " " (unit) } {
+                aria-label={ (title) " over " (plural(points.len(), "run")) ": " (short(low)) " to " (short(high)) " " (unit) } {
                 path d={ "M" (path.join("L")) } {}
                 @for (index, point) in points.iter().enumerate() {
                     @let (x, y) = at(index, point.value.get());
@@ -119,7 +120,7 @@ fn plot(title: &str, MetricTrend { unit, points, .. }: &MetricTrend) -> Markup {
                     }
                 }
             }
-            p.quiet { (short(low)) " to " (short(high)) " " (unit) " in " (points.len()) " runs" }
+            p.quiet { (short(low)) " to " (short(high)) " " (unit) " in " (plural(points.len(), "run")) }
         }
     }
 }

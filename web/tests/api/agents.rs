@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use xrdtest_model::definition::{
     AlertPolicy, Catalogue, ClusterDefinition, Forward, NetworkDefinition, Source, SuiteDefinition, Timing,
 };
-use xrdtest_model::{AgentName, EventBody, MachineId};
+use xrdtest_model::{AgentName, EventBody, MachineId, Timestamp};
+use xrdtest_store::Revocation;
 use xrdtest_store::conformance::story::Story;
+use xrdtest_web::engine::Engine as _;
 
+use crate::access::{Client, closed, text};
 use crate::support::TestEngine;
 
 fn source(file: &str) -> Source {
@@ -211,7 +214,7 @@ async fn tokens_are_made_listed_and_revoked() {
 
 #[tokio::test]
 async fn agents_are_revoked_listed_and_noted() {
-    let engine = TestEngine::start().await;
+    let engine = closed().await;
     let body = r#"{"agent": "hypervisor/hv1", "reason": "sold"}"#;
     let (status, made) = engine.post("/revocations", body).await;
     assert_eq!(
@@ -228,6 +231,33 @@ async fn agents_are_revoked_listed_and_noted() {
     let all = engine.good("/revocations").await;
     assert_eq!(field(&all, "agent"), ["hypervisor/hv1", "slave/node7"]);
     assert_eq!(field(&all, "by"), ["alice", "alice"]);
+    let agent = AgentName::Hypervisor("hv9".into());
+    let (by, reason) = ("bob".to_owned(), "stolen".to_owned());
+    let kept = Revocation {
+        identity: "xrdtest:hypervisor/hv9".to_owned(),
+        at: Timestamp::from_millis(1000),
+        void_until: Timestamp::from_millis(2000),
+        by: by.clone(),
+        reason: reason.clone(),
+        joined: None,
+    };
+    engine.store().revoke(kept).await.unwrap();
+    engine.happen([EventBody::AgentRevoked { agent, by, reason }]).await;
+    let viewer = Client::logged_in(&engine, "viewer").await;
+    let one = engine.good("/hypervisors/hv9").await;
+    let told = (&one["state"]["constant"], &one["history"][0]["detail"], &one["connected"]);
+    assert_eq!(told, (&json!("S_NOT_CONNECTED"), &json!("revoked by bob: stolen"), &json!(false)), "{one}");
+    let said = json!({"agent": "hypervisor/hv9", "at": 1000, "by": "bob", "reason": "stolen"});
+    assert_eq!(one["revoked"], said);
+    assert_eq!(field(&engine.good("/hypervisors").await, "revoked")[1], &said);
+    for path in ["/hypervisors", "/hypervisors/hv9"] {
+        let page = text(viewer.get(path).await).await;
+        assert!(page.contains("Revoked by bob: stolen, "), "{page}");
+    }
+    let hv9 = "xrdtest:hypervisor/hv9".to_owned();
+    engine.store().joined_anew(hv9, Timestamp::from_millis(3000)).await.unwrap();
+    assert_eq!(engine.good("/hypervisors/hv9").await["revoked"], Value::Null);
+    assert_eq!(engine.good("/revocations").await[2]["joined"], 3000);
     let noted = engine.good("/audit").await;
     let line = noted.as_array().unwrap().last().unwrap();
     assert_eq!((&line["target"], &line["reason"]), (&json!("hypervisor/hv1"), &json!("sold")), "{line}");

@@ -38,10 +38,5 @@ async fn hold(ask: &Ask, name: &str, held: bool, reason: &str) -> anyhow::Result
 pub(super) async fn revoke(ask: &Ask, agent: AgentName, reason: &str) -> anyhow::Result<Exit> {
     let request = RevocationRequest { agent, reason: reason.to_owned() };
     let answer: Value = ask.client.post("/revocations", &request).await?;
-    ask.print(answer, |_, made: &RevocationInfo| {
-        format!(
-            "{} is revoked: its certificates and tokens are void, it is refused from now on\n",
-            made.agent
-        )
-    })
+    ask.print(answer, |_, made: &RevocationInfo| show::revocation(made))
 }

@@ -113,6 +113,7 @@ impl Lines {
             | EventBody::HoldEnded { .. }
             | EventBody::AgentConnected { .. }
             | EventBody::AgentGone { .. }
+            | EventBody::AgentRevoked { .. }
             | EventBody::StageReported { .. }
             | EventBody::MachineConnected { .. }
             | EventBody::CaseFinished { .. } => vec![],

@@ -1,12 +1,12 @@
 //! Hypervisor agents, slave agents, and tokens.
 
 use xrdtest_model::Timestamp;
-use xrdtest_model::api::{HypervisorInfo, SlaveInfo, TokenInfo};
+use xrdtest_model::api::{HypervisorInfo, RevocationInfo, SlaveInfo, TokenInfo};
 use xrdtest_model::room::{Load, Room};
 
 use super::definitions::{instance_table, instances};
 use super::table::{Cell, table};
-use super::time::{ago, ahead};
+use super::time::{ago, ahead, clock};
 use super::{BAD, DIM, details, history, since, state};
 
 /// Hypervisor agents, one per line.
@@ -26,9 +26,10 @@ pub(crate) fn hypervisors(now: Timestamp, hypervisors: &[HypervisorInfo]) -> Str
                 agent.instances.len().to_string()
             }),
             Cell::new(agent.labels.join(", "), DIM),
-            match &agent.held {
-                Some(hold) => Cell::new(format!("held by {hold}"), BAD),
-                None => Cell::new(agent.detail.as_str(), DIM),
+            match (&agent.revoked, &agent.held) {
+                (Some(revoked), _) => Cell::new(revoked.words(), BAD),
+                (None, Some(hold)) => Cell::new(format!("held by {hold}"), BAD),
+                (None, None) => Cell::new(agent.detail.as_str(), DIM),
             },
         ]
     };
@@ -43,6 +44,7 @@ pub(crate) fn hypervisor(now: Timestamp, agent: &HypervisorInfo) -> String {
         agent.name.as_str(),
         &[
             ("state", agent.state.text.to_string()),
+            ("revoked", revoked(now, agent.revoked.as_ref())),
             ("provider", agent.provider.clone()),
             ("held", agent.held.as_ref().map(|hold| format!("by {hold}")).unwrap_or_default()),
             ("detail", agent.detail.clone()),
@@ -55,6 +57,21 @@ pub(crate) fn hypervisor(now: Timestamp, agent: &HypervisorInfo) -> String {
     );
     text.push_str(&instance_table(&agent.instances));
     text + &*history(now, &agent.history)
+}
+
+/// What has become of a request to revoke an agent.
+pub(crate) fn revocation(made: &RevocationInfo) -> String {
+    let agent = &made.agent;
+    if made.already {
+        let (since, by_whom) = (clock(made.at), made.by_whom());
+        return format!("{agent} is revoked already, since {since} {by_whom}; that stands\n");
+    }
+    format!("{agent} is revoked: its certificates and tokens are void, it is refused from now on\n")
+}
+
+/// `by alice: sold, 3 min ago`; empty where nobody did.
+fn revoked(now: Timestamp, revoked: Option<&RevocationInfo>) -> String {
+    revoked.map(|revoked| format!("{}, {}", revoked.by_whom(), ago(now, revoked.at))).unwrap_or_default()
 }
 
 /// `12.5 GiB, 8 cores`; memory and disk without bound are left out.
@@ -109,7 +126,10 @@ pub(crate) fn slaves(now: Timestamp, slaves: &[SlaveInfo]) -> String {
             since(now, slave.since),
             Cell::new(if slave.connected { "" } else { "out of contact" }, DIM),
             Cell::new(slave.run.as_ref().map(ToString::to_string).unwrap_or_default(), DIM),
-            Cell::from(slave.detail.as_str()),
+            match &slave.revoked {
+                Some(revoked) => Cell::new(revoked.words(), BAD),
+                None => Cell::from(slave.detail.as_str()),
+            },
         ]
     };
     table(&["SLAVE", "", "STATE", "", "", "RUN", "DETAIL"], slaves.iter().map(row).collect())
@@ -127,6 +147,7 @@ pub(crate) fn slave(now: Timestamp, slave: &SlaveInfo) -> String {
         &slave.name,
         &[
             ("state", slave.state.text.to_string()),
+            ("revoked", revoked(now, slave.revoked.as_ref())),
             ("machine", contact.to_owned()),
             ("run", slave.run.as_ref().map(ToString::to_string).unwrap_or_default()),
             ("detail", slave.detail.clone()),

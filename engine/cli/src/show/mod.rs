@@ -9,7 +9,7 @@ mod runs;
 mod table;
 mod time;
 
-pub(crate) use self::agents::{hypervisor, hypervisors, slave, slaves, tokens};
+pub(crate) use self::agents::{hypervisor, hypervisors, revocation, slave, slaves, tokens};
 pub(crate) use self::audit::audit;
 pub(crate) use self::definitions::{cluster, clusters, schedules, suite, suites};
 pub(crate) use self::instances::{instance, instances, kept_line, kept_until};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anstream::adapter::strip_str;
 use xrdtest_model::api::{
-    ClusterInfo, HypervisorInfo, InstanceInfo, LastStart, QueueEntry, RunSummary, ScheduledStart,
-    ScheduledSuite, SlaveInfo, SuiteInfo, TokenInfo,
+    ClusterInfo, HypervisorInfo, InstanceInfo, LastStart, QueueEntry, RevocationInfo, RunSummary,
+    ScheduledStart, ScheduledSuite, SlaveInfo, SuiteInfo, TokenInfo,
 };
 use xrdtest_model::chronicle::{Subject, SubjectKind};
 use xrdtest_model::event::InstanceOwner;
@@ -150,6 +150,7 @@ fn hypervisor_info() -> HypervisorInfo {
         load: None,
         clock_ahead_ms: None,
         held: None,
+        revoked: None,
         instances: vec![instance()],
         history: vec![entered(SubjectKind::Hypervisor, word("S_NOT_CONNECTED", 2, "Not connected"), "")],
     }
@@ -165,6 +166,7 @@ fn slave_info(name: &str, physical: bool, connected: bool) -> SlaveInfo {
         since: Some(ago(15)),
         detail: String::new(),
         run: (!physical).then(|| "20261122-101700-ts_copy-77cd".into()),
+        revoked: None,
         history: vec![entered(SubjectKind::Slave, word("S_CONNECTED_IDLE", 1, "Connected"), "")],
     }
 }
@@ -254,8 +256,21 @@ fn agents_and_tokens() {
     insta::assert_snapshot!("hypervisor_that_says_more", plain(&hypervisor(NOW, &virtual_machines)));
     let machine = slave_info("20261122-101700-ts_copy-77cd.0/ds1.xrd.test", false, true);
     let node = slave_info("node7.example.org", true, false);
-    insta::assert_snapshot!(plain(&slaves(NOW, &[machine.clone(), node])));
+    insta::assert_snapshot!(plain(&slaves(NOW, &[machine.clone(), node.clone()])));
     insta::assert_snapshot!(plain(&slave(NOW, &machine)));
+    let sold = RevocationInfo {
+        agent: "hypervisor/hv2".parse().unwrap(),
+        at: ago(7200),
+        by: "alice".to_owned(),
+        reason: "sold".to_owned(),
+        joined: None,
+        already: true,
+    };
+    let refused = HypervisorInfo { revoked: Some(sold.clone()), ..virtual_machines };
+    let node = SlaveInfo { revoked: Some(sold.clone()), detail: "out of contact".to_owned(), ..node };
+    let both = hypervisors(NOW, &[refused.clone()]) + &*hypervisor(NOW, &refused);
+    let all = both + &*slaves(NOW, &[node.clone()]) + &*slave(NOW, &node);
+    insta::assert_snapshot!("agents_that_are_revoked", plain(&(all + &*revocation(&sold))));
     let token = TokenInfo {
         id: "3fa29c0177aa".to_owned(),
         identity: "slave/node7.example.org".to_owned(),

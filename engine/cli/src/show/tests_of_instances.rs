@@ -62,6 +62,7 @@ fn lists_and_details() {
         since: Some(NOW.before(Duration::from_secs(70))),
         detail: "given up: no contact for 30 s".to_owned(),
         run: None,
+        revoked: None,
         history: Vec::new(),
     };
     let details = InstanceDetails {

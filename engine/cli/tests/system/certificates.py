@@ -91,10 +91,20 @@ def revoked(lab, machine):
     assert "there is no hypervisor/nosuch" in said, said
     said = ask("hypervisors", "revoke", "lab", "--reason", "sold")
     assert "hypervisor/lab is revoked" in said, said
-    until("the hypervisor agent is gone", lambda: lab.status()["hypervisors"] == 0, 10)
+    # Nobody waits for the agents to notice, nor for `contact.late`.
+    assert lab.status()["hypervisors"] == 0, lab.status()
+    shown(lab, "/hypervisors/lab", "sold")
+    assert "revoked by root: sold" in ask("hypervisors"), ask("hypervisors")
     said = ask("slaves", "revoke", HOST, "--reason", "stolen")
     assert f"slave/{HOST} is revoked" in said, said
-    until("the slave agent is gone", lambda: lab.status()["slaves"] == 0, 10)
+    shown(lab, f"/slaves/{HOST}", "stolen")
+    # That of the run's machine, which was ended with it, may be seen a little longer.
+    until("the slave agents are gone", lambda: lab.status()["slaves"] == 0, 10)
+    assert "revoked by root: stolen" in ask("slaves"), ask("slaves")
+    before = lab.ask("GET", "/revocations")
+    said = ask("hypervisors", "revoke", "lab")
+    assert "hypervisor/lab is revoked already, since " in said and "by root: sold; that stands" in said, said
+    assert lab.ask("GET", "/revocations") == before
     lab.kill_engine()
     logs = [lab.folder / "hypervisor.log", machine.folder / "agent.log"]
     seen = [len(log.read_text()) for log in logs]
@@ -114,6 +124,18 @@ def revoked(lab, machine):
         file.unlink()
     lab.hypervisor = lab.join("hypervisor", "lab")
     until("it is back", lambda: lab.status()["hypervisors"] == 1, 20)
+    back = lab.ask("GET", "/hypervisors/lab")
+    assert "revoked" not in back and back["state"]["constant"] == "S_CONNECTED_IDLE", back
+    shown(lab, f"/slaves/{HOST}", "stolen")
+
+
+def shown(lab, path, reason):
+    """An agent is shown as revoked, and nothing since then."""
+    found = lab.ask("GET", path)
+    latest = found["history"][0]
+    assert (found["connected"], found["state"]["constant"]) == (False, "S_NOT_CONNECTED"), found
+    assert (found["revoked"]["by"], found["revoked"]["reason"]) == ("root", reason), found
+    assert latest["detail"] == f"revoked by root: {reason}", found
 
 
 if __name__ == "__main__":

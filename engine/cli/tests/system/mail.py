@@ -155,7 +155,9 @@ def fails_without_a_server(lab, server):
     assert f"4 mails are not sent yet: the mail server 127.0.0.1:{server.port}" in command(lab, "status")
     for _ in range(2):
         restart(lab)
-        until("four mails wait", lambda: (mail_info(lab) or {}).get("waiting") == 4, 30)
+        # Why they wait is told from the first answer on.
+        told = until("the engine answers", lambda: lab.ask("GET", "/status"), 30)["mail"]
+        assert told["waiting"] == 4 and f"127.0.0.1:{server.port} can't be reached" in told["error"], told
     server.start()
     mails = server.took(lab, 4)
     subjects = ["[xrdtest] nightly / a failed (new failure)",

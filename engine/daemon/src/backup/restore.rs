@@ -41,6 +41,8 @@ pub struct Restored {
     pub replaced: Option<PathBuf>,
     /// What an engine may need and was not in it.
     pub not_in_it: Vec<String>,
+    /// Mails and messages for webhooks that were not sent when the backup was made.
+    pub waiting: u64,
 }
 
 /// Whether a restore into this state folder was not finished.
@@ -75,7 +77,7 @@ pub async fn restore(path: &Path, from: &Path, replace: bool) -> anyhow::Result<
     remove(&staging)?;
     folder(&staging)?;
     let unpacked = unpacked(from, &staging).await;
-    let Unpacked { head, files, config: text } = match unpacked {
+    let Unpacked { head, files, config: text, waiting } = match unpacked {
         Ok(unpacked) => unpacked,
         Err(error) => {
             remove(&staging)?;
@@ -98,7 +100,7 @@ pub async fn restore(path: &Path, from: &Path, replace: bool) -> anyhow::Result<
     }
     remove(&staging)?;
     let Head { created_ms, not_in_it, .. } = head;
-    Ok(Restored { state, files, created_ms, configured, replaced, not_in_it })
+    Ok(Restored { state, files, created_ms, configured, replaced, not_in_it, waiting })
 }
 
 /// Where root restores into the folder of the user whom the engine runs as, what it has made there is that user's.
@@ -209,16 +211,17 @@ struct Unpacked {
     head: Head,
     config: String,
     files: u64,
+    waiting: u64,
 }
 
 /// Unpacks, compares all digests, and looks at the store.
 async fn unpacked(from: &Path, staging: &Path) -> anyhow::Result<Unpacked> {
     let (archive, to) = (from.to_owned(), staging.to_owned());
-    let unpacked =
+    let mut unpacked =
         tokio::task::spawn_blocking(move || unpack(&archive, &to)).await.context("it was given up")??;
     let store = staging.join(STATE).join(STORE);
     ensure!(store.exists(), "it has no store");
-    inspect(&store, u64::MAX).await?;
+    unpacked.waiting = inspect(&store, u64::MAX).await?.waiting;
     if !unpacked.head.outputs {
         note_missing(&store).await?;
     }
@@ -258,7 +261,7 @@ fn unpack(from: &Path, staging: &Path) -> anyhow::Result<Unpacked> {
     }
     let files = sums.compare()?;
     match (head, config) {
-        (Some(head), Some(config)) => Ok(Unpacked { head, config, files }),
+        (Some(head), Some(config)) => Ok(Unpacked { head, config, files, waiting: 0 }),
         _ => bail!("it lacks its head or {CONFIG}"),
     }
 }

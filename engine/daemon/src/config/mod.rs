@@ -44,6 +44,7 @@ pub struct Config {
     /// Folder of everything that must outlive the engine: store, outputs, CA.
     pub state: PathBuf,
     /// Where agents connect (UDP).
+    #[serde(deserialize_with = "units::address")]
     pub listen: SocketAddr,
     /// The Unix socket for `xrdtest` on this machine.
     pub socket: PathBuf,
@@ -60,6 +61,7 @@ pub struct Config {
     /// File with the process id while the engine runs.
     pub pid_file: Option<PathBuf>,
     /// Repositories with definitions.
+    #[serde(deserialize_with = "units::repositories")]
     pub repository: Vec<RepositoryConfig>,
     /// Scripts from outside of the repositories.
     pub scripts: Scripts,
@@ -72,6 +74,7 @@ pub struct Config {
     /// Mail about runs.
     pub mail: MailSection,
     /// Other programs that are told about runs.
+    #[serde(deserialize_with = "units::webhooks")]
     pub webhooks: Vec<WebhookSection>,
     /// Whether suites start by themselves.
     pub schedule: ScheduleSection,

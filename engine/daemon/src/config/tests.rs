@@ -75,6 +75,15 @@ fn the_shipped_example_has_every_key() {
 fn mistakes_have_a_place() {
     for (text, place) in [
         ("listen = 'somewhere'\n", "line 1, column 10"),
+        ("listen = 'somewhere'\n", "`somewhere` is not an IP address with a port; write it as in"),
+        ("state = '/x'\nlisten = '127.0.0.1'\n", "line 2, column 10"),
+        ("listen = '127.0.0.1'\n", "has no port; write it with one, as in \"127.0.0.1:20000\""),
+        ("[web]\nlisten = '::1'\n", "has no port; write it with one, as in \"[::1]:20000\""),
+        ("[web]\nlisten = 1\n", "line 2, column 10"),
+        ("state = '/x'\n[webhooks]\nname = 'a'\n", "line 2, column 1"),
+        ("[webhooks]\nurl = 'https://x'\n", "write `[[webhooks]]`, with two brackets, above each"),
+        ("[repository]\npath = '/x'\n", "write `[[repository]]`, with two brackets, above each"),
+        ("webhooks = 1\n", "a list of tables, each below a line `[[webhooks]]`"),
         ("state = '/x'\nlisten_ = 1\n", "line 2, column 1"),
         ("[limits]\nstage = '15 parsecs'\n", "line 2, column 9"),
         ("[limits]\noutput = '1X'\n", "line 2, column 10"),

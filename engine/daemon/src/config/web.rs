@@ -16,6 +16,7 @@ use crate::dashboard::names;
 #[serde(deny_unknown_fields, default)]
 pub struct Web {
     /// Where it listens; absent: there is no dashboard.
+    #[serde(deserialize_with = "units::some_address")]
     pub listen: Option<SocketAddr>,
     /// Host names and addresses by which browsers reach it, in the certificate of the engine's CA; empty: `localhost`,
     /// the machine's name, and the address that it listens on.

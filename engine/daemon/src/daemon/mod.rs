@@ -82,13 +82,14 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     });
     let _ = engine.controls.set(daemon.controls());
     let _pid_file = config.pid_file.as_deref().map(PidFile::write).transpose()?;
+    let targets = config.targets().map_err(anyhow::Error::msg)?;
+    engine.look_what_waits(&targets).await.context("cannot read what is not sent yet")?;
     let serving = tokio::spawn(socket.serve(engine.clone(), end.clone()));
     let showing = dashboard.map(|dashboard| {
         info!(address = %dashboard.address(), "the dashboard is ready");
         tokio::spawn(dashboard.serve(engine.clone(), end.clone()))
     });
     tokio::spawn(engine.clone().keep_tidy(config.retention.clone()));
-    let targets = config.targets().map_err(anyhow::Error::msg)?;
     let delivering = tokio::spawn(engine.clone().deliver(targets, end.clone()));
     tokio::spawn(reports::keep(engine.clone(), config.reports.clone()));
     tokio::spawn(engine.clone().count_waits());

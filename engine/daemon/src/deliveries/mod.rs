@@ -85,20 +85,20 @@ pub(crate) trait Target: Send + Sync + 'static {
 
 impl EngineHandle {
     /// Tells these targets about runs until `end`, and what is being told then; nobody else is told of what happens
-    /// meanwhile.
+    /// meanwhile. [`Self::look_what_waits`] is before it.
     pub(crate) async fn deliver(self, targets: Vec<Arc<dyn Target>>, end: CancellationToken) {
         if let Err(error) = self.follow_and_send(targets, end).await {
             error!(%error, "nothing is sent any more, neither mails nor webhooks; runs go on");
         }
     }
 
-    async fn follow_and_send(
-        &self,
-        targets: Vec<Arc<dyn Target>>,
-        end: CancellationToken,
-    ) -> Result<(), StoreError> {
+    /// What is told of deliveries from the start on: what waits for these targets since an earlier one, and why.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
+    pub(crate) async fn look_what_waits(&self, targets: &[Arc<dyn Target>]) -> Result<(), StoreError> {
         let waiting = self.store.deliveries_waiting().await?;
-        self.forget_others(&targets, &waiting).await?;
+        self.forget_others(targets, &waiting).await?;
         let infos = targets.iter().map(|target| {
             let (name, way) = (target.name(), target.way());
             let found = waiting.iter().find(|waiting| waiting.target == name).cloned();
@@ -106,6 +106,14 @@ impl EngineHandle {
             DeliveryInfo { target: name, way, waiting, error, ..DeliveryInfo::default() }
         });
         self.deliveries.send_replace(infos.collect());
+        Ok(())
+    }
+
+    async fn follow_and_send(
+        &self,
+        targets: Vec<Arc<dyn Target>>,
+        end: CancellationToken,
+    ) -> Result<(), StoreError> {
         let new: Vec<Arc<Notify>> = targets.iter().map(|_| Arc::default()).collect();
         let follower = Follower::start(self.clone(), targets.clone(), new.clone(), end.clone()).await?;
         let senders = targets.into_iter().zip(new).enumerate();

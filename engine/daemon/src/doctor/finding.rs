@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use xrdtest_report::findings::plural;
 
 /// How it is with something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -109,13 +110,8 @@ impl fmt::Display for Examination {
         let count = |grade| self.findings.iter().filter(|finding| finding.grade == grade).count();
         let [problems, warnings, unseen, good] =
             [Grade::Problem, Grade::Warning, Grade::Unseen, Grade::Ok].map(count);
-        let plural = |count| if count == 1 { "" } else { "s" };
-        writeln!(
-            f,
-            "{problems} problem{}, {warnings} warning{}, {unseen} not looked at, {good} as it should be",
-            plural(problems),
-            plural(warnings)
-        )
+        let (problems, warnings) = (plural(problems, "problem"), plural(warnings, "warning"));
+        writeln!(f, "{problems}, {warnings}, {unseen} not looked at, {good} as it should be")
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use xrdtest_model::api::HypervisorInfo;
 use xrdtest_model::time::{Timestamp, human, utc};
+use xrdtest_report::findings::plural;
 
 use super::Finding;
 use super::engine::Running;
@@ -40,6 +41,10 @@ pub(super) fn judge(Facts { known, now }: &Facts) -> Vec<Finding> {
 
 fn of_one(known: &HypervisorInfo, now: Timestamp) -> Finding {
     let HypervisorInfo { name, since, connected, held, instances, .. } = known;
+    if let Some(revoked) = &known.revoked {
+        let since = format!("since {} ({} ago)", utc(revoked.at), human(now.since(revoked.at)));
+        return Finding::ok(CHECK, name, format!("refused {since}: it is {}", revoked.words()));
+    }
     let since = since.map_or_else(String::new, |at| format!(" since {} ({})", utc(at), human(now.since(at))));
     match (connected, held) {
         (false, _) => Finding::problem(CHECK, name, format!("it is out of contact{since}"))
@@ -58,7 +63,9 @@ fn of_one(known: &HypervisorInfo, now: Timestamp) -> Finding {
                 .because("times in logs that it collects differ from those in records")
                 .next("have both set by a time server")
         }
-        (true, None) => Finding::ok(CHECK, name, format!("in contact{since}, {} instances", instances.len())),
+        (true, None) => {
+            Finding::ok(CHECK, name, format!("in contact{since}, {}", plural(instances.len(), "instance")))
+        }
     }
 }
 
@@ -78,6 +85,12 @@ mod tests {
         };
         let hold = serde_json::json!({ "by": "alice", "since": 1000, "reason": "new disk" });
         let ahead = |ms| HypervisorInfo { clock_ahead_ms: Some(ms), ..info(true, serde_json::Value::Null) };
+        let revoked =
+            serde_json::json!({ "agent": "hypervisor/hv1", "at": 1000, "by": "alice", "reason": "sold" });
+        let refused = HypervisorInfo {
+            revoked: serde_json::from_value(revoked).unwrap(),
+            ..info(false, serde_json::Value::Null)
+        };
         let cases = [
             (info(true, serde_json::Value::Null), Grade::Ok, "in contact since 1970-01-01 00:00 UTC (1 h)"),
             (info(true, hold), Grade::Warning, "held by alice"),
@@ -85,6 +98,7 @@ mod tests {
             (ahead(61_000), Grade::Warning, "its clock is 1 min 1 s ahead of the engine's"),
             (ahead(-61_000), Grade::Warning, "1 min 1 s behind the engine's"),
             (info(false, serde_json::Value::Null), Grade::Problem, "it is out of contact since"),
+            (refused, Grade::Ok, "since 1970-01-01 00:00 UTC (1 h ago): it is revoked by alice: sold"),
         ];
         for (known, grade, words) in cases {
             let found = judge(&Facts { known: Some(vec![known]), now: Timestamp::from_millis(3_601_000) });

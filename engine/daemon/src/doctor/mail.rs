@@ -1,6 +1,7 @@
 //! Mail about runs: the way out, without a mail, and what waits.
 
 use xrdtest_model::api::MailInfo;
+use xrdtest_report::findings::plural;
 
 use super::engine::Running;
 use super::{Finding, hidden};
@@ -44,7 +45,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         && *waiting > 0
     {
         findings.push(
-            Finding::warning(CHECK, "queue", format!("{waiting} mails are not sent yet"))
+            Finding::warning(CHECK, "queue", format!("not sent yet: {}", plural(*waiting, "mail")))
                 .because(error.clone()),
         );
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use xrdtest_model::api::{RepositoryInfo, RepositoryState};
 use xrdtest_model::time::utc;
+use xrdtest_report::findings::plural;
 
 use super::engine::Running;
 use super::{Finding, hidden};
@@ -92,18 +93,22 @@ fn by_engine(info: &RepositoryInfo) -> Finding {
     match state {
         RepositoryState::Failing => {
             let use_of = "its last good content, if there is any, stays in use";
-            let why = format!("it was tried {} times in a row, last on {looked}; {use_of}", info.failures);
+            let why = format!(
+                "it was tried {} in a row, last on {looked}; {use_of}",
+                plural(info.failures, "time")
+            );
             Finding::problem(CHECK, name, info.problem.clone()).because(why).next(info.help.clone())
         }
         RepositoryState::Pending => Finding::warning(CHECK, name, "it was not looked at yet")
             .next(format!("ask again; or `xrdtest repositories fetch {name}`")),
         RepositoryState::Good if *errors > 0 => {
-            Finding::warning(CHECK, name, format!("{errors} errors in its definitions"))
+            Finding::warning(CHECK, name, format!("{} in its definitions", plural(*errors, "error")))
                 .because(info.first_errors.first().cloned().unwrap_or_default())
                 .next("xrdtest check, in the repository")
         }
         RepositoryState::Good => {
-            let what = format!("{suites} suites, {clusters} clusters; looked at last on {looked}");
+            let (suites, clusters) = (plural(*suites, "suite"), plural(*clusters, "cluster"));
+            let what = format!("{suites}, {clusters}; looked at last on {looked}");
             Finding::ok(CHECK, name, what)
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use xrdtest_model::api::DeliveryInfo;
+use xrdtest_report::findings::plural;
 
 use super::Finding;
 use super::engine::Running;
@@ -44,7 +45,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         if let Some(name) = target.strip_prefix(WEBHOOK)
             && *waiting > 0
         {
-            let what = format!("{waiting} messages are not sent yet");
+            let what = format!("not sent yet: {}", plural(*waiting, "message"));
             findings.push(Finding::warning(CHECK, name, what).because(error.clone()));
         }
     }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Role;
+use crate::chronicle::contact::by_whom;
+use crate::order::is_false;
 use crate::{AgentName, Timestamp};
 
 /// An account.
@@ -158,4 +160,22 @@ pub struct RevocationInfo {
     pub by: String,
     /// Why; may be empty.
     pub reason: String,
+    /// When it was in contact with a certificate that was given later; absent: it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Timestamp>,
+    /// In the answer to a request: it was revoked before, and that stands.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub already: bool,
+}
+
+impl RevocationInfo {
+    /// `revoked by alice: sold`.
+    pub fn words(&self) -> String {
+        format!("revoked {}", self.by_whom())
+    }
+
+    /// `by alice: sold`.
+    pub fn by_whom(&self) -> String {
+        by_whom(&self.by, &self.reason)
+    }
 }

@@ -81,10 +81,17 @@ impl Chronicle {
         }
     }
 
-    pub(super) fn agent_gone(&mut self, agent: &AgentName, orderly: bool, told: &mut Told) {
+    /// Of a machine of an instance the instance tells who is in contact.
+    pub(super) fn agent_revoked(&mut self, agent: &AgentName, detail: String, told: &mut Told) {
+        match agent.machine() {
+            Some(machine) => self.machine_out(&machine, detail, told),
+            None => self.agent_gone(agent, detail, told),
+        }
+    }
+
+    pub(super) fn agent_gone(&mut self, agent: &AgentName, detail: String, told: &mut Told) {
         let had_hypervisor = self.has_hypervisor();
         self.agents.insert(agent.clone(), false);
-        let detail = if orderly { "it said goodbye" } else { "out of contact" };
         told.tell(subject(agent), words::S_NOT_CONNECTED, detail, None);
         let AgentName::Hypervisor(name) = agent else { return };
         self.tell_unknown(name, told);
@@ -116,4 +123,9 @@ fn subject(agent: &AgentName) -> (SubjectKind, &str) {
         AgentName::Hypervisor(name) => (SubjectKind::Hypervisor, name.as_str()),
         AgentName::Slave(host) => (SubjectKind::Slave, host),
     }
+}
+
+/// `by alice: sold`.
+pub(crate) fn by_whom(by: &str, reason: &str) -> String {
+    if reason.is_empty() { format!("by {by}") } else { format!("by {by}: {reason}") }
 }

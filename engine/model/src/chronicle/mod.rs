@@ -16,7 +16,7 @@
 //! | … `stopping`; a step; a failure | | STOPCOMMAND_SENT; DESTROYING_CLUSTER; ERROR_STOP | | |
 //! | … `stopped` | | STOPPED | NOT_CONNECTED | |
 //! | `InstanceKept` | | as before (until when) | | |
-//! | `AgentGone` of the hypervisor | | UNKNOWN; UNKNOWN_NOHYPERV for waiting runs if it was the last | | |
+//! | `AgentGone`, `AgentRevoked` of the hypervisor | | UNKNOWN; UNKNOWN_NOHYPERV for waiting runs if it was the last | | |
 //! | `AgentConnected` of the hypervisor | | as before; DEFINED for waiting runs | | |
 //! | `MachineConnected`, `MachineBack` | | | CONNECTED_IDLE, or what it is busy with | |
 //! | `MachineLate`, `-Away`, `-Lost`, `-Rebooting` | | | NOT_CONNECTED (why) | |
@@ -28,9 +28,9 @@
 //! A stage without a script, and one that was not run, is in nobody's history: nothing was sent to anybody. There is no
 //! word for a slave whose suite finalize is over: it is CONNECTED_IDLE. Several instances of one cluster definition, and
 //! several runs of one suite, share a history; its entries name the run, if there is one. Physical slaves and hypervisors are
-//! CONNECTED_IDLE and NOT_CONNECTED by `AgentConnected` and `AgentGone`.
+//! CONNECTED_IDLE and NOT_CONNECTED by `AgentConnected` and `AgentGone`; `AgentRevoked` says NOT_CONNECTED (by whom, why).
 
-mod contact;
+pub(crate) mod contact;
 mod instances;
 mod runs;
 mod words;
@@ -152,7 +152,16 @@ impl Chronicle {
             EventBody::AgentConnected { agent, software, detail } => {
                 self.agent_connected(agent, software, detail, &mut told);
             }
-            EventBody::AgentGone { agent, orderly } => self.agent_gone(agent, *orderly, &mut told),
+            EventBody::AgentGone { agent, orderly: true } => {
+                self.agent_gone(agent, "it said goodbye".to_owned(), &mut told);
+            }
+            EventBody::AgentGone { agent, .. } => {
+                self.agent_gone(agent, "out of contact".to_owned(), &mut told);
+            }
+            EventBody::AgentRevoked { agent, by, reason } => {
+                let detail = format!("revoked {}", contact::by_whom(by, reason));
+                self.agent_revoked(agent, detail, &mut told);
+            }
             EventBody::ClusterOrdered { instance, plan, hypervisor, by, .. } => {
                 self.cluster_ordered(instance, plan, (hypervisor, by), &mut told);
             }

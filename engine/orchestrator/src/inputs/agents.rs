@@ -31,6 +31,13 @@ impl Orchestrator {
         }
     }
 
+    /// Recorded at once, and instead of that it is gone: who is refused is not awaited.
+    pub(super) fn agent_revoked(&mut self, agent: AgentName, by: String, reason: String) {
+        self.world.agents.remove(&agent);
+        self.agents_due = true;
+        self.record(EventBody::AgentRevoked { agent, by, reason });
+    }
+
     fn agent_gone(&mut self, agent: AgentName, orderly: bool) {
         self.world.agents.remove(&agent);
         if self.state.agents.contains_key(&agent) {

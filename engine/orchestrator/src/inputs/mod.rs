@@ -42,6 +42,7 @@ impl Orchestrator {
                     self.record(EventBody::HoldEnded { on, by });
                 }
             }
+            Input::Revoke { agent, by, reason } => self.agent_revoked(agent, by, reason),
             Input::HypervisorConnected { name, software, ability, instances } => {
                 self.hypervisor_connected(&name, software, ability, &instances);
             }

@@ -73,7 +73,7 @@ impl State {
                 let note = AgentNote { software: software.clone(), detail: detail.clone() };
                 self.agents.insert(agent.clone(), note);
             }
-            EventBody::AgentGone { agent, .. } => {
+            EventBody::AgentGone { agent, .. } | EventBody::AgentRevoked { agent, .. } => {
                 self.agents.remove(agent);
             }
             EventBody::HoldBegan { on, by, reason } => {

@@ -1,10 +1,17 @@
 //! Who is recorded as in contact: hypervisor agents and the slaves of physical machines.
 
+use xrdtest_orchestrator::Input;
+
 use crate::common::{ability, physical};
-use crate::lab::scenario;
+use crate::lab::{Lab, scenario};
 
 const IN: &str = "hypervisor/hv1 connected, version 1.0, sandbox";
 const GONE: &str = "hypervisor/hv1 gone, orderly false";
+
+fn revoke(lab: &mut Lab, agent: &str) {
+    let agent = agent.parse().unwrap();
+    lab.input(Input::Revoke { agent, by: "alice".to_owned(), reason: "sold".to_owned() });
+}
 
 #[test]
 fn silence_is_recorded_when_it_lasts() {
@@ -52,6 +59,30 @@ fn a_goodbye_is_recorded_at_once() {
              slave/pc1 connected, version 1.0
              hypervisor/hv1 gone, orderly true
              slave/pc1 gone, orderly true"
+        ));
+    });
+}
+
+#[test]
+fn who_is_revoked_is_gone_at_once_and_once() {
+    const REVOKED: &str = "hypervisor/hv1 revoked by alice: sold";
+    scenario(|lab| {
+        lab.hypervisor("hv1", ability(1, false));
+        lab.hypervisor_leaves("hv1");
+        revoke(lab, "hypervisor/hv1");
+        lab.agents_told(&format!("{IN}\n{REVOKED}"));
+        lab.wait(3600);
+        lab.agents_told(&format!("{IN}\n{REVOKED}"));
+        lab.hypervisor_back("hv1");
+        lab.agents_told(&format!("{IN}\n{REVOKED}\n{IN}"));
+        // Also who is away, and a machine of an instance, of which nothing else is known.
+        lab.hypervisor_disconnects("hv1", true);
+        revoke(lab, "hypervisor/hv1");
+        revoke(lab, "slave/r.0/a");
+        lab.wait(3600);
+        lab.agents_told(&format!(
+            "{IN}\n{REVOKED}\n{IN}\nhypervisor/hv1 gone, orderly true\n{REVOKED}\n\
+             slave/r.0/a revoked by alice: sold"
         ));
     });
 }

@@ -32,7 +32,10 @@ pub(crate) fn effect(effect: &Effect, lines: &mut Vec<String>) {
 }
 
 fn is_of_agent(body: &EventBody) -> bool {
-    matches!(body, EventBody::AgentConnected { .. } | EventBody::AgentGone { .. })
+    matches!(
+        body,
+        EventBody::AgentConnected { .. } | EventBody::AgentGone { .. } | EventBody::AgentRevoked { .. }
+    )
 }
 
 /// Comings and goings of agents with names of their own.
@@ -85,6 +88,7 @@ fn event_line(body: &EventBody) -> String {
             format!("{agent} connected, version {software}{detail}")
         }
         EventBody::AgentGone { agent, orderly } => format!("{agent} gone, orderly {orderly}"),
+        EventBody::AgentRevoked { agent, by, reason } => format!("{agent} revoked by {by}: {reason}"),
         EventBody::CancelRequested { run, by, force, .. } => {
             format!("{run} cancelled by {by}{}", if *force { " with force" } else { "" })
         }

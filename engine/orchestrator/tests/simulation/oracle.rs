@@ -65,6 +65,7 @@ fn concerns(run: &RunId, body: &EventBody) -> bool {
         | EventBody::InstanceKept { .. }
         | EventBody::AgentConnected { .. }
         | EventBody::AgentGone { .. }
+        | EventBody::AgentRevoked { .. }
         | EventBody::HoldBegan { .. }
         | EventBody::HoldEnded { .. } => false,
         EventBody::RunQueued { run: of, .. }

@@ -84,8 +84,10 @@ where
     let revocation = |identity: &str, millis: u64, reason: &str| Revocation {
         identity: identity.to_owned(),
         at: at(millis),
+        void_until: at(millis + 1),
         by: "alice".to_owned(),
         reason: reason.to_owned(),
+        joined: None,
     };
     let (one, ten) = ("xrdtest:hypervisor/hv1", "xrdtest:hypervisor/hv10");
     store.add_tokens(vec![token("a", one, 1, 100), token("b", ten, 1, 100)]).await?;
@@ -97,6 +99,14 @@ where
     store.revoke(revocation(one, 6, "lost")).await?;
     let store = again(open, "revocations", store).await?;
     assert_eq!(store.revocations().await?, [revocation(one, 6, "lost"), revocation(ten, 5, "stolen")]);
+    for joined in [8, 9] {
+        store.joined_anew(one.to_owned(), at(joined)).await?;
+    }
+    store.joined_anew("xrdtest:hypervisor/hv2".to_owned(), at(8)).await?;
+    let back = Revocation { joined: Some(at(8)), ..revocation(one, 6, "lost") };
+    assert_eq!(store.revocations().await?, [back, revocation(ten, 5, "stolen")]);
+    store.revoke(revocation(one, 10, "again")).await?;
+    assert_eq!(store.revocations().await?, [revocation(one, 10, "again"), revocation(ten, 5, "stolen")]);
     store.close().await;
     Ok(())
 }

@@ -169,6 +169,10 @@ impl Changes {
             EventBody::AgentConnected { agent, .. } | EventBody::AgentGone { agent, .. } => {
                 self.agents.insert(agent.clone(), event.number);
             }
+            // Of machines that are made for instances none is awaited after a restart.
+            EventBody::AgentRevoked { agent, .. } if agent.machine().is_none() => {
+                self.agents.insert(agent.clone(), event.number);
+            }
             EventBody::HoldBegan { on, .. } | EventBody::HoldEnded { on, .. } => {
                 self.holds.insert(on.clone(), event.number);
             }

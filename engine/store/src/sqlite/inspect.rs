@@ -17,6 +17,8 @@ pub struct Inspection {
     pub newest: usize,
     /// When the last event happened, by the clock of then.
     pub last_event: Option<Timestamp>,
+    /// Mails and messages for webhooks that are not sent yet.
+    pub waiting: u64,
     /// All of it was looked through, and holds together. `false`: it is larger than was to be looked through.
     pub examined: bool,
 }
@@ -42,8 +44,19 @@ pub async fn inspect(path: &Path, examine_up_to: u64) -> Result<Inspection, Stor
             .map_err(|error| words::broken("read from", path, &error))?;
         last_event = last.and_then(|(at,)| u64::try_from(at).ok()).map(Timestamp::from_millis);
     }
+    let of_layout = match layout {
+        0..7 => None,
+        7 => Some("SELECT count(*) FROM mails"),
+        _ => Some("SELECT count(*) FROM deliveries"),
+    };
+    let mut waiting = 0;
+    if let Some(query) = of_layout {
+        let counted: Result<(i64,), _> = sqlx::query_as(query).fetch_one(&mut connection).await;
+        let (count,) = counted.map_err(|error| words::broken("read from", path, &error))?;
+        waiting = u64::try_from(count).unwrap_or(0);
+    }
     open::shut(connection).await;
-    Ok(Inspection { layout, newest, last_event, examined })
+    Ok(Inspection { layout, newest, last_event, waiting, examined })
 }
 
 /// Writes the store at `path`, as it is at one instant, to another file, which is not there or empty. Whoever writes

@@ -141,6 +141,7 @@ impl Memory {
             | EventBody::MachineBack { machine: of }
             | EventBody::MachineLost { machine: of, .. }
             | EventBody::MachineRebooting { machine: of, .. } => machine(of),
+            EventBody::AgentRevoked { agent, .. } => agent.machine().and_then(|of| machine(&of)),
             EventBody::AgentConnected { .. }
             | EventBody::AgentGone { .. }
             | EventBody::HoldBegan { .. }

@@ -48,7 +48,7 @@ use lock::Lock;
 use memory::{Memory, Steps};
 use read::Reader;
 use schedules::KeepSchedules;
-use tokens::{AddTokens, Revoke, RevokeTokens, UseToken};
+use tokens::{AddTokens, JoinAnew, Revoke, RevokeTokens, UseToken};
 use trends::Latest;
 use write::Write;
 use writer::{Message, Writer};
@@ -215,6 +215,10 @@ impl Store for SqliteStore {
 
     fn revoke(&self, revocation: Revocation) -> Answer<'_, ()> {
         self.write(Revoke { revocation })
+    }
+
+    fn joined_anew(&self, identity: String, at: Timestamp) -> Answer<'_, ()> {
+        self.write(JoinAnew { identity, at })
     }
 
     fn revocations(&self) -> Answer<'_, Vec<Revocation>> {

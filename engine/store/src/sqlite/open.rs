@@ -13,7 +13,7 @@ use super::words;
 use crate::StoreError;
 
 /// Each brings the layout from its position to the next; never changed, only added to.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_by_hand.sql"),
     include_str!("migrations/0003_schedules.sql"),
@@ -23,6 +23,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_mail.sql"),
     include_str!("migrations/0008_deliveries.sql"),
     include_str!("migrations/0009_revocations.sql"),
+    include_str!("migrations/0010_revoked_agents.sql"),
 ];
 
 /// "xrdt": what tells our files from those of other programs.

@@ -96,31 +96,57 @@ impl Write for Revoke {
     type Answer = ();
 
     async fn carry_out(self, session: &mut Session<'_>) -> Result<(), WriteError> {
-        let Revocation { identity, at, by, reason } = self.revocation;
+        let Revocation { identity, at, void_until, by, reason, joined } = self.revocation;
         sqlx::query("DELETE FROM tokens WHERE identity = ?1")
             .bind(&identity)
             .execute(&mut *session.connection)
             .await?;
         sqlx::query(
-            "INSERT OR REPLACE INTO revocations (identity, at, made_by, reason) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT OR REPLACE INTO revocations (identity, at, made_by, reason, void_until, joined) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )
         .bind(identity)
         .bind(int(at.as_millis()))
         .bind(by)
         .bind(reason)
+        .bind(int(void_until.as_millis()))
+        .bind(joined.map(|joined| int(joined.as_millis())))
         .execute(&mut *session.connection)
         .await?;
         Ok(())
     }
 }
 
+/// Keeps that an agent is in contact again.
+#[derive(Debug)]
+pub(super) struct JoinAnew {
+    pub(super) identity: String,
+    pub(super) at: Timestamp,
+}
+
+impl Write for JoinAnew {
+    type Answer = ();
+
+    async fn carry_out(self, session: &mut Session<'_>) -> Result<(), WriteError> {
+        sqlx::query("UPDATE revocations SET joined = ?2 WHERE identity = ?1 AND joined IS NULL")
+            .bind(self.identity)
+            .bind(int(self.at.as_millis()))
+            .execute(&mut *session.connection)
+            .await?;
+        Ok(())
+    }
+}
+
 /// A row of all columns of [`Revocation`].
 pub(super) fn revocation_from_row(row: &SqliteRow) -> Result<Revocation, sqlx::Error> {
+    let time = |millis: i64| Timestamp::from_millis(uint(millis));
     Ok(Revocation {
         identity: row.try_get("identity")?,
-        at: Timestamp::from_millis(uint(row.try_get("at")?)),
+        at: time(row.try_get("at")?),
+        void_until: time(row.try_get("void_until")?),
         by: row.try_get("made_by")?,
         reason: row.try_get("reason")?,
+        joined: row.try_get::<Option<i64>, _>("joined")?.map(time),
     })
 }
 

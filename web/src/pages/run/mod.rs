@@ -18,6 +18,7 @@ use xrdtest_model::api::RunSummary;
 use xrdtest_model::document::{LogRecord, StageRecord};
 use xrdtest_model::size::human_bytes;
 use xrdtest_model::time::{human, utc};
+use xrdtest_report::findings::plural;
 
 use super::failure::PageAnswer;
 use super::forms;
@@ -127,7 +128,7 @@ fn evidence(view: &RunView, run: &RunId) -> Markup {
                     summary {
                         (view::stage_title(stages[0])) " "
                         span.quiet {
-                            (files().count()) " files, " (human_bytes(files().map(|file| file.length).sum()))
+                            (plural(files().count(), "file")) ", " (human_bytes(files().map(|file| file.length).sum()))
                         }
                     }
                     ul.plain {

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use xrdtest_model::document::StageRecord;
 use xrdtest_model::time::human;
 use xrdtest_model::{Outcome, StageId};
+use xrdtest_report::findings::plural;
 
 use super::view::{self, RunView};
 
@@ -30,7 +31,7 @@ pub(super) fn drawing(view: &RunView) -> Markup {
     html! {
         div.scroll {
             svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="group"
-                aria-label={ "Stages on " (machines.len()) " machines over " (human(Duration::from_millis(end))) } {
+                aria-label={ "Stages on " (plural(machines.len(), "machine")) " over " (human(Duration::from_millis(end))) } {
                 @for mark in 0..=MARKS {
                     @let at = to_f64(end) * f64::from(mark) / f64::from(MARKS);
                     path.grid d={ "M" (scale.x(at)) " " (TOP - 6.0) "V" (height) } {}

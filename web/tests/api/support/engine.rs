@@ -107,6 +107,7 @@ impl Engine for TestEngine {
             load: Some(Load { load_1min_centi: 52, memory_free_kib: 1, disk_free_bytes: 2 }),
             clock_ahead_ms: None,
             held: self.holds().remove(&Held::Hypervisor("hv1".into())),
+            revoked: None,
             instances: self.instances(),
             history: Vec::new(),
         }]
@@ -257,9 +258,11 @@ impl Engine for TestEngine {
             let RevocationRequest { agent, reason } = request;
             let at = Timestamp::from_millis(1_795_342_500_000);
             let identity = format!("xrdtest:{agent}");
-            let kept = Revocation { identity, at, by: by.clone(), reason: reason.clone() };
+            let (joined, already) = (None, false);
+            let (by_, reason_) = (by.clone(), reason.clone());
+            let kept = Revocation { identity, at, void_until: at, by: by_, reason: reason_, joined };
             self.store.revoke(kept).await.unwrap();
-            Ok(RevocationInfo { agent, at, by, reason })
+            Ok(RevocationInfo { agent, at, by, reason, joined, already })
         }
         .boxed()
     }

@@ -10,6 +10,7 @@ use anyhow::Context;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use xrdtest_model::AgentName;
 use xrdtest_model::api::{TokenCreated, TokenRequest};
+use xrdtest_report::findings::plural;
 use xrdtest_sim::{FakeHypervisor, Fleet, FleetConfig, Pass, Snapshot};
 
 use super::ask::{Ask, pretty};
@@ -45,7 +46,7 @@ async fn play(args: &SimArgs) -> anyhow::Result<Exit> {
         behaviours: args.behaviours.clone(),
         seed: args.seed,
     });
-    say(&format!("{} fake hypervisor agents are on their way to {engine}", args.hypervisors));
+    say(&format!("on the way to {engine}: {}", plural(args.hypervisors, "fake hypervisor agent")));
     let end = args.time.map(|time| Instant::now() + time);
     let mut tell = interval(TELL_EVERY);
     tell.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use xrdtest_report::findings::plural;
 use xrdtest_report::text::readable;
 use xrdtest_sim::{Latency, Snapshot};
 
@@ -12,14 +13,17 @@ const TROUBLES: usize = 10;
 pub(super) fn now(seen: &Snapshot) -> String {
     let Snapshot { hypervisors_connected, slaves_connected, slaves, orders, .. } = seen;
     let mut text = format!(
-        "{hypervisors_connected} hypervisor agents and {slaves_connected} of {slaves} slaves in contact, {orders} orders"
+        "{} and {slaves_connected} of {} in contact, {}",
+        plural(*hypervisors_connected, "hypervisor agent"),
+        plural(*slaves, "slave"),
+        plural(*orders, "order")
     );
     if seen.barrier.count > 0 {
         let _ = write!(text, ", barriers {}", latency(seen.barrier));
     }
     let troubles: u64 = seen.troubles.values().map(|trouble| trouble.count).sum();
     if troubles > 0 {
-        let _ = write!(text, ", {troubles} troubles");
+        let _ = write!(text, ", {}", plural(troubles, "trouble"));
     }
     text
 }
@@ -27,16 +31,16 @@ pub(super) fn now(seen: &Snapshot) -> String {
 /// All of it.
 pub(super) fn all(seen: &Snapshot) -> String {
     let mut text = format!(
-        "agents       {} joined, {} connections, {} of them again\n\
+        "agents       {} joined, {}, {} of them again\n\
          orders       {}, reports {}\n\
-         output       {} files complete, {} bytes sent\n",
+         output       {} complete, {} sent\n",
         seen.joins,
-        seen.connections,
+        plural(seen.connections, "connection"),
         seen.reconnects,
         seen.orders,
         seen.reports,
-        seen.uploads,
-        seen.uploaded_bytes,
+        plural(seen.uploads, "file"),
+        plural(seen.uploaded_bytes, "byte"),
     );
     if seen.barrier.count > 0 {
         let _ = writeln!(text, "barriers     {}", latency(seen.barrier));
@@ -44,8 +48,8 @@ pub(super) fn all(seen: &Snapshot) -> String {
     for (agent, trouble) in seen.troubles.iter().take(TROUBLES) {
         let _ = writeln!(
             text,
-            "trouble      {agent}: {} times, last: {}",
-            trouble.count,
+            "trouble      {agent}: {}, last: {}",
+            plural(trouble.count, "time"),
             readable(&trouble.last)
         );
     }
