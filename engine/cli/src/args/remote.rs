@@ -119,7 +119,8 @@ Examples:
   xrdtest logs -f ts_001_mm/latest
   xrdtest logs ts_001_mm/latest --machine ds1 --stage copy_to-run
   xrdtest logs ts_001_mm/latest --console ds1.xrd.test
-  xrdtest logs ts_001_mm/latest --artifact report.xml --machine client1 > report.xml")]
+  xrdtest logs ts_001_mm/latest --artifact report.xml --machine client1 > report.xml
+  xrdtest logs ts_001_mm/latest --artifact backtrace.xrootd.77.txt")]
 pub(crate) struct LogsArgs {
     /// The run; see `xrdtest show --help`
     pub(crate) run: String,
@@ -135,7 +136,8 @@ pub(crate) struct LogsArgs {
     /// Instead, what this virtual machine wrote to its serial console
     #[arg(long, value_name = "HOST", conflicts_with_all = ["follow", "machines", "stages"])]
     pub(crate) console: Option<String>,
-    /// Instead, a file that a script kept, by its path on the machine or the end of it
+    /// Instead, a file that a script kept or a log that was collected, as back-traces are, by its path on the machine
+    /// or the end of it
     #[arg(long, value_name = "PATH", conflicts_with_all = ["follow", "console"])]
     pub(crate) artifact: Option<String>,
     #[command(flatten)]
