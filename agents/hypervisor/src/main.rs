@@ -16,12 +16,12 @@ use xrdtest_hypervisor::daemon;
 
 const EXAMPLES: &str = "\
 Examples:
-  xrdtest-hypervisor                              run the agent with /etc/xrdtest/hypervisor.toml
-  xrdtest-hypervisor --config /tmp/h.toml         run it with another configuration
+  xrdtest-hypervisor                       run with /etc/xrdtest/hypervisor.toml
+  xrdtest-hypervisor --config /tmp/h.toml  run with another configuration
   xrdtest-hypervisor --join @token --engine engine.example.org:20000
-                                                  join with the one-time token in the file `token`, and run
-  xrdtest-hypervisor gc                           remove what is left of machines that nobody wants any more
-  xrdtest-hypervisor gc --all                     remove all machines and disks that this agent ever made
+                                           join by the token in a file, and run
+  xrdtest-hypervisor gc                    remove what is left of gone machines
+  xrdtest-hypervisor gc --all              remove all that this agent ever made
 
 A token comes from the engine: xrdtest token new hypervisor NAME. The agent joins with it once, keeps its credentials in
 /var/lib/xrdtest/hypervisor, and stays in contact with the engine until it gets TERM; then it takes its sandboxes away.
@@ -59,7 +59,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    match run(shipped::parse::<Arguments>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

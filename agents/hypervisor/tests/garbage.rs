@@ -102,6 +102,16 @@ async fn even_killed_together_with_every_runc_nothing_stays() {
     assert_eq!(traces(id.as_str(), folder.path()).into_iter().collect::<Vec<_>>(), [""; 0]);
 }
 
+/// Of the first machine of an instance, in any hierarchy.
+fn cgroup(id: &InstanceId) -> PathBuf {
+    let top = Path::new("/sys/fs/cgroup");
+    let trees = fs::read_dir(top).unwrap().flatten().map(|entry| entry.path()).chain([top.to_owned()]);
+    let groups = trees.flat_map(|tree| fs::read_dir(tree).into_iter().flatten().flatten());
+    let is_it = |name: &str| name.contains(id.as_str()) && name.ends_with("m1.xrd.test");
+    let mut found = groups.filter(|group| is_it(&group.file_name().to_string_lossy()));
+    found.next().unwrap().path()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_that_do_not_end_by_themselves_are_ended() {
     let folder = tempfile::tempdir_in("/var/lib").unwrap();
@@ -111,8 +121,27 @@ async fn machines_that_do_not_end_by_themselves_are_ended() {
     let pid =
         fs::read_to_string(folder.path().join("runtime").join(id.as_str()).join("pids/m1.xrd.test")).unwrap();
     kill(Pid::from_raw(pid.trim().parse().unwrap()), Signal::SIGSTOP).unwrap();
+    // Nor can a control group be removed while somebody's process is below it.
+    let inner = cgroup(&id).join("inner");
+    fs::create_dir(&inner).unwrap();
+    let mut sleeper = Command::new("sleep").arg("600").spawn().unwrap();
+    fs::write(inner.join("cgroup.procs"), sleeper.id().to_string()).unwrap();
     kill_hard(&mut holder);
-    Sandbox::open(config(folder.path())).await.unwrap();
+    let (told, said) = std::sync::mpsc::channel();
+    let opened =
+        Sandbox::open_telling(config(folder.path()), move |words| told.send(words.to_owned()).unwrap());
+    let opened = tokio::spawn(opened);
+    // It is told while it is waited for: what is in the way ends only then.
+    let words = tokio::task::spawn_blocking(move || said.recv().unwrap()).await.unwrap();
+    let outer = inner.parent().unwrap().display().to_string();
+    assert!(
+        words.starts_with(&format!("waiting up to 5 s for what an earlier process left of {id}")),
+        "{words}"
+    );
+    assert!(words.contains(&format!("find {outer} -name cgroup.procs")), "{words}");
+    kill_hard(&mut sleeper);
+    eventually("the inner control group is empty", || fs::remove_dir(&inner).is_ok());
+    opened.await.unwrap().unwrap();
     eventually("the machine is ended", || processes(id.as_str()).is_empty());
     assert_eq!(traces(id.as_str(), folder.path()).into_iter().collect::<Vec<_>>(), [""; 0]);
 }

@@ -154,7 +154,7 @@ impl PlaceArguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = shipped::parse::<Arguments>();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -24,25 +24,25 @@ use xrdtest_report::findings::plural;
 
 const EXAMPLES: &str = "\
 Examples:
-  xrdtest-engine                                  run with /etc/xrdtest/engine.toml until INT or TERM
-  xrdtest-engine --config /tmp/engine.toml        run with another configuration
-  xrdtest-engine --background                     start, and come back when it is ready
-  xrdtest-engine status                           whether it runs (exit code 1 where it does not)
-  xrdtest-engine reload                           read configuration and definitions again
+  xrdtest-engine                            run with /etc/xrdtest/engine.toml
+  xrdtest-engine --config /tmp/engine.toml  run with another configuration
+  xrdtest-engine --background               start, and return when it is ready
+  xrdtest-engine status                     whether it runs (exit code 1: no)
+  xrdtest-engine reload                     read configuration and definitions
   xrdtest-engine log-level info,xrdtest_engine=debug
-  xrdtest-engine doctor                           what is wrong with configuration, files, ports, agents
+  xrdtest-engine doctor                     what is wrong, why, and what to do
   xrdtest-engine backup /srv/backup/engine.tar.zst
-  xrdtest-engine user add alice --role operator   an account of the dashboard
-  xrdtest-engine mail test alice@example.org      whether mail about runs would arrive
-  xrdtest-engine webhook test                     whether webhooks would be called
-  xrdtest-engine stop                             end it; machines and their scripts go on
+  xrdtest-engine user add alice --role operator
+  xrdtest-engine mail test ops@example.org  whether mail about runs would arrive
+  xrdtest-engine webhook test               whether webhooks would be called
+  xrdtest-engine stop                       end it; machines and scripts go on
 
 Everything that it knows is on the disk at any moment: an engine that was ended in whatever way goes on where it was
 when it is started again. `xrdtest` is the command for runs, suites, clusters and agents.";
 
 /// The engine of xrdtest: schedules runs, has machines made, orders stages, keeps results.
 #[derive(Parser)]
-#[command(name = "xrdtest-engine", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "xrdtest-engine", version, after_help = EXAMPLES)]
 struct Args {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH, global = true)]
@@ -131,7 +131,7 @@ enum WebhookCommand {
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = shipped::parse::<Args>();
     match run(&args) {
         Ok(code) => code,
         Err(error) => {

@@ -14,7 +14,7 @@ use xrdtest_web::access::password::generate;
 const EXAMPLES: &str = "\
 Examples:
   xrdtest-engine user add alice --role operator           asks for the password
-  xrdtest-engine user add admin --role admin --generate   makes one, and prints it
+  xrdtest-engine user add admin --role admin --generate   makes and prints one
   xrdtest-engine user list
   xrdtest-engine user role alice admin
   xrdtest-engine user password alice                      ends alice's sessions

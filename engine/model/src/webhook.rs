@@ -1,12 +1,13 @@
 //! The document `xrdtest.webhook/1`: what a webhook of the engine's own shape is sent, and what an engine keeps of a
 //! webhook of any shape until it is sent.
 //!
-//! Fields are only ever added within a version. The golden file is `tests/golden/webhook-1.json`.
+//! Fields are only ever added within a version. The golden files are `tests/golden/webhook-1*.json`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crash::CrashKind;
 use crate::document::ClusterRecord;
 use crate::origin::Origin;
 use crate::outcome::{Outcome, Verdict};
@@ -20,6 +21,9 @@ pub const MOST_CASES: usize = 500;
 
 /// Endings that a document tells at most.
 pub const MOST_ENDINGS: usize = 20;
+
+/// Crashes that a document tells at most.
+pub const MOST_CRASHES: usize = 20;
 
 /// Something that happened to a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +60,17 @@ pub struct WebhookDocument {
     /// How many more endings there are.
     #[serde(default)]
     pub endings_left_out: u32,
+    /// What crashed, also in stages that passed; at most [`MOST_CRASHES`]. Absent where nothing did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crashes: Vec<WebhookCrash>,
+    /// How many more crashes there are; absent where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub crashes_left_out: u32,
+}
+
+// serde asks with a reference.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What happened.
@@ -186,4 +201,27 @@ pub struct WebhookEnding {
     /// The last 15 lines of its output, without what moves a terminal's cursor.
     #[serde(default)]
     pub output: Vec<String>,
+}
+
+/// Something that crashed during a stage on a machine, whatever the stage amounts to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WebhookCrash {
+    /// Position of the case; `null` for the suite's own stages.
+    pub case: Option<u32>,
+    /// `initialize`, `run`, `finalize`.
+    pub stage: StageKind,
+    /// The stage in people's words: `copy_to / run`, `suite initialize`.
+    pub title: String,
+    /// The host's name.
+    pub machine: String,
+    /// How the stage ended there: `passed`, where the suite does not say that a crash fails it.
+    pub outcome: Outcome,
+    /// `process`, `kernel`, `out_of_memory`.
+    pub kind: CrashKind,
+    /// What crashed in people's words: `xrootd (SIGSEGV) in read_loop`.
+    pub words: String,
+    /// The page of the stage's output on the dashboard; `null` where there is none.
+    #[serde(default)]
+    pub link: Option<String>,
 }

@@ -5,16 +5,21 @@ use serde_json::Value;
 use xrdtest_model::webhook::{Change, SCHEMA, WebhookDocument, WebhookEvent};
 
 const GOLDEN: &str = include_str!("golden/webhook-1.json");
+/// Of a run that passed, in which something crashed.
+const CRASHED: &str = include_str!("golden/webhook-1-crashed.json");
 
 #[test]
 fn the_document_is_as_it_was() {
-    let document: WebhookDocument = serde_json::from_str(GOLDEN).unwrap();
-    assert_eq!((document.schema.as_str(), document.event), (SCHEMA, WebhookEvent::RunFinished));
-    assert_eq!(
-        serde_json::to_value(&document).unwrap(),
-        serde_json::from_str::<Value>(GOLDEN).unwrap(),
-        "a field has gone or changed"
-    );
+    for (golden, crashes) in [(GOLDEN, 0), (CRASHED, 2)] {
+        let document: WebhookDocument = serde_json::from_str(golden).unwrap();
+        assert_eq!((document.schema.as_str(), document.event), (SCHEMA, WebhookEvent::RunFinished));
+        assert_eq!(document.crashes.len(), crashes);
+        assert_eq!(
+            serde_json::to_value(&document).unwrap(),
+            serde_json::from_str::<Value>(golden).unwrap(),
+            "a field has gone or changed"
+        );
+    }
 }
 
 /// With no more than the first version had to write.

@@ -171,8 +171,19 @@ fn failure_of_run(facts: &RunFacts<'_>) -> Option<String> {
         ([], _) => finalize,
         ([only], 1) => Some(only.clone()),
         (some, planned) => {
-            Some(format!("{} of {planned} cases did not pass: {}", some.len(), some.join(", ")))
+            let number = some.len();
+            Some(format!("{number} of {planned} cases did not pass: {}", first_of(some)))
         }
+    }
+}
+
+/// The first of the cases that did not pass: the reason of a run is a line in lists, mails and messages, and each case
+/// has its own beside it.
+fn first_of(told: &[String]) -> String {
+    const NAMED: usize = 3;
+    match told.len().saturating_sub(NAMED) {
+        0 => told.join(", "),
+        more => format!("{} and {more} more", told[..NAMED].join(", ")),
     }
 }
 

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use xrdtest_model::crash::{Crash, CrashKind};
 use xrdtest_model::document::{CaseRecord, RunRecord, RunsDocument};
-use xrdtest_model::webhook::{Change, MOST_CASES, WebhookDocument};
+use xrdtest_model::webhook::{Change, MOST_CASES, MOST_CRASHES, WebhookDocument};
 use xrdtest_model::{Event, EventBody, Outcome, RunPlan, Timestamp, Verdict};
 use xrdtest_report::webhook::{
     About, Before, Happened, Occasion, Rendered, Shape, Told, Wishes, document, rendered, test_document,
@@ -116,6 +117,49 @@ fn a_run_is_cancelled() {
     (record.verdict, record.reason) = (Some(Verdict::Cancelled), "alice: enough".to_owned());
     let happened = Happened::Ended(About::Run, Verdict::Cancelled);
     insta::assert_snapshot!(shown(&told(&record, &Before::default(), happened, &all()).unwrap()));
+}
+
+/// The words of Slack and Mattermost.
+fn chat(document: &WebhookDocument) -> [String; 2] {
+    let words = |shape| serde_json::from_str(&rendered(shape, document).unwrap().body).unwrap();
+    let (slack, mattermost): (serde_json::Value, serde_json::Value) =
+        (words(Shape::Slack), words(Shape::Mattermost));
+    let slack = &slack["attachments"][0]["blocks"][0]["text"]["text"];
+    let mattermost = &mattermost["attachments"][0]["text"];
+    [slack.as_str().unwrap().to_owned(), mattermost.as_str().unwrap().to_owned()]
+}
+
+#[test]
+fn a_crash_in_a_stage_that_passed_is_told() {
+    let mut record = passed();
+    let (kind, signal) = (CrashKind::Process, Some(11));
+    let crash = Crash { kind, signal, subject: "xr*otd".to_owned(), ..Crash::default() };
+    record.stages[2].crashes = vec![crash.clone()];
+    let document = told(&record, &Before::default(), PASSED, &all()).unwrap();
+    let [told_of] = document.crashes.as_slice() else { panic!("{:?}", document.crashes) };
+    assert_eq!(
+        (told_of.outcome, told_of.kind, told_of.words.as_str()),
+        (Outcome::Passed, kind, "xr*otd (SIGSEGV)")
+    );
+    assert_eq!(Some(told_of.machine.as_str()), Some(record.stages[2].machine.as_str()));
+    assert!(told_of.link.as_ref().unwrap().ends_with(&told_of.machine), "{told_of:?}");
+    for (words, name) in chat(&document).iter().zip(["xr*otd", r"xr\*otd"]) {
+        assert!(words.contains(&format!(": passed, but crashed: {name} (SIGSEGV)")), "{words}");
+    }
+    // Nobody is told who did not ask: it is no occasion.
+    let wishes = Wishes { on: [Occasion::Failure].into(), most_per_run: 10 };
+    assert_eq!(told(&record, &Before::default(), PASSED, &wishes), None);
+    // Many are counted, and what did not pass says it once.
+    record.stages[2].crashes = vec![crash; 30];
+    let many = told(&record, &Before::default(), PASSED, &all()).unwrap();
+    assert_eq!((many.crashes.len(), many.crashes_left_out), (MOST_CRASHES, 10));
+    assert!(chat(&many).iter().all(|words| words.contains("\nand 27 more crashes")), "{:?}", chat(&many));
+    record.stages[2].crashes.truncate(1);
+    (record.stages[2].outcome, record.stages[2].exit_code) = (Outcome::Failed, Some(3));
+    let failed = told(&record, &Before::default(), PASSED, &all()).unwrap();
+    assert_eq!(failed.crashes.len(), 1);
+    let words = &chat(&failed)[0];
+    assert!(words.contains("failed, exit code 3") && words.matches("crashed").count() == 1, "{words}");
 }
 
 #[test]

@@ -18,6 +18,16 @@ use super::error::{OnPath, SandboxError};
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// How long the processes of a left-over machine may take to vanish.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// After how long somebody is told that they do not: most are gone at once.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// Tells people what takes its time, or could not be done.
+pub(crate) type Tell = dyn Fn(&str) + Send + Sync;
+
+/// Tells the log.
+pub(crate) fn log(words: &str) {
+    tracing::warn!("{words}");
+}
 
 /// What to remove when the process that made an instance can't: written before anything is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,15 +61,22 @@ pub(crate) fn runc_root(folder: &Path) -> PathBuf {
     folder.join("runc")
 }
 
-/// Removes all instances below `runtime` and all files below `state` that belong to no living process. Says what it
-/// removed, and what it could not.
-pub(crate) fn collect(runc: &Path, runtime: &Path, state: &Path) -> Result<Vec<String>, SandboxError> {
+/// Removes all instances below `runtime` and all files below `state` that belong to no living process. Answers what it
+/// removed, and tells what it could not.
+pub(crate) fn collect(
+    runc: &Path,
+    runtime: &Path,
+    state: &Path,
+    tell: &Tell,
+) -> Result<Vec<String>, SandboxError> {
     let mut removed = Vec::new();
     for claim in Claim::left_over(runtime)? {
         let name = claim.name();
-        match sweep(runc, &claim).and_then(|()| claim.remove()) {
+        match sweep(runc, &claim, tell).and_then(|()| claim.remove()) {
             Ok(()) => removed.push(name),
-            Err(error) => tracing::warn!(instance = name, %error, "left-overs could not be removed"),
+            Err(error) => {
+                tell(&format!("what is left of {name} stays, and the next start tries again: {error}"));
+            }
         }
     }
     // After a restart of this machine the records are gone, the files are not.
@@ -67,7 +84,9 @@ pub(crate) fn collect(runc: &Path, runtime: &Path, state: &Path) -> Result<Vec<S
         let name = claim.name();
         match claim.remove() {
             Ok(()) => removed.push(name),
-            Err(error) => tracing::warn!(instance = name, %error, "left-over files could not be removed"),
+            Err(error) => {
+                tell(&format!("files that are left of {name} stay, and the next start tries again: {error}"));
+            }
         }
     }
     removed.sort();
@@ -76,14 +95,14 @@ pub(crate) fn collect(runc: &Path, runtime: &Path, state: &Path) -> Result<Vec<S
 }
 
 /// Ends what is left of an instance's machines and removes their traces, except for the runtime folder itself.
-pub(crate) fn sweep(runc: &Path, claim: &Claim) -> Result<(), SandboxError> {
+pub(crate) fn sweep(runc: &Path, claim: &Claim, tell: &Tell) -> Result<(), SandboxError> {
     let root = runc_root(claim.folder());
     for entry in fs::read_dir(&root).into_iter().flatten().flatten() {
         delete(runc, &root, &entry.file_name().to_string_lossy());
     }
     let Some(record) = Record::read(claim) else { return Ok(()) };
     for name in &record.cgroups {
-        remove_cgroup(name)?;
+        remove_cgroup(name, &claim.name(), tell)?;
     }
     remove_all(&record.files)
 }
@@ -122,22 +141,27 @@ pub(crate) fn delete(runc: &Path, root: &Path, id: &str) {
     tracing::debug!(id, ?ended, "container deleted by force");
 }
 
-/// Kills what runs in a cgroup and removes it from every hierarchy.
-pub(crate) fn remove_cgroup(name: &str) -> Result<(), SandboxError> {
+/// Kills what runs in a cgroup of an instance and removes it from every hierarchy.
+fn remove_cgroup(name: &str, instance: &str, tell: &Tell) -> Result<(), SandboxError> {
     let top = Path::new(CGROUPS);
     let mut folders = vec![top.join(name)];
     folders.extend(fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path().join(name)));
-    let deadline = Instant::now() + PATIENCE;
+    let began = Instant::now();
+    let mut told = false;
     for folder in folders {
         loop {
             match fs::remove_dir(&folder) {
                 Ok(()) => break,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
                 Err(error) if error.kind() == io::ErrorKind::NotADirectory => break,
-                Err(error) if Instant::now() > deadline => {
+                Err(error) if began.elapsed() > PATIENCE => {
                     return Err(error).on("remove the cgroup", &folder);
                 }
-                Err(_) => {
+                Err(error) => {
+                    if !told && began.elapsed() > SILENCE {
+                        told = true;
+                        tell(&held_up(instance, &folder, &error));
+                    }
                     kill_members(&folder);
                     thread::sleep(Duration::from_millis(5));
                 }
@@ -145,6 +169,17 @@ pub(crate) fn remove_cgroup(name: &str) -> Result<(), SandboxError> {
         }
     }
     Ok(())
+}
+
+/// What is waited for, why, and what to do about it.
+fn held_up(instance: &str, cgroup: &Path, error: &io::Error) -> String {
+    let cgroup = cgroup.display();
+    format!(
+        "waiting up to {} s for what an earlier process left of {instance}: the control group {cgroup} can't be \
+         removed ({error}). Processes in it, or below it, do not end; this names them: \
+         find {cgroup} -name cgroup.procs -exec cat {{}} +",
+        PATIENCE.as_secs()
+    )
 }
 
 fn kill_members(cgroup: &Path) {

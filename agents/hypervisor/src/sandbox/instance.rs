@@ -198,7 +198,7 @@ impl Instance {
         let Self { claims: Claims { runtime, files }, settings, .. } = self;
         blocking(move || {
             // runc has removed its own traces unless it was killed.
-            garbage::sweep(&settings.runc, &runtime)?;
+            garbage::sweep(&settings.runc, &runtime, &garbage::log)?;
             files.remove()?;
             runtime.remove()
         })
@@ -280,7 +280,7 @@ fn prepare(
     let claim = |base: &Path| match Claim::take(base, instance.as_str())? {
         Claimed::New(claim) => Ok(claim),
         Claimed::LeftOver(claim) => {
-            garbage::sweep(&settings.runc, &claim)?;
+            garbage::sweep(&settings.runc, &claim, &garbage::log)?;
             claim.clear()?;
             Ok(claim)
         }

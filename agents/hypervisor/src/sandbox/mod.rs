@@ -76,8 +76,19 @@ impl Sandbox {
     pub async fn open(
         config: SandboxConfig,
     ) -> Result<(Self, mpsc::UnboundedReceiver<MachineGone>), SandboxError> {
+        Self::open_telling(config, garbage::log).await
+    }
+
+    /// The same, where `tell` gets what takes its time meanwhile, and what could not be removed, in words.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_telling(
+        config: SandboxConfig,
+        tell: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<MachineGone>), SandboxError> {
         let (config, settings) = on_own_thread("sandbox-check", move || {
-            let settings = prepare(&config)?;
+            let settings = prepare(&config, &tell)?;
             Ok::<_, SandboxError>((config, settings))
         })
         .await??;
@@ -99,10 +110,10 @@ impl Sandbox {
 }
 
 /// Checks this machine, cleans it, and settles what all instances have in common.
-fn prepare(config: &SandboxConfig) -> Result<Settings, SandboxError> {
+fn prepare(config: &SandboxConfig, tell: &garbage::Tell) -> Result<Settings, SandboxError> {
     let runc = check::machine(&config.state)?;
     let init = fs::canonicalize(&config.init).on("find the slave agent's binary", &config.init)?;
-    for name in garbage::collect(&runc, &config.runtime, &config.state)? {
+    for name in garbage::collect(&runc, &config.runtime, &config.state, tell)? {
         tracing::info!(instance = name, "left-overs of an earlier process removed");
     }
     let own = ["/var/lib/xrdtest", "/etc/xrdtest", "/var/log/XrdTest"].map(PathBuf::from);

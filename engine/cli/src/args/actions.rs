@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::remote::{NamedArgs, Remote};
+use super::run::RUN_DOCUMENT;
 
 /// Runs a suite again as a run that is over did: the same cases, tags and `--keep-on-failure`.
 #[derive(Debug, clap::Args)]
@@ -13,6 +14,9 @@ Examples:
   xrdtest rerun latest
   xrdtest rerun ts_001_mm/latest --failed    only the cases that did not pass
   xrdtest rerun latest --no-wait --reason \"after the fix\"")]
+#[command(mut_arg("format", |arg| {
+    arg.help(format!("{RUN_DOCUMENT}, with --no-wait the id of the run"))
+}))]
 pub(crate) struct RerunArgs {
     /// The run; see `xrdtest show --help`
     pub(crate) run: String,

@@ -27,12 +27,12 @@ pub(crate) use self::remote::{
 };
 pub(crate) use self::report::ReportArgs;
 pub(crate) use self::run::{LocalProvider, RUNS, RunArgs, RunFormat, STATE};
-pub(crate) use self::shipped::Shipped;
+pub(crate) use self::shipped::{Shipped, parse};
 pub(crate) use self::sim::{SimArgs, SimCommand};
 
 /// Runs distributed test suites on clusters of machines.
 #[derive(Debug, Parser)]
-#[command(name = "xrdtest", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "xrdtest", version, arg_required_else_help = true)]
 #[command(after_help = "\
 Exit codes: 0 all is well; 1 bad news about the subject (errors found, a run failed or timed out);
 2 it could not be done (usage, invalid definition, no engine, a run ended as error); 130 cancelled by
@@ -147,6 +147,30 @@ pub(crate) struct RuleArgs {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn format_says_what_is_printed() {
+        let mut all = super::Args::command();
+        all.build();
+        let help = |path: &[&str]| {
+            let command = path.iter().fold(&all, |command, name| command.find_subcommand(name).unwrap());
+            let format = command.get_arguments().find(|arg| arg.get_id() == "format").unwrap();
+            format.get_help().unwrap().to_string()
+        };
+        for (path, said) in [
+            (&["run"] as &[&str], "`xrdtest.run/1`"),
+            (&["show"], "`xrdtest.run/1`"),
+            (&["rerun"], "`xrdtest.run/1`, with --no-wait"),
+            (&["plan"], "`xrdtest.plan/1`"),
+            (&["logs"], "list of files"),
+            (&["sim"], "figures"),
+            (&["runs"], "the engine's API answers"),
+            (&["queue", "pause"], "the engine's API answers"),
+            (&["token", "list"], "the engine's API answers"),
+        ] {
+            assert!(help(path).contains(said), "{path:?}: {}", help(path));
+        }
+    }
 
     #[test]
     fn the_reference_is_current() {

@@ -32,7 +32,7 @@ pub(crate) struct PlanArgs {
     /// Tell instead what differs from this git revision: a branch, a tag, a commit
     #[arg(long, value_name = "REV")]
     pub(crate) diff: Option<String>,
-    /// What to print on standard output
+    /// What to print on standard output; json is the document `xrdtest.plan/1`, with --diff `xrdtest.plan-diff/1`
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub(crate) format: RunFormat,
     /// The engine's socket

@@ -21,7 +21,7 @@ pub(crate) struct Remote {
     #[arg(long, global = true, value_name = "PATH", env = "XRDTEST_SOCKET", hide_env_values = true)]
     #[arg(default_value = SOCKET)]
     pub(crate) socket: PathBuf,
-    /// What to print on standard output; json is the API's
+    /// What to print on standard output; json is what the engine's API answers
     #[arg(long, global = true, value_enum, default_value_t = RunFormat::Text)]
     pub(crate) format: RunFormat,
 }
@@ -100,6 +100,7 @@ code says what the run amounts to; 0 while it is not over.
 Examples:
   xrdtest show latest
   xrdtest show ts_001_mm/latest --format json")]
+#[command(mut_arg("format", |arg| arg.help(super::run::RUN_DOCUMENT)))]
 pub(crate) struct ShowArgs {
     /// The run
     pub(crate) run: String,
@@ -119,7 +120,11 @@ Examples:
   xrdtest logs -f ts_001_mm/latest
   xrdtest logs ts_001_mm/latest --machine ds1 --stage copy_to-run
   xrdtest logs ts_001_mm/latest --console ds1.xrd.test
-  xrdtest logs ts_001_mm/latest --artifact report.xml --machine client1 > report.xml")]
+  xrdtest logs ts_001_mm/latest --artifact report.xml --machine client1 > report.xml
+  xrdtest logs ts_001_mm/latest --artifact backtrace.xrootd.77.txt")]
+#[command(mut_arg("format", |arg| {
+    arg.help("What to print on standard output; json is the list of files that the run left")
+}))]
 pub(crate) struct LogsArgs {
     /// The run; see `xrdtest show --help`
     pub(crate) run: String,
@@ -135,7 +140,8 @@ pub(crate) struct LogsArgs {
     /// Instead, what this virtual machine wrote to its serial console
     #[arg(long, value_name = "HOST", conflicts_with_all = ["follow", "machines", "stages"])]
     pub(crate) console: Option<String>,
-    /// Instead, a file that a script kept, by its path on the machine or the end of it
+    /// Instead, a file that a script kept or a log that was collected, as back-traces are, by its path on the machine
+    /// or the end of it
     #[arg(long, value_name = "PATH", conflicts_with_all = ["follow", "console"])]
     pub(crate) artifact: Option<String>,
     #[command(flatten)]

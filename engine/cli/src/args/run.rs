@@ -12,6 +12,10 @@ pub(crate) const RUNS: &str = "/var/lib/xrdtest/local";
 /// Where sandbox machines have their files.
 pub(crate) const STATE: &str = "/var/lib/xrdtest/sandbox";
 
+/// What `--format` is good for where a run is shown.
+pub(super) const RUN_DOCUMENT: &str =
+    "What to print on standard output; json is the run document `xrdtest.run/1`";
+
 /// Runs suites, and says how each stage ended on each machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -32,7 +36,7 @@ Examples:
   xrdtest run ts_001_mm --tag version=5.8.1 --repeat 20
   xrdtest run ts_001_mm --local
   xrdtest run ts_001_mm --local --case copy_to --keep-on-failure
-  xrdtest run ts_001_mm ts_002_frm --local --junit report.xml --format json > runs.json")]
+  xrdtest run ts_001_mm --local --junit report.xml --format json > runs.json")]
 pub(crate) struct RunArgs {
     /// Names of suites, or paths of their definitions
     #[arg(required = true, value_name = "SUITE")]
@@ -83,7 +87,7 @@ pub(crate) struct RunArgs {
     /// Write a JUnit report
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
-    /// What to print on standard output
+    /// What to print on standard output; json is the run document `xrdtest.run/1`, with --no-wait the ids of the runs
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub(crate) format: RunFormat,
     /// With --local: keep each run's output, logs and events in a folder of its own below DIR
@@ -113,9 +117,9 @@ pub(crate) enum LocalProvider {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RunFormat {
-    /// A summary for people
+    /// For people
     Text,
-    /// The run document `xrdtest.run/1`
+    /// For programs
     Json,
 }
 

@@ -1,14 +1,51 @@
 //! What a package ships beside a program: completions for shells and manual pages, from clap's own definitions. Each of
-//! the four programs has this file as a module of its own, and the hidden commands `completions` and `man`.
+//! the four programs has this file as a module of its own, and the hidden commands `completions` and `man`. `--help` is
+//! made here too: what stands below the options is to be as wide as the terminal, and as a page of the manual.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
-use clap::{Command, Subcommand};
+use clap::{Command, Parser, Subcommand};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
+
+/// Columns of `--help`, where the terminal has them.
+const WIDTH: usize = 100;
+
+/// Reads the command line of a program, as `Parser::parse` does.
+pub(crate) fn parse<P: Parser>() -> P {
+    let mut command = flowing(P::command());
+    let matches = command.get_matches_mut();
+    P::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// A command, and all below it, whose paragraphs clap fits to the terminal.
+fn flowing(command: Command) -> Command {
+    let command = match command.get_after_help().map(ToString::to_string) {
+        Some(text) => command.after_help(paragraphs(&text)),
+        None => command,
+    };
+    command.max_term_width(WIDTH).mut_subcommands(flowing)
+}
+
+/// A text with each paragraph in one line: in the source lines have an end. Examples and tables are indented, and stay
+/// as they are.
+fn paragraphs(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    let mut before = "";
+    for (at, line) in text.lines().enumerate() {
+        let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+        let goes_on = is_prose(before) && is_prose(line);
+        if at > 0 {
+            joined.push(if goes_on { ' ' } else { '\n' });
+        }
+        joined.push_str(line);
+        before = line;
+    }
+    joined
+}
 
 /// What to write.
 #[derive(Debug, Subcommand)]
@@ -64,7 +101,7 @@ fn pages(command: &Command, section: &str, folder: &Path) -> io::Result<()> {
     page(command.clone(), section, &mut file)
 }
 
-/// One page. What `--help` shows as it is, stays as it is: examples are not to be filled into paragraphs.
+/// One page. Examples stay as they are: they are not to be filled into paragraphs.
 fn page(command: Command, section: &str, out: &mut dyn Write) -> io::Result<()> {
     let more = command.get_after_help().map(ToString::to_string);
     let name = command.get_display_name().unwrap_or(command.get_name()).to_uppercase();
@@ -88,22 +125,32 @@ fn page(command: Command, section: &str, out: &mut dyn Write) -> io::Result<()> 
         }
     }
     match more {
-        Some(more) => out.write_all(as_it_is(&more).as_bytes()),
+        Some(more) => out.write_all(notes(&more).as_bytes()),
         None => Ok(()),
     }
 }
 
-/// A section of roff without filling.
-fn as_it_is(text: &str) -> String {
-    let mut roff = String::from(".SH NOTES\n.nf\n");
-    for line in text.lines() {
+/// A section of roff: what is indented as it is, without filling, and paragraphs.
+fn notes(text: &str) -> String {
+    // Names of options and files are neither to be hyphenated nor to be stretched.
+    let mut roff = String::from(".SH NOTES\n.nh\n.ad l\n");
+    let mut as_it_is = false;
+    for line in paragraphs(text).lines() {
+        if line.is_empty() {
+            roff.push_str(if as_it_is { "\n" } else { ".PP\n" });
+            continue;
+        }
+        if line.starts_with(' ') != as_it_is {
+            as_it_is = !as_it_is;
+            roff.push_str(if as_it_is { ".nf\n" } else { ".fi\n" });
+        }
         let line = line.replace('\\', "\\e").replace('-', "\\-");
         let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
         roff.push_str(guard);
         roff.push_str(&line);
         roff.push('\n');
     }
-    roff + ".fi\n"
+    if as_it_is { roff + ".fi\n" } else { roff }
 }
 
 #[cfg(test)]
@@ -111,8 +158,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_below_the_options_is_as_wide_as_the_terminal() {
+        let text = "One two\nthree.\n\nExamples:\n  a  b\n  c\nand\nthen:\n  d";
+        assert_eq!(paragraphs(text), "One two three.\n\nExamples:\n  a  b\n  c\nand then:\n  d");
+        let long = ["word"; 60].join(" ").replacen("word word word", "word\nword\nword", 1);
+        let child = Command::new("do").after_help(format!("{long}\n\n  a  b"));
+        let mut command = flowing(Command::new("prog").subcommand(child));
+        command.build();
+        let help = command.find_subcommand_mut("do").unwrap().render_help().to_string();
+        assert!(help.lines().all(|line| line.chars().count() <= WIDTH), "{help}");
+        assert!(help.contains("\n\nword word word word") && help.ends_with("\n  a  b\n"), "{help}");
+    }
+
+    #[test]
     fn pages_of_all_commands_with_examples_as_they_are() {
-        let child = Command::new("do").about("Does it").after_help(".a  b\n'c -d \\");
+        let child = Command::new("do").about("Does it").after_help(".a  b\n'c -d \\\n\n'e:\n  .f  g\n  -h");
         let command =
             Command::new("prog").about("A program").subcommands([child, Command::new("x").hide(true)]);
         let folder = tempfile::tempdir().unwrap();
@@ -123,6 +183,7 @@ mod tests {
         assert_eq!(names, ["prog-do.8", "prog.8"]);
         let page = fs::read_to_string(folder.path().join("prog-do.8")).unwrap();
         assert!(page.contains(".TH \"PROG-DO\" \"8\""), "{page}");
-        assert!(page.ends_with(".SH NOTES\n.nf\n\\&.a  b\n\\&'c \\-d \\e\n.fi\n"), "{page}");
+        let notes = ".SH NOTES\n.nh\n.ad l\n\\&.a  b 'c \\-d \\e\n.PP\n\\&'e:\n.nf\n  .f  g\n  \\-h\n.fi\n";
+        assert!(page.ends_with(notes), "{page}");
     }
 }

@@ -21,11 +21,16 @@ would run on fakes too.
 
 A RULE is PATTERN[@STAGE]=KIND[:ARGUMENT]; the first that matches counts. PATTERN is a glob over host
 names, or over hypervisor/NAME; STAGE one over suite-initialize, 0-initialize, 0-run, … KIND is one of
-  prompt          passes at once              dead            accepts, and says nothing more
-  slow:TIME       passes after that time      gone            leaves without a word
-  output:SIZE     writes so much              lying           reports what is not so
-  fails:CODE      ends with that code         flooding        reports and writes without end
-  late:TIME       connects so late            flapping:TIME   drops its connection after about that
+  prompt          passes at once
+  slow:TIME       passes after that time
+  output:SIZE     writes so much
+  fails:CODE      ends with that code
+  late:TIME       connects so late
+  dead            accepts, and says nothing more
+  gone            leaves without a word
+  lying           reports what is not so
+  flooding        reports and writes without end
+  flapping:TIME   drops its connection after about that
 
 Examples:
   xrdtest sim definitions /srv/sim --machines 250
@@ -33,7 +38,8 @@ Examples:
   xrdtest sim --for 10m --behaviour '*=flapping:30s'
   xrdtest sim --behaviour 'm7@*-run=dead' --behaviour 'm1?=slow:2s' --format json
 while another terminal says:
-  xrdtest run sim"
+  xrdtest run sim",
+    mut_arg("format", |arg| arg.help("What to print on standard output at the end; json has all figures"))
 )]
 pub(crate) struct SimArgs {
     #[command(subcommand)]

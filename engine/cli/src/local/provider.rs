@@ -16,6 +16,7 @@ use xrdtest_hypervisor::sandbox::{Sandbox, SandboxConfig};
 use super::Local;
 #[cfg(feature = "libvirt")]
 use crate::args::RunArgs;
+use crate::exit::say;
 
 /// Runs with virtual machines that there can be on this machine at the same time.
 #[cfg(feature = "libvirt")]
@@ -68,7 +69,7 @@ impl LocalMachines {
                     hidden: vec![local.runs.clone()],
                     ..SandboxConfig::default()
                 };
-                let opened = Sandbox::open(config).await;
+                let opened = Sandbox::open_telling(config, say).await;
                 let (sandbox, gone) = opened.context("this machine can't make sandboxes")?;
                 Ok((Arc::new(sandbox), gone))
             }

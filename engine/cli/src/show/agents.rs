@@ -7,7 +7,7 @@ use xrdtest_model::room::{Load, Room};
 use super::definitions::{instance_table, instances};
 use super::table::{Cell, table};
 use super::time::{ago, ahead, clock};
-use super::{BAD, DIM, details, history, since, state};
+use super::{BAD, DIM, details, history, since, state, words};
 
 /// Hypervisor agents, one per line.
 pub(crate) fn hypervisors(now: Timestamp, hypervisors: &[HypervisorInfo]) -> String {
@@ -17,8 +17,9 @@ pub(crate) fn hypervisors(now: Timestamp, hypervisors: &[HypervisorInfo]) -> Str
             state(&agent.state),
             since(now, agent.since),
             Cell::from(agent.provider.as_str()),
-            Cell::from(agent.free.as_ref().map(room).unwrap_or_default()),
-            Cell::new(agent.room.as_ref().map(room).unwrap_or_default(), DIM),
+            free(agent, memory),
+            free(agent, cores),
+            free(agent, disk),
             Cell::from(agent.load.as_ref().map(load_average).unwrap_or_default()),
             Cell::from(if agent.instances.is_empty() {
                 String::new()
@@ -33,9 +34,34 @@ pub(crate) fn hypervisors(now: Timestamp, hypervisors: &[HypervisorInfo]) -> Str
             },
         ]
     };
-    let headings =
-        ["HYPERVISOR", "STATE", "", "PROVIDER", "FREE", "OF", "LOAD", "INSTANCES", "LABELS", "DETAIL"];
+    let headings = [
+        "HYPERVISOR",
+        "STATE",
+        "",
+        "PROVIDER",
+        "FREE MEMORY",
+        "FREE CORES",
+        "FREE DISK",
+        "LOAD",
+        "INSTANCES",
+        "LABELS",
+        "DETAIL",
+    ];
     table(&headings, hypervisors.iter().map(row).collect())
+}
+
+/// `83.1 of 94.1 GiB`: what is free of what there is; empty where that is without bound or not known.
+fn free(agent: &HypervisorInfo, amount: impl Fn(&Room) -> Option<String>) -> Cell {
+    let free = agent.free.as_ref().and_then(&amount);
+    let (Some(free), Some(all)) = (free, agent.room.as_ref().and_then(&amount)) else {
+        return Cell::from("");
+    };
+    let unit = |amount: &str| amount.split_once(' ').map(|(_, unit)| unit.to_owned());
+    let number = match free.split_once(' ') {
+        Some((number, _)) if unit(&free) == unit(&all) => number,
+        _ => free.as_str(),
+    };
+    Cell::from(format!("{number} of {all}"))
 }
 
 /// One hypervisor agent with its instances and history.
@@ -43,7 +69,7 @@ pub(crate) fn hypervisor(now: Timestamp, agent: &HypervisorInfo) -> String {
     let mut text = details(
         agent.name.as_str(),
         &[
-            ("state", agent.state.text.to_string()),
+            ("state", words(&agent.state)),
             ("revoked", revoked(now, agent.revoked.as_ref())),
             ("provider", agent.provider.clone()),
             ("held", agent.held.as_ref().map(|hold| format!("by {hold}")).unwrap_or_default()),
@@ -76,17 +102,21 @@ fn revoked(now: Timestamp, revoked: Option<&RevocationInfo>) -> String {
 
 /// `12.5 GiB, 8 cores`; memory and disk without bound are left out.
 fn room(room: &Room) -> String {
-    let mut parts = Vec::new();
-    if room.memory_kib < u64::MAX {
-        parts.push(format!("{} memory", bytes(room.memory_kib.saturating_mul(1024))));
-    }
-    if room.cores < u32::MAX {
-        parts.push(format!("{} cores", room.cores));
-    }
-    if room.disk_bytes < u64::MAX {
-        parts.push(format!("{} disk", bytes(room.disk_bytes)));
-    }
-    parts.join(", ")
+    let parts = [(memory(room), "memory"), (cores(room), "cores"), (disk(room), "disk")];
+    let told = parts.into_iter().filter_map(|(amount, what)| Some(format!("{} {what}", amount?)));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn memory(room: &Room) -> Option<String> {
+    (room.memory_kib < u64::MAX).then(|| bytes(room.memory_kib.saturating_mul(1024)))
+}
+
+fn cores(room: &Room) -> Option<String> {
+    (room.cores < u32::MAX).then(|| room.cores.to_string())
+}
+
+fn disk(room: &Room) -> Option<String> {
+    (room.disk_bytes < u64::MAX).then(|| bytes(room.disk_bytes))
 }
 
 /// `1.52, 12.5 GiB memory and 1 TiB disk free on the machine`.
@@ -119,13 +149,15 @@ fn bytes(bytes: u64) -> String {
 /// Slave agents, one per line.
 pub(crate) fn slaves(now: Timestamp, slaves: &[SlaveInfo]) -> String {
     let row = |slave: &SlaveInfo| {
+        // The name of a machine of a run begins with the run.
+        let run = slave.run.as_ref().filter(|run| !slave.name.starts_with(run.as_str()));
         vec![
             Cell::from(slave.name.as_str()),
             Cell::new(if slave.physical { "physical" } else { "" }, DIM),
             state(&slave.state),
             since(now, slave.since),
             Cell::new(if slave.connected { "" } else { "out of contact" }, DIM),
-            Cell::new(slave.run.as_ref().map(ToString::to_string).unwrap_or_default(), DIM),
+            Cell::new(run.map(ToString::to_string).unwrap_or_default(), DIM),
             match &slave.revoked {
                 Some(revoked) => Cell::new(revoked.words(), BAD),
                 None => Cell::from(slave.detail.as_str()),
@@ -146,7 +178,7 @@ pub(crate) fn slave(now: Timestamp, slave: &SlaveInfo) -> String {
     let known = details(
         &slave.name,
         &[
-            ("state", slave.state.text.to_string()),
+            ("state", words(&slave.state)),
             ("revoked", revoked(now, slave.revoked.as_ref())),
             ("machine", contact.to_owned()),
             ("run", slave.run.as_ref().map(ToString::to_string).unwrap_or_default()),
@@ -185,5 +217,6 @@ mod tests {
         }
         let unbounded = Room { memory_kib: 4 << 20, cores: 2, disk_bytes: u64::MAX };
         assert_eq!(room(&unbounded), "4 GiB memory, 2 cores");
+        assert_eq!(disk(&unbounded), None);
     }
 }

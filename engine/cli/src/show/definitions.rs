@@ -2,11 +2,12 @@
 
 use xrdtest_model::Timestamp;
 use xrdtest_model::api::{ClusterInfo, InstanceInfo, LastStart, ScheduledStart, ScheduledSuite, SuiteInfo};
+use xrdtest_model::chronicle::StateWord;
 use xrdtest_report::findings::plural;
 
 use super::runs::verdict;
 use super::table::{Cell, table};
-use super::{BAD, DIM, details, history, since, state};
+use super::{BAD, DIM, details, history, since, state, words};
 
 fn name(name: &str, defined: bool, broken: bool) -> Cell {
     match (defined, broken) {
@@ -16,12 +17,20 @@ fn name(name: &str, defined: bool, broken: bool) -> Cell {
     }
 }
 
+/// A state; not that all is well with a definition that has errors.
+fn defined(word: &StateWord, broken: bool) -> StateWord {
+    if broken && matches!(&*word.constant, "S_DEF_OK" | "S_DEFINED") {
+        return StateWord { code: -1, text: "Its definition has errors".into(), ..word.clone() };
+    }
+    word.clone()
+}
+
 /// Suites, one per line.
 pub(crate) fn suites(now: Timestamp, suites: &[SuiteInfo]) -> String {
     let row = |suite: &SuiteInfo| {
         vec![
             name(&suite.name, suite.defined, suite.broken),
-            state(&suite.state),
+            state(&defined(&suite.state, suite.broken)),
             since(now, suite.since),
             suite.runs.first().map_or_else(|| Cell::from(""), verdict),
             Cell::from(suite.cases.len().to_string()),
@@ -74,7 +83,7 @@ pub(crate) fn suite(now: Timestamp, suite: &SuiteInfo) -> String {
         &suite.name,
         &[
             ("title", suite.title.clone().unwrap_or_default()),
-            ("state", suite.state.text.to_string()),
+            ("state", words(&defined(&suite.state, suite.broken))),
             ("file", suite.file.clone()),
             ("problem", broken(suite.defined, suite.broken)),
             ("clusters", suite.clusters.join(", ")),
@@ -116,7 +125,7 @@ pub(crate) fn clusters(now: Timestamp, clusters: &[ClusterInfo]) -> String {
         let hosts = plural(cluster.hosts.len(), "host");
         vec![
             name(&cluster.name, cluster.defined, cluster.broken),
-            state(&cluster.state),
+            state(&defined(&cluster.state, cluster.broken)),
             since(now, cluster.since),
             Cell::from(if cluster.external { format!("{hosts}, physical") } else { hosts }),
             Cell::from(instances(&cluster.instances)),
@@ -130,7 +139,7 @@ pub(crate) fn cluster(now: Timestamp, cluster: &ClusterInfo) -> String {
     let mut text = details(
         &cluster.name,
         &[
-            ("state", cluster.state.text.to_string()),
+            ("state", words(&defined(&cluster.state, cluster.broken))),
             ("file", cluster.file.clone()),
             ("problem", broken(cluster.defined, cluster.broken)),
             ("hosts", cluster.hosts.join(", ")),

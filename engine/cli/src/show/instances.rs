@@ -5,7 +5,7 @@ use xrdtest_model::api::{InstanceDetails, InstanceInfo, SlaveInfo};
 
 use super::table::{Cell, table};
 use super::time::{ahead, clock};
-use super::{DIM, details, history, since, state};
+use super::{DIM, details, history, since, state, words};
 
 /// All instances, one per line.
 pub(crate) fn instances(now: Timestamp, instances: &[InstanceInfo]) -> String {
@@ -33,7 +33,7 @@ pub(crate) fn instance(now: Timestamp, details_of: &InstanceDetails) -> String {
         &[
             ("cluster", instance.cluster.clone()),
             ("hypervisor", instance.hypervisor.to_string()),
-            ("state", instance.state.text.to_string()),
+            ("state", words(&instance.state)),
             ("owner", instance.owner.to_string()),
             ("since", clock(instance.since)),
             ("ends", ends.unwrap_or_else(|| "with its run".to_owned())),

@@ -31,7 +31,12 @@ const BOLD: Style = Style::new().bold();
 /// A state in the manual's words; errors (their codes are negative) stand out.
 fn state(word: &StateWord) -> Cell {
     let style = if word.code < 0 { BAD } else { Style::new() };
-    Cell::new(word.text.trim_end_matches('.'), style)
+    Cell::new(words(word), style)
+}
+
+/// The words of a state: some of the manual's end with a full stop.
+fn words(word: &StateWord) -> String {
+    word.text.trim_end_matches('.').to_owned()
 }
 
 /// Since when; empty where that is not known.
@@ -59,11 +64,12 @@ fn history(now: Timestamp, states: &[Transition]) -> String {
             Cell::from(clock(entered.at)),
             since(now, Some(entered.at)),
             state(&entered.state),
-            Cell::from(entered.detail.as_str()),
             Cell::new(entered.run.as_ref().map(ToString::to_string).unwrap_or_default(), DIM),
+            // The last, as it may be long.
+            Cell::from(entered.detail.as_str()),
         ]
     };
-    format!("\n{}", table(&["AT", "", "STATE", "DETAIL", "RUN"], states.iter().map(row).collect()))
+    format!("\n{}", table(&["AT", "", "STATE", "RUN", "DETAIL"], states.iter().map(row).collect()))
 }
 
 #[cfg(test)]

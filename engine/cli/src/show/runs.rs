@@ -6,7 +6,7 @@ use xrdtest_model::api::{QueueEntry, RunSummary};
 use xrdtest_model::time::human;
 use xrdtest_model::{Timestamp, Verdict};
 
-use super::table::{Cell, table};
+use super::table::{Cell, table, table_within};
 use super::{BAD, DIM, GOOD, since};
 
 /// Characters of a reason that are shown in a list.
@@ -25,7 +25,10 @@ pub(crate) fn runs(now: Timestamp, runs: &[RunSummary]) -> String {
             Cell::from(short(&run.reason)),
         ]
     };
-    table(&["RUN", "VERDICT", "QUEUED", "TOOK", "BY", "", "REASON"], runs.iter().map(row).collect())
+    // The reason is told in full by `xrdtest show`.
+    let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    let headings = ["RUN", "VERDICT", "QUEUED", "TOOK", "BY", "", "REASON"];
+    table_within(terminal, &headings, runs.iter().map(row).collect())
 }
 
 /// One run in one line: what was done about it is said beside it.

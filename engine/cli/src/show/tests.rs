@@ -223,7 +223,14 @@ fn suites_and_clusters() {
         instances: vec![],
         ..cluster_info()
     };
-    insta::assert_snapshot!(plain(&clusters(NOW, &[cluster_info(), physical])));
+    let broken = ClusterInfo {
+        name: "typo".to_owned(),
+        state: word("S_DEFINED", 0, "Cluster defined correctly."),
+        since: None,
+        instances: vec![],
+        ..cluster_info()
+    };
+    insta::assert_snapshot!(plain(&clusters(NOW, &[cluster_info(), physical, broken])));
     insta::assert_snapshot!(plain(&cluster(NOW, &cluster_info())));
 }
 
@@ -255,7 +262,8 @@ fn agents_and_tokens() {
     );
     insta::assert_snapshot!("hypervisor_that_says_more", plain(&hypervisor(NOW, &virtual_machines)));
     let machine = slave_info("20261122-101700-ts_copy-77cd.0/ds1.xrd.test", false, true);
-    let node = slave_info("node7.example.org", true, false);
+    let run = Some("20261122-101700-ts_copy-77cd".into());
+    let node = SlaveInfo { run, ..slave_info("node7.example.org", true, false) };
     insta::assert_snapshot!(plain(&slaves(NOW, &[machine.clone(), node.clone()])));
     insta::assert_snapshot!(plain(&slave(NOW, &machine)));
     let sold = RevocationInfo {

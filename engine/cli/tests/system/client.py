@@ -23,6 +23,7 @@ if [ "$XRDTEST_STAGE" = run ]; then
     echo "kept on $XRDTEST_MACHINE" > kept.txt
     artifact kept.txt
     rm kept.txt
+    echo "log of $XRDTEST_MACHINE" > /tmp/noted.log
     role m1 && metric copy.rate 81.5 MB/s
 fi
 """
@@ -46,7 +47,7 @@ def main():
         huge.write_text(huge.read_text().replace("256M", "100000G"))
         for suite in ("passes", "fails", "waits"):
             write_suite(lab.definitions, suite, "two", ["a"], SCRIPT)
-        write_suite(lab.definitions, "notes", "two", ["a"], NOTES)
+        write_suite(lab.definitions, "notes", "two", ["a"], NOTES, 'ts.logs = ["/tmp/noted.log"];')
         write_suite(lab.definitions, "tagged", "two", ["a", "b"], TAGGED, 'ts.tags = #{ color: "red" };')
         (lab.definitions / "suites/broken.rhai").write_text('fn getTestSuite() { let ts = TestSuite("broken"); ts.x = 1; ts }')
         trial(lab)
@@ -138,6 +139,11 @@ def noted(lab, ask):
     kept = ask("logs", "notes/latest", "--artifact", "kept.txt", "--machine", "m2", "--stage", "a").must(0)
     assert kept.data == "kept on m2.xrd.test\n", str(kept)
     ask("logs", "notes/latest", "--artifact", "other.txt").must(2, "no such artifact `other.txt`", "kept.txt")
+    # A collected log is found by the same words, and what is named in part is told in full.
+    kept = ask("logs", "notes/latest", "--artifact", "noted.log", "--machine", "m1", "--stage", "a-run").must(0)
+    assert kept.data == "log of m1.xrd.test\n", str(kept)
+    near = ask("logs", "notes/latest", "--artifact", "noted").must(2, "/tmp/noted.log --machine m2 --stage 03-a-run")
+    assert "kept.txt" not in str(near), str(near)
     ask("logs", "passes/latest", "--artifact", "kept.txt").must(2, "the run has no artifacts")
     ask("runs", "archive", "notes/latest").must(0, ".tar.zst")
     ask("logs", "notes/latest", "--artifact", "kept.txt", "--machine", "m1").must(2, "was removed", ".tar.zst")

@@ -140,6 +140,22 @@ fn runs() {
 }
 
 #[test]
+fn a_run_with_many_cases_that_did_not_pass_names_the_first() {
+    let initialize = outcomes(FINE);
+    let names: Vec<String> = (1..=13).map(|number| format!("c{number}")).collect();
+    let bad = end(Verdict::Failed, "x");
+    let reason = |number: usize| {
+        let cases = names[..number].iter().map(|name| (name.as_str(), &bad)).collect();
+        let facts = RunFacts { initialize: Some(&initialize), cases, planned: number, ..RunFacts::default() };
+        of_run(&facts).1
+    };
+    let first = "c1 failed: x, c2 failed: x, c3 failed: x";
+    assert_eq!(reason(3), format!("3 of 3 cases did not pass: {first}"));
+    assert_eq!(reason(4), format!("4 of 4 cases did not pass: {first} and 1 more"));
+    assert_eq!(reason(13), format!("13 of 13 cases did not pass: {first} and 10 more"));
+}
+
+#[test]
 fn runs_in_which_nothing_ran_are_never_passed() {
     check_ended_run((FINE, &[], FINE), |run| run.planned = 0, "error: no case was run");
     check_run((FINE, &[], FINE), "error: no case was run");

@@ -7,7 +7,7 @@ use xrdtest_model::Verdict;
 use xrdtest_model::time::human;
 use xrdtest_model::webhook::{WebhookDocument, WebhookEnding, WebhookEvent};
 
-use super::document::cut;
+use super::document::{cut, is_bad};
 use crate::text::readable;
 
 /// Endings that are told, those whose output is shown, and its lines.
@@ -16,6 +16,8 @@ const OUTPUTS: usize = 2;
 const LINES: usize = 5;
 /// Cases that are named.
 const CASES: usize = 10;
+/// Crashes that are told, beside those that endings tell.
+const CRASHES: usize = 3;
 /// Characters of a part of a message: Slack takes 3000.
 const PART: usize = 2900;
 
@@ -124,12 +126,12 @@ impl Markup {
         if document.event == WebhookEvent::RunFinished {
             lines.extend(self.cases(document));
         }
+        self.crashes(document, &mut lines);
         let mut told = 0;
         for ending in document.endings.iter().take(ENDINGS) {
             let line = self.ending(ending, told < OUTPUTS);
             // What would be cut might leave a block of code open.
-            let length: usize = lines.iter().chain([&line]).map(|line| line.chars().count() + 1).sum();
-            if length > PART {
+            if !fits(&lines, &line) {
                 break;
             }
             lines.push(line);
@@ -159,6 +161,23 @@ impl Markup {
         };
         let named = all.iter().take(CASES).cloned().collect::<Vec<_>>().join(", ");
         (!all.is_empty()).then(|| format!("Cases: {named}{more}"))
+    }
+
+    /// `copy_to / run on ds1.xrd.test: passed, but crashed: xrootd (SIGSEGV)`. What did not pass says it by itself.
+    fn crashes(&self, document: &WebhookDocument, lines: &mut Vec<String>) {
+        let all: Vec<_> = document.crashes.iter().filter(|crash| !is_bad(crash.outcome)).collect();
+        let mut left = usize::try_from(document.crashes_left_out).unwrap_or(0) + all.len();
+        for crash in all.into_iter().take(CRASHES) {
+            let place = self.linked(&format!("{} on {}", crash.title, crash.machine), crash.link.as_ref());
+            let line = format!("{place}: {}, but crashed: {}", crash.outcome, self.text(&crash.words));
+            if fits(lines, &line) {
+                lines.push(line);
+                left -= 1;
+            }
+        }
+        if left > 0 {
+            lines.push(format!("and {left} more crashes"));
+        }
     }
 
     fn ending(&self, ending: &WebhookEnding, with_output: bool) -> String {
@@ -196,6 +215,11 @@ impl Markup {
         }
         facts.join(" · ")
     }
+}
+
+/// Whether a part of a message has room for one more line.
+fn fits(lines: &[String], line: &String) -> bool {
+    lines.iter().chain([line]).map(|line| line.chars().count() + 1).sum::<usize>() <= PART
 }
 
 /// A line of a block of code, which it can't end.

@@ -1,8 +1,10 @@
 //! From a run's record to the document that is sent.
 
+use xrdtest_model::crash::Crash;
 use xrdtest_model::document::{RunRecord, StageRecord};
 use xrdtest_model::webhook::{
-    MOST_CASES, MOST_ENDINGS, SCHEMA, WebhookCase, WebhookDocument, WebhookEnding, WebhookEvent, WebhookRun,
+    MOST_CASES, MOST_CRASHES, MOST_ENDINGS, SCHEMA, WebhookCase, WebhookCrash, WebhookDocument,
+    WebhookEnding, WebhookEvent, WebhookRun,
 };
 use xrdtest_model::{Outcome, RunPlan, StageId, Timestamp, Verdict};
 
@@ -61,6 +63,7 @@ pub fn document(told: Told<'_>, happened: Happened, wishes: &Wishes, link: &str)
     let over = about == Some(About::Run);
     let not_passed = |verdict: Option<Verdict>| verdict.map_or(over, |verdict| verdict != Verdict::Passed);
     let (endings, left_out) = endings(told, about, link);
+    let (crashes, crashes_left_out) = crashes(told, about, link);
     let document = WebhookDocument {
         schema: SCHEMA.to_owned(),
         id: format!("{}.{}", record.id, happened.name()),
@@ -78,6 +81,8 @@ pub fn document(told: Told<'_>, happened: Happened, wishes: &Wishes, link: &str)
         cases: about.map(|about| cases(record, about, before)).unwrap_or_default(),
         endings,
         endings_left_out: count(left_out),
+        crashes,
+        crashes_left_out: count(crashes_left_out),
     };
     Some(bounded(document))
 }
@@ -98,6 +103,8 @@ pub fn test_document(id: &str, at: Timestamp, from: &str) -> WebhookDocument {
         cases: Vec::new(),
         endings: Vec::new(),
         endings_left_out: 0,
+        crashes: Vec::new(),
+        crashes_left_out: 0,
     }
 }
 
@@ -143,22 +150,53 @@ fn worst(cases: &mut Vec<WebhookCase>, most: usize) {
     cases.sort_by_key(|case| case.index);
 }
 
-/// What did not pass, and how much of it is left out.
-fn endings(told: Told<'_>, about: Option<About>, link: &str) -> (Vec<WebhookEnding>, usize) {
-    let of_this = |stage: &&StageRecord| match about {
+/// The stages of what it is about.
+fn stages(record: &RunRecord, about: Option<About>) -> impl Iterator<Item = &StageRecord> {
+    record.stages.iter().filter(move |stage| match about {
         Some(About::Case(index)) => stage.case_index == Some(index),
         Some(About::Run) => true,
         None => false,
-    };
-    let bad = |stage: &&StageRecord| !matches!(stage.outcome, Outcome::Passed | Outcome::NotRun);
-    let all: Vec<&StageRecord> = told.record.stages.iter().filter(of_this).filter(bad).collect();
+    })
+}
+
+/// Whether a stage has an ending to tell.
+pub(super) fn is_bad(outcome: Outcome) -> bool {
+    !matches!(outcome, Outcome::Passed | Outcome::NotRun)
+}
+
+/// What did not pass, and how much of it is left out.
+fn endings(told: Told<'_>, about: Option<About>, link: &str) -> (Vec<WebhookEnding>, usize) {
+    let all: Vec<&StageRecord> = stages(told.record, about).filter(|stage| is_bad(stage.outcome)).collect();
     let shown = all.iter().take(MOST_ENDINGS).map(|stage| ending_of(told, stage, link)).collect();
     (shown, all.len().saturating_sub(MOST_ENDINGS))
 }
 
-fn ending_of(told: Told<'_>, stage: &StageRecord, link: &str) -> WebhookEnding {
+/// What crashed, and how much of it is left out.
+fn crashes(told: Told<'_>, about: Option<About>, link: &str) -> (Vec<WebhookCrash>, usize) {
+    let all: Vec<_> = stages(told.record, about)
+        .flat_map(|stage| stage.crashes.iter().map(move |crash| (stage, crash)))
+        .collect();
+    let crash_of = |(stage, crash): &(&StageRecord, &Crash)| WebhookCrash {
+        case: stage.case_index,
+        stage: stage.stage,
+        title: stage_title(told.record, stage),
+        machine: stage.machine.clone(),
+        outcome: stage.outcome,
+        kind: crash.kind,
+        words: cut(&readable(&crash.to_string().replace('\n', " ")), WIDTH),
+        link: page(told, stage, link),
+    };
+    (all.iter().take(MOST_CRASHES).map(crash_of).collect(), all.len().saturating_sub(MOST_CRASHES))
+}
+
+/// The page of a stage's output, where there is a dashboard.
+fn page(told: Told<'_>, stage: &StageRecord, link: &str) -> Option<String> {
     let folder = told.plan.stage_folder(StageId { case: stage.case_index, kind: stage.stage });
     let page = || format!("{link}/runs/{}/outputs/{folder}/{}", told.record.id, stage.machine);
+    (!link.is_empty()).then(page)
+}
+
+fn ending_of(told: Told<'_>, stage: &StageRecord, link: &str) -> WebhookEnding {
     WebhookEnding {
         case: stage.case_index,
         stage: stage.stage,
@@ -168,7 +206,7 @@ fn ending_of(told: Told<'_>, stage: &StageRecord, link: &str) -> WebhookEnding {
         exit_code: stage.exit_code,
         signal: stage.signal,
         words: cut(&readable(&ending(stage).replace('\n', " ")), REASON),
-        link: (!link.is_empty()).then(page),
+        link: page(told, stage, link),
         output: last_lines(&stage.output, LINES).iter().map(|line| cut(line, WIDTH)).collect(),
     }
 }

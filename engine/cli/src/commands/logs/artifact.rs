@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use http_body_util::BodyExt;
 use xrdtest_model::RunId;
 use xrdtest_model::api::OutputEntry;
@@ -14,21 +14,23 @@ use crate::client::part;
 use crate::commands::ask::Ask;
 use crate::exit::Exit;
 
-/// Artifacts that a message names.
+/// Files that a message names.
 const NAMED: usize = 20;
 
-/// A file that a script kept, to the byte.
+/// A file that a script kept, or a log that was collected, to the byte.
 pub(super) async fn artifact(ask: &Ask, run: &RunId, args: &LogsArgs, path: &str) -> anyhow::Result<Exit> {
     let run = part(run.as_str());
     let entries: Vec<OutputEntry> = ask.client.get(&format!("/runs/{run}/outputs")).await?;
-    let (entry, path) = choose(&entries, path, &args.machines, &args.stages)?;
+    let Kept { entry, path, is_log } = choose(&entries, path, &args.machines, &args.stages)?;
     let (stage, machine) = (part(&entry.stage), part(&entry.machine));
     let path: Vec<String> = path.split('/').filter(|step| !step.is_empty()).map(part).collect();
-    let path = format!("/runs/{run}/artifacts/{stage}/{machine}/{}", path.join("/"));
-    let mut body = ask.client.stream(&path, "application/octet-stream").await?;
+    let (kind, accept) =
+        if is_log { ("logs", "text/plain") } else { ("artifacts", "application/octet-stream") };
+    let path = format!("/runs/{run}/{kind}/{stage}/{machine}/{}", path.join("/"));
+    let mut body = ask.client.stream(&path, accept).await?;
     let mut out = io::stdout().lock();
     while let Some(frame) = body.frame().await {
-        if let Ok(piece) = frame.context("the artifact broke off")?.into_data() {
+        if let Ok(piece) = frame.context("the file broke off")?.into_data() {
             out.write_all(&piece)?;
         }
     }
@@ -36,42 +38,76 @@ pub(super) async fn artifact(ask: &Ask, run: &RunId, args: &LogsArgs, path: &str
     Ok(Exit::Good)
 }
 
-/// The one artifact that is meant, with its path.
+/// A file that a run has of a machine.
+#[derive(Clone, Copy, Debug)]
+struct Kept<'a> {
+    entry: &'a OutputEntry,
+    /// On the machine.
+    path: &'a str,
+    /// It was collected as a log, as back-traces are; else a script, or a crash, kept it.
+    is_log: bool,
+}
+
+impl<'a> Kept<'a> {
+    fn of(entry: &'a OutputEntry) -> Option<Self> {
+        let artifact = entry.artifact.as_deref().map(|path| Self { entry, path, is_log: false });
+        artifact.or_else(|| entry.log.as_deref().map(|path| Self { entry, path, is_log: true }))
+    }
+}
+
+/// The one file that is meant. An artifact goes before a log of the same name.
 fn choose<'a>(
     entries: &'a [OutputEntry],
     asked: &str,
     machines: &[String],
     stages: &[String],
-) -> anyhow::Result<(&'a OutputEntry, &'a str)> {
-    let all: Vec<_> = entries.iter().filter_map(|entry| Some((entry, entry.artifact.as_deref()?))).collect();
+) -> anyhow::Result<Kept<'a>> {
+    let all: Vec<Kept<'a>> = entries.iter().filter_map(Kept::of).collect();
     let of_machine = |host: &str| {
         machines.is_empty() || machines.iter().any(|asked| asked == host || asked == short_name(host))
     };
     let of_stage = |folder: &str| stages.is_empty() || stages.iter().any(|asked| is_stage(asked, folder));
     let is_it =
         |path: &str| path == asked || path.strip_suffix(asked).is_some_and(|rest| rest.ends_with('/'));
-    let mut found = all
+    let mut found: Vec<Kept<'a>> = all
         .iter()
-        .filter(|(entry, path)| is_it(path) && of_machine(&entry.machine) && of_stage(&entry.stage));
-    let Some(first) = found.next() else {
-        if all.is_empty() {
-            bail!("the run has no artifacts; a script keeps a file with `artifact PATH`");
-        }
-        bail!("the run has no such artifact `{asked}`; its artifacts are\n{}", named(all.iter()));
-    };
-    let others: Vec<_> = found.collect();
-    if !others.is_empty() {
-        bail!(
-            "several artifacts are called `{asked}`; choose one with --machine and --stage\n{}",
-            named(std::iter::once(first).chain(others))
-        );
+        .filter(|kept| is_it(kept.path) && of_machine(&kept.entry.machine) && of_stage(&kept.entry.stage))
+        .copied()
+        .collect();
+    if found.iter().any(|kept| !kept.is_log) {
+        found.retain(|kept| !kept.is_log);
     }
-    Ok(*first)
+    match found.as_slice() {
+        [] => Err(nothing(&all, asked)),
+        [only] => Ok(*only),
+        several => bail!(
+            "several {} are called `{asked}`; choose one with --machine and --stage\n{}",
+            if several[0].is_log { "logs" } else { "artifacts" },
+            named(several)
+        ),
+    }
 }
 
-fn named<'a>(artifacts: impl Iterator<Item = &'a (&'a OutputEntry, &'a str)>) -> String {
-    let lines: Vec<String> = artifacts
-        .map(|(entry, path)| {
+/// What there is instead: files with such a name, or else all.
+fn nothing(all: &[Kept<'_>], asked: &str) -> anyhow::Error {
+    if all.is_empty() {
+        return anyhow!(
+            "the run has no artifacts and no collected logs; a script keeps a file with `artifact PATH`, \
+             a suite has logs collected with `ts.logs`"
+        );
+    }
+    let wanted = asked.to_lowercase();
+    let near: Vec<Kept<'_>> =
+        all.iter().filter(|kept| kept.path.to_lowercase().contains(&wanted)).copied().collect();
+    let (words, shown) =
+        if near.is_empty() { ("its files are", all) } else { ("there are", near.as_slice()) };
+    anyhow!("the run has no such artifact `{asked}`, nor such a log; {words}\n{}", named(shown))
+}
+
+fn named(files: &[Kept<'_>]) -> String {
+    let lines: Vec<String> = files
+        .iter()
+        .map(|Kept { entry, path, .. }| {
             format!("  {path} --machine {} --stage {}", short_name(&entry.machine), entry.stage)
         })
         .collect();
@@ -97,6 +133,10 @@ mod tests {
         }
     }
 
+    fn log(machine: &str, stage: &str, path: &str) -> OutputEntry {
+        OutputEntry { log: Some(path.to_owned()), ..entry(machine, stage, None) }
+    }
+
     #[test]
     fn one_artifact_is_meant() {
         let entries = [
@@ -104,19 +144,32 @@ mod tests {
             entry("ds1.x", "03-copy-run", Some("/tmp/report.xml")),
             entry("ds2.x", "03-copy-run", Some("/tmp/report.xml")),
             entry("ds2.x", "04-copy-finalize", Some("/var/core")),
+            log("ds2.x", "04-copy-finalize", "/crash/backtrace.xrootd.77.txt"),
+            log("ds2.x", "04-copy-finalize", "/other/core"),
+            log("ds1.x", "04-copy-finalize", "/var/log/x.log"),
+            log("ds2.x", "04-copy-finalize", "/var/log/x.log"),
         ];
         let choose = |asked: &str, machines: &[&str], stages: &[&str]| {
             let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
             choose(&entries, asked, &owned(machines), &owned(stages))
-                .map(|(entry, path)| format!("{} {path}", entry.machine))
+                .map(|kept| format!("{} {}", kept.entry.machine, kept.path))
                 .map_err(|error| error.to_string())
         };
         assert_eq!(choose("core", &[], &[]).unwrap(), "ds2.x /var/core");
         assert_eq!(choose("report.xml", &["ds2"], &["copy-run"]).unwrap(), "ds2.x /tmp/report.xml");
         assert_eq!(choose("/tmp/report.xml", &["ds1.x"], &[]).unwrap(), "ds1.x /tmp/report.xml");
+        let trace = "ds2.x /crash/backtrace.xrootd.77.txt";
+        assert_eq!(choose("backtrace.xrootd.77.txt", &[], &[]).unwrap(), trace);
+        assert_eq!(choose("x.log", &["ds2"], &[]).unwrap(), "ds2.x /var/log/x.log");
+        let several = choose("x.log", &[], &[]).unwrap_err();
+        assert!(several.starts_with("several logs are called `x.log`"), "{several}");
         let several = choose("report.xml", &[], &[]).unwrap_err();
         assert!(several.contains("--machine ds1 --stage 03-copy-run"), "{several}");
         let none = choose("ore", &[], &[]).unwrap_err();
         assert!(none.contains("no such artifact `ore`") && none.contains("/var/core"), "{none}");
+        let near = choose("BackTrace", &[], &[]).unwrap_err();
+        assert!(near.contains("backtrace.xrootd.77.txt --machine ds2") && !near.contains("/var/"), "{near}");
+        let far = choose("nothing", &[], &[]).unwrap_err();
+        assert!(far.contains("/var/core") && far.contains("/tmp/report.xml"), "{far}");
     }
 }
