@@ -251,6 +251,7 @@ mod tests {
             severity: Severity::Warning,
             message: String::new(),
             help: None,
+            related: Vec::new(),
         };
         let found = suppressions.apply(lines.iter().map(finding).collect(), Keep::Errors, false);
         found.into_iter().map(|finding| (finding.code, finding.span.line)).collect()

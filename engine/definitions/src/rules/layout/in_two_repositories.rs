@@ -32,6 +32,7 @@ pub fn in_two_repositories(kind: &str, name: &str, file: Arc<str>, other: &str) 
             "{kind} `{name}` is defined in another repository as well, by {other}; this one is not used"
         ),
         help: Some("rename one of the two, or remove it".to_owned()),
+        related: Vec::new(),
     }
 }
 
