@@ -58,7 +58,7 @@ check: test-requirements ## formatting, lints, documentation, dependencies, scri
 BROWSER := chromium chromium-driver
 
 # What reads reports and metrics.
-PARSERS := python3-junitparser python3-more-itertools python3-prometheus-client python3-tap python3-yaml
+PARSERS := libxml2-utils python3-junitparser python3-more-itertools python3-prometheus-client python3-tap python3-yaml
 
 # What programs and packages are made with.
 PACKAGERS := gcc libc6-dev git libvirt-dev make pkg-config debhelper fakeroot rpm

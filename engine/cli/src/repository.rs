@@ -28,10 +28,12 @@ impl Repository {
 /// else absolute.
 pub(crate) fn name_files(root: &Path, findings: &mut [Diagnostic]) -> anyhow::Result<()> {
     let here = std::env::current_dir().context("the current folder is gone")?;
+    let shown = |file: &str| {
+        let path = root.join(file);
+        Arc::from(path.strip_prefix(&here).unwrap_or(&path).to_string_lossy())
+    };
     for finding in findings {
-        let path = root.join(&*finding.file);
-        let shown = path.strip_prefix(&here).unwrap_or(&path);
-        finding.file = Arc::from(shown.to_string_lossy());
+        *finding = finding.clone().with_files(shown);
     }
     Ok(())
 }

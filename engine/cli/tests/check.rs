@@ -128,3 +128,30 @@ fn comments_suppress_what_they_name_and_shellcheck_is_named_where_it_is_missing(
     assert_eq!(output.status.code(), Some(2), "{talk}");
     assert!(talk.contains("install the package `shellcheck`"), "{talk}");
 }
+
+#[test]
+fn names_that_two_repositories_have_are_found_where_both_are_given() {
+    let (one, two) = (repository(), repository());
+    let path = |folder: &tempfile::TempDir| folder.path().canonicalize().unwrap().display().to_string();
+    let (first, second) = (path(&one), path(&two));
+    let said =
+        |paths: &[&str]| said(one.path(), &[&["--format", "concise", "--select", "XT01"], paths].concat());
+    assert_eq!(said(&[&second]), (Some(0), String::new()));
+    let (code, text) = said(&[&first, &second]);
+    assert_eq!((code, text.lines().count()), (Some(1), 2), "{text}");
+    let start =
+        format!("{second}/clusters/c.rhai:1:1: error[XT0107]: cluster `c` is defined in another repository");
+    assert!(text.starts_with(&start) && text.contains("(clusters/c.rhai:1:1: this cluster counts"), "{text}");
+    // Shown for the paths only, and the order is that of the paths.
+    let (_, text) = said(&[&second, &format!("{first}/suites")]);
+    assert!(text.starts_with("suites/s/s.rhai:1:1: error[XT0107]") && text.lines().count() == 1, "{text}");
+    let file = two.path().join("clusters/c.rhai");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("// xrdtest: ignore-file XT0107 -- a copy\n{text}")).unwrap();
+    assert!(!said(&[&first, &second]).1.contains("c.rhai"), "it is suppressed");
+    assert_eq!(
+        said(&[&second]),
+        (Some(0), String::new()),
+        "and no comment is unused where that is not looked for"
+    );
+}

@@ -11,7 +11,7 @@ use xrdtest_definitions::{
 };
 use xrdtest_model::api::DefinitionsInfo;
 use xrdtest_model::definition::{Catalogue, Source};
-use xrdtest_model::{ClusterPlan, Diagnostic, Limits, RunPlan};
+use xrdtest_model::{ClusterPlan, Limits, RunPlan};
 use xrdtest_protocol::stream::MAX_FETCHED;
 
 use crate::repositories::{RepositoryConfig, Root};
@@ -269,8 +269,7 @@ fn merge(all: &mut Catalogue, root: &Root, one: &Catalogue) {
             all.entry(name.clone()).or_insert_with(|| source.clone());
         }
     }
-    let found = one.diagnostics.iter();
-    all.diagnostics.extend(found.map(|found| Diagnostic { file: absolute(&found.file), ..found.clone() }));
+    all.diagnostics.extend(one.diagnostics.iter().map(|found| found.clone().with_files(absolute)));
 }
 
 fn where_it_is(source: &Source) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use xrdtest_model::{Diagnostic, Severity};
+use xrdtest_model::{Diagnostic, Related, Severity};
 
 use crate::place::Place;
 use crate::rules::Rule;
@@ -35,6 +35,30 @@ impl Findings {
 
     /// Adds a finding, with help where there is some.
     pub(crate) fn push(&mut self, rule: &Rule, place: &Place, message: String, help: Option<String>) {
+        self.add_all(rule, place, message, help, Vec::new());
+    }
+
+    /// Adds a finding with help and another place, and with what is there.
+    pub(crate) fn add_related(
+        &mut self,
+        rule: &Rule,
+        place: &Place,
+        message: String,
+        help: &str,
+        (other, what): (&Place, &str),
+    ) {
+        let related = Related { file: other.file.clone(), span: other.span, message: one_line(what) };
+        self.add_all(rule, place, message, Some(help.to_owned()), vec![related]);
+    }
+
+    fn add_all(
+        &mut self,
+        rule: &Rule,
+        place: &Place,
+        message: String,
+        help: Option<String>,
+        related: Vec<Related>,
+    ) {
         let diagnostic = Diagnostic {
             file: place.file.clone(),
             span: place.span,
@@ -42,6 +66,7 @@ impl Findings {
             severity: rule.severity,
             message: one_line(&message),
             help: help.as_deref().map(one_line),
+            related,
         };
         // One that is not new still breaks the definition that is looked at now: helpers are used by several.
         self.errors += usize::from(rule.severity == Severity::Error);

@@ -22,9 +22,9 @@ use crate::parallel;
 use crate::place::Place;
 use crate::plan::written;
 use crate::reuse::Reuse;
-use crate::rules::contents::Library;
+use crate::rules::contents::{Library, shellcheck};
 use crate::rules::evaluation::internal_error;
-use crate::rules::layout::unreadable_folder;
+use crate::rules::layout::{in_two_repositories, unreadable_folder};
 use crate::rules::{self, Context};
 use crate::script::ScriptPolicy;
 use crate::source::Source;
@@ -79,7 +79,11 @@ impl Loaded {
     fn suppressed(mut self) -> Self {
         let diagnostics = std::mem::take(&mut self.catalogue.diagnostics);
         let suppressions = std::mem::take(&mut self.suppressions);
-        self.catalogue.diagnostics = suppressions.apply(diagnostics, Keep::Errors, false);
+        self.catalogue.diagnostics = suppressions.apply(
+            diagnostics,
+            Keep::Errors,
+            &[shellcheck::RULE.code, in_two_repositories::RULE.code],
+        );
         self
     }
 }

@@ -7,7 +7,6 @@ use xrdtest_model::{Diagnostic, Span};
 
 use crate::findings::Findings;
 use crate::place::Place;
-use crate::rules::contents::shellcheck;
 use crate::rules::evaluation::{bad_suppression, unused_suppression};
 use crate::rules::filter::prefix_of;
 
@@ -158,13 +157,9 @@ impl Suppressions {
         found
     }
 
-    /// Leaves out what is suppressed, and adds a finding for each code that suppressed nothing.
-    pub(crate) fn apply(
-        self,
-        diagnostics: Vec<Diagnostic>,
-        keep: Keep,
-        shellchecked: bool,
-    ) -> Vec<Diagnostic> {
+    /// Leaves out what is suppressed, and adds a finding for each code that suppressed nothing. `untried`: codes of what was
+    /// not looked for, which might be suppressed all the same.
+    pub(crate) fn apply(self, diagnostics: Vec<Diagnostic>, keep: Keep, untried: &[&str]) -> Vec<Diagnostic> {
         let mut used: BTreeSet<(Arc<str>, usize)> = BTreeSet::new();
         let mut broken: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut left: Vec<_> = diagnostics
@@ -186,7 +181,7 @@ impl Suppressions {
         // Where an error ended the evaluation early, what would have been found is not known.
         for (file, suppressions) in self.by_file.iter().filter(|(file, _)| !broken.contains(*file)) {
             for (index, one) in suppressions.iter().enumerate() {
-                let tried = shellchecked || !shellcheck::RULE.code.starts_with(&one.prefix);
+                let tried = !untried.iter().any(|code| code.starts_with(&one.prefix));
                 if tried && !used.contains(&(Arc::clone(file), index)) {
                     unused_suppression::report(&mut findings, &one.place, &one.code);
                 }
@@ -251,8 +246,9 @@ mod tests {
             severity: Severity::Warning,
             message: String::new(),
             help: None,
+            related: Vec::new(),
         };
-        let found = suppressions.apply(lines.iter().map(finding).collect(), Keep::Errors, false);
+        let found = suppressions.apply(lines.iter().map(finding).collect(), Keep::Errors, &["XT5006"]);
         found.into_iter().map(|finding| (finding.code, finding.span.line)).collect()
     }
 

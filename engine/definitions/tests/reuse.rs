@@ -104,6 +104,13 @@ fn what_is_found_without_evaluation_is_found_again() {
     repository.add_lines(SUITE, "    ts.tags = #{ port: \"1\" };\n");
     repository.write(script, "#!/bin/sh\necho @prot@\n");
     compare(&repository, &options, "a tag that the suite does not have");
+    let calls = "#!/bin/bash\n. /etc/XrdTest/utils/functions.sh\nrole ds2 && fetch lib/none\n";
+    repository.write(script, calls);
+    compare(&repository, &options, "a machine and a file that are not there");
+    assert_eq!((found(&repository, &options, "XT5007"), found(&repository, &options, "XT5008")), (1, 1));
+    repository.write("lib/none", "").write(support::CLUSTER, cluster.replace("ds1", "ds2"));
+    compare(&repository, &options, "now they are");
+    assert_eq!((found(&repository, &options, "XT5007"), found(&repository, &options, "XT5008")), (0, 0));
 }
 
 /// Its files have not changed for long, so that they are known by what they look like.

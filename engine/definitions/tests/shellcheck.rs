@@ -30,6 +30,17 @@ fn findings_have_their_place_and_code() {
     ");
 }
 
+/// The product's own file is there only where scripts run; what else can't be followed may be a mistake.
+#[test]
+fn only_the_functions_may_be_out_of_reach() {
+    let repository = Repository::base();
+    let script = "#!/bin/bash\nsource /etc/XrdTest/utils/functions.sh\n. /etc/XrdTest/utils/functions.sh.old\nset +e\n";
+    repository.write("suites/ts_base/suite_init.sh", script);
+    let found = found(&repository);
+    assert_eq!(found.matches("XT5006").count(), 1, "{found}");
+    assert!(found.contains("suite_init.sh:3:3 warning XT5006\n    SC1091: Not following: /etc/"), "{found}");
+}
+
 #[test]
 fn suppressions_of_its_findings_are_unused_only_where_it_ran() {
     let repository = Repository::base();

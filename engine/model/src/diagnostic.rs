@@ -65,11 +65,36 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it, in one line.
     pub help: Option<String>,
+    /// Other places that belong to it, such as the first of two that have the same name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related>,
+}
+
+/// Another place that belongs to a finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Related {
+    /// Its file, named as that of the finding is.
+    pub file: Arc<str>,
+    /// The place.
+    pub span: Span,
+    /// What is there, in one line without a full stop.
+    pub message: String,
 }
 
 impl Diagnostic {
     /// Whether it keeps its subject from being run.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+
+    /// With other names for its files.
+    #[must_use]
+    pub fn with_files(mut self, name: impl Fn(&str) -> Arc<str>) -> Self {
+        self.file = name(&self.file);
+        for related in &mut self.related {
+            related.file = name(&related.file);
+        }
+        self
     }
 }

@@ -30,7 +30,7 @@ pub mod webhook;
 
 pub use cause::with_causes;
 pub use crash::Crash;
-pub use diagnostic::{Diagnostic, Severity, Span};
+pub use diagnostic::{Diagnostic, Related, Severity, Span};
 pub use event::{Event, EventBody};
 pub use hold::{Held, Hold};
 pub use ids::{AgentName, AttemptId, HypervisorName, InstanceId, MachineId, RunId};

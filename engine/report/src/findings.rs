@@ -9,9 +9,9 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
-use xrdtest_model::{Diagnostic, Severity, Span};
+use xrdtest_model::{Diagnostic, Related, Severity, Span};
 
 pub use self::github::github;
 pub use self::junit::junit;
@@ -29,6 +29,19 @@ pub(crate) struct Finding<'a> {
     end_line: u32,
     end_column: u32,
     help: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related: Vec<RelatedPlace<'a>>,
+}
+
+/// Another place that belongs to a finding.
+#[derive(Debug, Serialize)]
+pub(crate) struct RelatedPlace<'a> {
+    message: &'a str,
+    file: &'a str,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
 }
 
 impl<'a> Finding<'a> {
@@ -43,8 +56,28 @@ impl<'a> Finding<'a> {
             end_line: finding.span.end_line,
             end_column: finding.span.end_column,
             help: finding.help.as_deref(),
+            related: finding.related.iter().map(RelatedPlace::of).collect(),
         }
     }
+}
+
+impl<'a> RelatedPlace<'a> {
+    fn of(related: &'a Related) -> Self {
+        Self {
+            message: &related.message,
+            file: &related.file,
+            line: related.span.line,
+            column: related.span.column,
+            end_line: related.span.end_line,
+            end_column: related.span.end_column,
+        }
+    }
+}
+
+/// `FILE:LINE:COLUMN: WORDS` of another place.
+fn note(related: &Related) -> String {
+    let Related { file, span, message } = related;
+    format!("{file}:{}:{}: {message}", span.line, span.column)
 }
 
 /// A JSON array, with a line break at its end.
@@ -54,14 +87,17 @@ pub fn json(findings: &[Diagnostic]) -> String {
     serde_json::to_string_pretty(&findings).unwrap_or_default() + "\n"
 }
 
-/// One line per finding: `file:line:column: severity[CODE]: message (help)`.
+/// One line per finding: `file:line:column: severity[CODE]: message (help)`, and in parentheses other places.
 pub fn concise(findings: &[Diagnostic]) -> String {
     findings.iter().fold(
         String::new(),
-        |mut text, Diagnostic { file, span, code, severity, message, help }| {
+        |mut text, Diagnostic { file, span, code, severity, message, help, related }| {
             let _ = write!(text, "{file}:{}:{}: {severity}[{code}]: {message}", span.line, span.column);
             if let Some(help) = help {
                 let _ = write!(text, " ({help})");
+            }
+            for related in related {
+                let _ = write!(text, " ({})", note(related));
             }
             text.push('\n');
             text
@@ -75,30 +111,41 @@ pub fn full(findings: &[Diagnostic], source: impl Fn(&str) -> Option<Arc<str>>, 
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
     let mut text = String::new();
     for finding in findings {
-        let _ = writeln!(text, "{}\n", with_source(finding, source(&finding.file).as_deref(), &renderer));
+        let sources: Vec<_> = finding.related.iter().map(|related| source(&related.file)).collect();
+        let own = source(&finding.file);
+        let mut groups = vec![with_source(finding, own.as_deref())];
+        let notes = finding.related.iter().zip(&sources);
+        groups.extend(notes.map(|(related, source)| with_note(related, source.as_deref())));
+        let _ = writeln!(text, "{}\n", renderer.render(&groups));
     }
     text
 }
 
-fn with_source(finding: &Diagnostic, source: Option<&str>, renderer: &Renderer) -> String {
+fn with_source<'a>(finding: &'a Diagnostic, source: Option<&'a str>) -> Group<'a> {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(&*finding.message).id(&*finding.code);
-    let mut group = if let Some(source) = source
-        && let Some(range) = bytes_of(source, finding.span)
-    {
-        let annotation = AnnotationKind::Primary.span(range);
-        title.element(Snippet::source(source).path(&*finding.file).annotation(annotation))
-    } else {
-        let (line, column) = (finding.span.line as usize, finding.span.column as usize);
-        title.element(Origin::path(&*finding.file).line(line).char_column(column))
-    };
-    if let Some(help) = &finding.help {
-        group = group.element(Level::HELP.message(&**help));
+    let group = title.element(at(&finding.file, finding.span, source));
+    match &finding.help {
+        Some(help) => group.element(Level::HELP.message(&**help)),
+        None => group,
     }
-    renderer.render(&[group])
+}
+
+fn with_note<'a>(related: &'a Related, source: Option<&'a str>) -> Group<'a> {
+    Level::NOTE.secondary_title(&*related.message).element(at(&related.file, related.span, source))
+}
+
+/// A place with its line and carets below it; by numbers only where the text has no such place.
+fn at<'a>(file: &'a str, span: Span, source: Option<&'a str>) -> Element<'a> {
+    match source.and_then(|source| Some((source, bytes_of(source, span)?))) {
+        Some((source, range)) => {
+            Snippet::source(source).path(file).annotation(AnnotationKind::Primary.span(range)).into()
+        }
+        None => Origin::path(file).line(span.line as usize).char_column(span.column as usize).into(),
+    }
 }
 
 /// The bytes of a span; `None` where the text has no such place (the file has changed since).
@@ -151,6 +198,7 @@ mod tests {
             severity: Severity::Error,
             message: "unknown field `alert_emial`".to_owned(),
             help: help.map(str::to_owned),
+            related: Vec::new(),
         }
     }
 
@@ -165,6 +213,20 @@ mod tests {
         insta::assert_snapshot!(full(&findings, |_| Some(SOURCE.into()), false));
         insta::assert_snapshot!(concise(&findings));
         insta::assert_snapshot!(json(&findings[..1]));
+        let other = Related {
+            file: "clusters/ä.rhai".into(),
+            span: Span::on_line(2, 14, 10),
+            message: "cluster `ä` has it from here".to_owned(),
+        };
+        let related = [Diagnostic { related: vec![other], ..findings[0].clone() }];
+        insta::assert_snapshot!(full(&related, |_| Some(SOURCE.into()), false));
+        insta::assert_snapshot!(full(&related, |file| file.starts_with('s').then(|| SOURCE.into()), false));
+        insta::assert_snapshot!(concise(&related));
+        insta::assert_snapshot!(json(&related));
+        insta::assert_snapshot!(github(&related));
+        assert!(
+            junit(&related).expect("a document").contains("note: clusters/ä.rhai:2:14: cluster `ä` has it")
+        );
         assert_eq!(count(&findings), "2 errors in 1 file");
         assert_eq!(count(&[]), "no problems found");
     }

@@ -57,6 +57,9 @@ fn finding(found: &Diagnostic) -> Markup {
             }
             p.quiet { (found.file) ":" (found.span.line) ":" (found.span.column) }
             @if let Some(help) = &found.help { p.quiet { (help) } }
+            @for other in &found.related {
+                p.quiet { (other.file) ":" (other.span.line) ":" (other.span.column) ": " (other.message) }
+            }
         }
     }
 }

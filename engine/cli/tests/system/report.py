@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Reports of runs, and metrics, as the parsers of others read them: Debian's junitparser, tap.py, prometheus-client.
+"""Reports of runs, and metrics, as the parsers of others read them: Debian's junitparser, tap.py, prometheus-client. JUnit
+also as Jenkins's schema has it (schemas/, by Debian's xmllint).
 
     report.py --programs DIR
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -13,6 +15,8 @@ import xml.etree.ElementTree as ElementTree
 from lab import Lab, UnixConnection, until, write_cluster, write_suite
 
 FORMATS = {"junit": "junit.xml", "tap": "tap", "html": "html", "ctest": "Test.xml", "jsonl": "jsonl", "json": "json"}
+
+JUNIT = pathlib.Path(__file__).resolve().parent / "schemas" / "junit-10.xsd"
 
 # What it writes must not become part of any report's own text.
 SCRIPT = """#!/bin/bash
@@ -56,6 +60,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the programs")
     args = parser.parse_args()
+    digest = hashlib.sha256(JUNIT.read_bytes()).hexdigest()
+    assert digest in (JUNIT.parent / "README.md").read_text(), f"{JUNIT} is not the file that it was"
     with Lab(args.programs, configuration="") as lab:
         folder = lab.folder / "reports"
         with open(lab.folder / "engine.toml", "a") as configuration:
@@ -110,7 +116,24 @@ def trial(lab, folder):
     killed(lab, folder)
 
 
+def faults(report):
+    """What is wrong about a JUnit report by the schema, in xmllint's words; nothing where it is valid."""
+    command = ["/usr/bin/xmllint", "--nonet", "--noout", "--schema", JUNIT, report]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    # 3 and 4: the document is not valid. Everything else says that it was not looked at.
+    assert done.returncode in (0, 3, 4), (done.returncode, done.stderr)
+    return done.stderr if done.returncode else ""
+
+
+def valid(lab, report):
+    assert not faults(report), faults(report)
+    odd = lab.folder / "odd.xml"
+    odd.write_text(report.read_text().replace("<testcase name=", "<testcase nam=", 1))
+    assert "'nam' is not allowed" in faults(odd), "the schema is asked"
+
+
 def parsed(lab, suite, run, files):
+    valid(lab, files["junit"])
     _, text = fetch(lab, "/metrics")
     metrics = lab.folder / "metrics.txt"
     metrics.write_text(text)

@@ -216,11 +216,13 @@ impl Evaluator {
                 .source
                 .token_at(error.position())
                 .map_or_else(|| Place::start_of(file), |span| at(file, span));
+            let from = compiled.source.offset(error.position()).unwrap_or_default();
+            let behind = compiled.source.text().get(from..).unwrap_or_default();
             match bounds::exceeded_by_parser(error.err_type()) {
                 Some(problem) => limit_exceeded::report(findings, &place, problem, limit::WHILE_COMPILING),
                 None => match Undefined::of(error.err_type()) {
-                    Some(undefined) => evaluation_failed::undefined(findings, &place, &undefined),
-                    None => syntax_error::report(findings, &place, error.err_type()),
+                    Some(undefined) => evaluation_failed::undefined(findings, &place, &undefined, behind),
+                    None => syntax_error::report(findings, &place, error.err_type(), behind),
                 },
             }
             return None;

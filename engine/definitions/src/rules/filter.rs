@@ -76,6 +76,7 @@ mod tests {
             severity: Severity::Error,
             message: String::new(),
             help: None,
+            related: Vec::new(),
         };
         Filter::new(&texts(select), &texts(ignore)).expect("codes").wants(&finding)
     }

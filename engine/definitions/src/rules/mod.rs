@@ -168,4 +168,6 @@ static ALL: &[Rule] = &[
     contents::missing_source::RULE,
     contents::missing_download::RULE,
     contents::shellcheck::RULE,
+    contents::unknown_role::RULE,
+    contents::missing_fetch::RULE,
 ];

@@ -133,6 +133,10 @@ pub fn render(root: &Path, diagnostics: &[Diagnostic]) -> String {
         if let Some(help) = &finding.help {
             text += &format!("    help: {help}\n");
         }
+        for other in &finding.related {
+            let (line, column) = (other.span.line, other.span.column);
+            text += &format!("    note: {}:{line}:{column}: {}\n", other.file, other.message);
+        }
         let source = fs::read_to_string(root.join(&*finding.file)).unwrap_or_default();
         if let Some(line) = source.lines().nth(span.line as usize - 1) {
             let end =

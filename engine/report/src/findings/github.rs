@@ -29,6 +29,9 @@ fn command(finding: &Diagnostic) -> String {
     if let Some(help) = &finding.help {
         let _ = write!(command, " ({})", data(help));
     }
+    for related in &finding.related {
+        let _ = write!(command, " ({})", data(&super::note(related)));
+    }
     command
 }
 

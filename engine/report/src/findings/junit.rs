@@ -40,6 +40,9 @@ fn case(finding: &Diagnostic) -> TestCase {
     if let Some(help) = &finding.help {
         text = format!("{text}\nhelp: {help}");
     }
+    for related in &finding.related {
+        text = format!("{text}\nnote: {}", super::note(related));
+    }
     status.set_description(text);
     let mut case = TestCase::new(format!("{} {line}:{column}", finding.code), status);
     case.set_classname(&*finding.file);

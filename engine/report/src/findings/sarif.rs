@@ -1,7 +1,7 @@
 //! Findings as SARIF 2.1.0, the format of code scanning services.
 
 use serde_json::{Value, json};
-use xrdtest_model::{Diagnostic, Severity};
+use xrdtest_model::{Diagnostic, Severity, Span};
 
 /// What SARIF tells about a rule.
 #[derive(Clone, Copy, Debug)]
@@ -63,21 +63,32 @@ fn result(finding: &Diagnostic, rule: Option<usize>) -> Value {
         "ruleId": finding.code,
         "level": level(finding.severity),
         "message": {"text": text},
-        "locations": [{"physicalLocation": {
-            "artifactLocation": {"uri": uri(&finding.file)},
-            // All of them are at least 1 there.
-            "region": {
-                "startLine": finding.span.line.max(1),
-                "startColumn": finding.span.column.max(1),
-                "endLine": finding.span.end_line.max(1),
-                "endColumn": finding.span.end_column.max(1),
-            },
-        }}],
+        "locations": [{"physicalLocation": place(&finding.file, finding.span)}],
     });
+    let related = finding.related.iter().zip(1..).map(|(related, id)| {
+        let message = json!({"text": related.message});
+        json!({"id": id, "message": message, "physicalLocation": place(&related.file, related.span)})
+    });
+    if !finding.related.is_empty() {
+        result["relatedLocations"] = related.collect();
+    }
     if let Some(index) = rule {
         result["ruleIndex"] = json!(index);
     }
     result
+}
+
+fn place(file: &str, span: Span) -> Value {
+    json!({
+        "artifactLocation": {"uri": uri(file)},
+        // All of them are at least 1 there.
+        "region": {
+            "startLine": span.line.max(1),
+            "startColumn": span.column.max(1),
+            "endLine": span.end_line.max(1),
+            "endColumn": span.end_column.max(1),
+        },
+    })
 }
 
 fn level(severity: Severity) -> &'static str {
@@ -102,7 +113,7 @@ fn uri(file: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use xrdtest_model::Span;
+    use xrdtest_model::Related;
 
     use super::*;
     use crate::findings::tests::finding;
@@ -127,8 +138,14 @@ mod tests {
     /// The properties that the schema of SARIF 2.1.0 asks for, and the types of those that are written.
     #[test]
     fn the_shape_is_that_of_the_schema() {
+        let other = Related {
+            file: "clusters/a.rhai".into(),
+            span: Span::on_line(3, 4, 5),
+            message: "it is here too".to_owned(),
+        };
         let findings = [
             finding(Span::on_line(2, 32, 11), Some("did you mean `alert_emails`?")),
+            Diagnostic { related: vec![other], ..finding(Span::on_line(4, 1, 1), None) },
             finding(Span { line: 0, column: 0, end_line: 0, end_column: 0 }, None),
         ];
         let text = sarif(&findings, &RULES, "1.2.3");
@@ -139,7 +156,9 @@ mod tests {
         assert!(run["tool"]["driver"]["name"].is_string());
         assert_eq!(rules.len(), 1, "only those with findings");
         let results = run["results"].as_array().expect("results");
-        assert_eq!(results.len(), 2);
+        assert_eq!(results.len(), 3);
+        assert!(results[0].get("relatedLocations").is_none());
+        assert_eq!(results[1]["relatedLocations"][0]["physicalLocation"]["region"]["startLine"], 3);
         for result in results {
             assert!(
                 ["none", "note", "warning", "error"].contains(&result["level"].as_str().expect("a level"))

@@ -132,6 +132,7 @@ impl Engine for TestEngine {
             severity: Severity::Error,
             message: "unknown field".to_owned(),
             help: None,
+            related: Vec::new(),
         };
         match request.suite.as_str() {
             "nosuch" => done(Err(Refusal::Unknown(problem("there is no suite `nosuch`")))),

@@ -27,24 +27,26 @@ pub(crate) const RULE: Rule =
 /// What the clusters before this one have taken.
 #[derive(Default)]
 pub(crate) struct Taken {
-    /// By name of the network: the cluster.
-    names: BTreeMap<String, String>,
-    bridges: BTreeMap<String, String>,
-    subnets: Vec<(Subnet, String)>,
+    /// By name of the network: the cluster, and where it says so.
+    names: BTreeMap<String, (String, Place)>,
+    bridges: BTreeMap<String, (String, Place)>,
+    subnets: Vec<(Subnet, (String, Place))>,
 }
 
 pub(crate) fn check(cluster: &Cluster, taken: &mut Taken, findings: &mut Findings) {
     let own = &cluster.file.stem;
     let network = &cluster.network;
-    let mut report = |place: &Place, what: String, other: &str, help: &str| {
+    let mut report = |place: &Place, what: String, (other, theirs): &(String, Place), help: &str| {
         let message = format!("{what} belongs to cluster `{other}` already");
-        findings.add_with_help(&RULE, place, message, help);
+        let there = format!("cluster `{other}` has it from here");
+        findings.add_related(&RULE, place, message, help, (theirs, &there));
     };
+    let taken_here = |place: &Place| (own.clone(), place.clone());
     if let Some(name) = &network.name {
         let what = format!("the network name `{}`", name.value);
         match taken.names.get(&name.value) {
             Some(other) => report(&name.place, what, other, "give this network another name"),
-            None => drop(taken.names.insert(name.value.clone(), own.clone())),
+            None => drop(taken.names.insert(name.value.clone(), taken_here(&name.place))),
         }
     }
     if let Some(bridge) = &network.bridge_name {
@@ -52,7 +54,7 @@ pub(crate) fn check(cluster: &Cluster, taken: &mut Taken, findings: &mut Finding
         let help = "give this network another bridge, or leave `bridgeName` out";
         match taken.bridges.get(&bridge.value) {
             Some(other) => report(&bridge.place, what, other, help),
-            None => drop(taken.bridges.insert(bridge.value.clone(), own.clone())),
+            None => drop(taken.bridges.insert(bridge.value.clone(), taken_here(&bridge.place))),
         }
     }
     if let (Some(ip), Some(subnet)) = (&network.ip, Subnet::of(network)) {
@@ -62,7 +64,7 @@ pub(crate) fn check(cluster: &Cluster, taken: &mut Taken, findings: &mut Finding
                 let what = format!("the subnet {subnet} overlaps {theirs}, which");
                 report(&ip.place, what, other, "give this cluster a subnet of its own");
             }
-            None => taken.subnets.push((subnet, own.clone())),
+            None => taken.subnets.push((subnet, taken_here(&ip.place))),
         }
     }
 }

@@ -81,7 +81,8 @@ fn literal(text: &str) -> Option<&str> {
     (end > 0 && !goes_on && !text[..end].ends_with('/')).then(|| text[..end].trim_end_matches('.'))
 }
 
-fn near(path: &str, files: &Files) -> Option<String> {
+/// The file of the same folder that is nearest to a path.
+pub(super) fn near(path: &str, files: &Files) -> Option<String> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let names = files.names(folder);
     let near = nearest(name, names.iter().map(String::as_str))?;

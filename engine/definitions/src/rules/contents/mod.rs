@@ -1,11 +1,16 @@
-//! What is inside of scripts: `XT5`. Nothing found there is worse than a warning: only a run can tell for sure.
+//! What is inside of scripts: `XT5`. What is found there is mostly a warning: only a run can tell for sure.
 
+pub(crate) mod calls;
 pub(super) mod carriage_returns;
 mod library;
 pub(super) mod missing_download;
+pub(crate) mod missing_fetch;
 pub(super) mod missing_source;
 pub(super) mod shell_syntax;
 pub(crate) mod shellcheck;
+mod tokens;
+mod unclosed;
+pub(crate) mod unknown_role;
 pub(super) mod unknown_tag;
 
 use std::sync::Arc;
@@ -36,6 +41,8 @@ pub(crate) struct Contents {
     pub(crate) head: String,
     /// What may be tags. Which tags there are depends on the suite.
     pub(crate) tags: Vec<unknown_tag::Used>,
+    /// What it gives to `role` and `fetch`. Which machines there are depends on the suite.
+    pub(crate) calls: Vec<calls::Argument>,
     downloads: Vec<Mention>,
     sources: Vec<Mention>,
     findings: Findings,
@@ -65,6 +72,7 @@ impl Script {
         let contents = Contents {
             head: "#!/bin/sh".to_owned(),
             tags: Vec::new(),
+            calls: Vec::new(),
             downloads: Vec::new(),
             sources: Vec::new(),
             findings: Findings::default(),
@@ -83,12 +91,13 @@ impl Contents {
         carriage_returns::check(&mut findings, &file, text);
         let downloads = missing_download::mentioned(text);
         let head = text.split('\n').next().unwrap_or_default().to_owned();
-        let mut sources = Vec::new();
+        let (mut sources, mut calls) = (Vec::new(), Vec::new());
         if is_shell(&head) {
+            calls = calls::arguments(text);
             sources = missing_source::mentioned(text);
             shell_syntax::check(&mut findings, &file, text);
         }
-        Self { head, tags: unknown_tag::used(text), downloads, sources, findings, suppressions, file }
+        Self { head, tags: unknown_tag::used(text), calls, downloads, sources, findings, suppressions, file }
     }
 }
 

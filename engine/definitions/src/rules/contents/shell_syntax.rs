@@ -20,6 +20,7 @@ use std::sync::Arc;
 use brush_parser::{ParseError, Parser, ParserOptions};
 use xrdtest_model::{Severity, Span};
 
+use super::unclosed;
 use crate::findings::Findings;
 use crate::place::Place;
 use crate::rules::Rule;
@@ -37,7 +38,7 @@ const LONGEST: usize = 64 << 10;
 
 pub(super) fn check(findings: &mut Findings, file: &Arc<str>, text: &str) {
     // Carriage returns are the cause then, and reported by themselves.
-    if text.contains("\r\n") || text.len() > LONGEST || Nesting::of(text).is_beyond_the_parser() {
+    if text.contains("\r\n") || is_beyond_the_parser(text) {
         return;
     }
     // A mistake of the parser must not keep the definitions from loading.
@@ -45,22 +46,29 @@ pub(super) fn check(findings: &mut Findings, file: &Arc<str>, text: &str) {
         Parser::new(Cursor::new(text.as_bytes()), &ParserOptions::default()).parse_program().map(drop)
     });
     let Ok(Err(problem)) = parsed else { return };
-    let (position, message) = match problem {
-        ParseError::ParsingNear(position) => {
-            (Some((position.line, position.column)), "the shell can't read on from about here".to_owned())
-        }
-        ParseError::ParsingAtEndOfInput => {
-            (None, "the script ends within a command: something is not closed".to_owned())
-        }
-        ParseError::Tokenizing { inner, .. } => (None, format!("the shell can't read the script: {inner}")),
+    // What is not closed is shown where it begins; the end, where the shell notices it, tells nothing.
+    let (span, message) = match problem {
+        ParseError::ParsingNear(position) => (
+            word_at(text, position.line, position.column),
+            "the shell can't read on from about here".to_owned(),
+        ),
+        ParseError::ParsingAtEndOfInput => unclosed::at_end(text).unwrap_or_else(|| {
+            (end_of(text), "the script ends within a command: something is not closed".to_owned())
+        }),
+        ParseError::Tokenizing { inner, .. } => unclosed::of_words(text, &inner)
+            .unwrap_or_else(|| (end_of(text), format!("the shell can't read the script: {inner}"))),
     };
-    let span = position.map_or_else(|| end_of(text), |(line, column)| word_at(text, line, column));
     findings.add_with_help(
         &RULE,
         &Place { file: Arc::clone(file), span },
         message,
         "`bash -n FILE` says more",
     );
+}
+
+/// Whether a script is too long or nested too deeply to be looked at.
+pub(super) fn is_beyond_the_parser(text: &str) -> bool {
+    text.len() > LONGEST || Nesting::of(text).is_beyond_the_parser()
 }
 
 /// The word at a line and column of the parser; the whole line where that is its end: the mistake is what stands before.
@@ -168,11 +176,41 @@ mod tests {
             ("#!/bin/bash\nx=$(case $a in b) echo c ;; esac)\n", &[]),
             ("#!/bin/bash\ncat <<EOF\n(if @diskmounts@\nEOF\n@diskmounts@\n", &[]),
             ("#!/bin/bash\n", &[]),
-            ("#!/bin/bash\nif true; then\n    echo x\n\n", &[(3, 5)]),
-            ("#!/bin/bash\necho 'x\n", &[(2, 1)]),
             ("#!/bin/bash\necho ä; fi; done\n", &[(2, 11)]),
         ] {
             assert_eq!(found(text), expect, "{text}");
+        }
+    }
+
+    /// The shell itself notices these at the end only.
+    #[test]
+    fn what_is_not_closed_is_shown_where_it_begins() {
+        for (text, expect) in [
+            ("if true; then\n    echo x\n\n", (2, 1, "`if` is not closed: the script ends before its `fi`")),
+            ("x\nif a; then if b; then x; fi\n", (3, 1, "its `fi`")),
+            ("f() {\n    for x in 'if' (; do x; done\n", (3, 19, "the shell can't read on")),
+            ("f() {\n    for x in if; do x; done\n", (2, 5, "its `}`")),
+            ("function f {\n    while x; do x;\n", (3, 5, "its `done`")),
+            ("(\n echo x; x=(a b)\n", (2, 1, "`(` is not closed")),
+            ("x; y=(a\n'b'\n", (2, 6, "its `)`")),
+            ("case x in\n(a) x ;;\nb) x ;;\n", (2, 1, "its `esac`")),
+            ("x; [[ -n ä\n", (2, 4, "its `]]`")),
+            ("true &&\n# nothing\n", (2, 6, "behind `&&` a command is missing")),
+            ("echo 'x\n", (2, 6, "a single quote is never closed")),
+            ("echo ä \"$(x)\n\nx\n", (2, 8, "a double quote is never closed")),
+            ("echo `x\nx\n", (2, 6, "a backquote is never closed")),
+            ("x\necho $'x\n", (3, 7, "a quote `$'` is never closed")),
+            ("ä=\"$(a) ${b}\"; x=$(c\nd\n", (2, 18, "`$(` is never closed")),
+            ("x=${a\ny=${b}\n", (2, 3, "`${` is never closed")),
+            ("cat <<EOF\n(if\n", (2, 7, "no line `EOF` ends this text")),
+        ] {
+            let mut findings = Findings::default();
+            check(&mut findings, &Arc::from("x.sh"), &format!("#!/bin/bash\n{text}"));
+            let found: Vec<_> = findings.iter().collect();
+            let [found] = found[..] else { panic!("{text}: {found:?}") };
+            let (line, column, words) = expect;
+            assert_eq!((found.span.line, found.span.column), (line, column), "{text}: {}", found.message);
+            assert!(found.message.contains(words), "{text}: {}", found.message);
         }
     }
 

@@ -17,6 +17,7 @@
 use rhai::ParseErrorType;
 use xrdtest_model::Severity;
 
+use super::python;
 use crate::findings::Findings;
 use crate::place::Place;
 use crate::rules::Rule;
@@ -43,16 +44,13 @@ impl<'a> Undefined<'a> {
         }
     }
 
-    /// What is wrong, and what to do about it. Many come from Python, in which the manual's definitions are written.
+    /// What is wrong, and what to do about it.
     pub(crate) fn explain(&self) -> (String, Option<String>) {
         match *self {
             Self::Variable(name) => {
-                let help = match name {
-                    "True" => "write `true`",
-                    "False" => "write `false`",
-                    "None" => "write `()`",
-                    _ => "a function sees its own variables only; constants of the file are `global::NAME`",
-                };
+                let help = python::instead(name).unwrap_or(
+                    "a function sees its own variables only; constants of the file are `global::NAME`",
+                );
                 (format!("there is no variable `{name}`"), Some(help.to_owned()))
             }
             Self::Module(name) => (
@@ -63,7 +61,8 @@ impl<'a> Undefined<'a> {
     }
 }
 
-pub(crate) fn undefined(findings: &mut Findings, place: &Place, undefined: &Undefined<'_>) {
+/// `at`: the text from the place on.
+pub(crate) fn undefined(findings: &mut Findings, place: &Place, undefined: &Undefined<'_>, at: &str) {
     let (message, help) = undefined.explain();
-    report(findings, place, message, help);
+    report(findings, place, message, python::instead(at).map(str::to_owned).or(help));
 }

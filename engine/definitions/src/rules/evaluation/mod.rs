@@ -7,6 +7,7 @@ pub(crate) mod import_failed;
 pub(crate) mod internal_error;
 pub(crate) mod limit_exceeded;
 pub(crate) mod missing_function;
+pub(crate) mod python;
 pub(crate) mod syntax_error;
 pub(crate) mod too_large;
 pub(crate) mod unknown_field;

@@ -12,11 +12,12 @@
 //!
 //! ## How to fix
 //! Correct the place named. Coming from Python: strings have double quotes, statements end with `;`, blocks stand in
-//! braces, and a dictionary is written `#{ key: value }`.
+//! braces, and a dictionary is written `#{ key: value }`. The help line says so at words of Python.
 
 use rhai::{LexError, ParseErrorType};
 use xrdtest_model::Severity;
 
+use super::python;
 use crate::evaluate::bounds::EXPRESSION_DEPTH;
 use crate::findings::Findings;
 use crate::language::register::DISABLED;
@@ -26,8 +27,9 @@ use crate::rules::Rule;
 pub(crate) const RULE: Rule =
     Rule::new("XT0001", "syntax-error", Severity::Error, include_str!("syntax_error.rs"));
 
-pub(crate) fn report(findings: &mut Findings, place: &Place, problem: &ParseErrorType) {
-    findings.push(&RULE, place, message(problem), help(problem));
+/// `at`: the text from the place on.
+pub(crate) fn report(findings: &mut Findings, place: &Place, problem: &ParseErrorType, at: &str) {
+    findings.push(&RULE, place, message(problem), help(problem, at));
 }
 
 /// What is wrong, in our words where Rhai's explain nothing.
@@ -44,8 +46,17 @@ fn message(problem: &ParseErrorType) -> String {
 }
 
 /// What to do about it.
-fn help(problem: &ParseErrorType) -> Option<String> {
+fn help(problem: &ParseErrorType, at: &str) -> Option<String> {
     let text = match problem {
+        ParseErrorType::MissingToken(token, _) if token == ";" && at.starts_with(':') => {
+            "an object map is written `#{ key: value }`"
+        }
+        ParseErrorType::MissingToken(..) | ParseErrorType::BadInput(LexError::ImproperSymbol(..))
+            if python::instead(at).is_some() =>
+        {
+            python::instead(at)?
+        }
+        ParseErrorType::Reserved(_) => python::instead(at)?,
         ParseErrorType::BadInput(LexError::MalformedChar(_)) => {
             "strings are written with double quotes; single quotes hold one character"
         }

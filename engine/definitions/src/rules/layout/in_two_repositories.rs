@@ -3,7 +3,8 @@
 //!
 //! ## Why is this bad?
 //! Runs, schedules and results go by name. Of two definitions with the same name the one in the repository that stands
-//! first in the engine's configuration counts; the other is never run.
+//! first in the engine's configuration counts; the other is never run. `xrdtest check` reports it where it is given paths of
+//! several repositories, and takes their order for that of the engine.
 //!
 //! ## Example
 //! `suites/ts_001_mm.rhai` in two folders that `engine.toml` names.
@@ -13,7 +14,7 @@
 
 use std::sync::Arc;
 
-use xrdtest_model::{Diagnostic, Severity, Span};
+use xrdtest_model::{Diagnostic, Related, Severity, Span};
 
 use crate::rules::Rule;
 
@@ -21,7 +22,7 @@ pub(crate) const RULE: Rule =
     Rule::new("XT0107", "in-two-repositories", Severity::Error, include_str!("in_two_repositories.rs"));
 
 /// The finding about a definition that does not count because another repository has one of the same name. `kind` is
-/// `suite` or `cluster`, `other` the file that counts.
+/// `suite` or `cluster`, `other` the file that counts, by its absolute path.
 pub fn in_two_repositories(kind: &str, name: &str, file: Arc<str>, other: &str) -> Diagnostic {
     Diagnostic {
         file,
@@ -32,6 +33,11 @@ pub fn in_two_repositories(kind: &str, name: &str, file: Arc<str>, other: &str) 
             "{kind} `{name}` is defined in another repository as well, by {other}; this one is not used"
         ),
         help: Some("rename one of the two, or remove it".to_owned()),
+        related: vec![Related {
+            file: Arc::from(other),
+            span: Span::START,
+            message: format!("this {kind} counts, as its repository comes first"),
+        }],
     }
 }
 
@@ -43,6 +49,10 @@ mod tests {
     fn it_names_both_files() {
         let found = in_two_repositories("suite", "a", Arc::from("/two/suites/a.rhai"), "/one/suites/a.rhai");
         assert_eq!((&*found.file, found.code.as_str()), ("/two/suites/a.rhai", "XT0107"));
+        assert_eq!(
+            found.related.iter().map(|other| &*other.file).collect::<Vec<_>>(),
+            ["/one/suites/a.rhai"]
+        );
         assert!(found.is_error() && found.message.contains("by /one/suites/a.rhai"), "{}", found.message);
     }
 }

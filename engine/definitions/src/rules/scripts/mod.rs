@@ -20,7 +20,9 @@ use crate::evaluate::files::{FileProblem, Files};
 use crate::findings::Findings;
 use crate::place::{Located, Place};
 use crate::rules::Context;
-use crate::rules::contents::{Script, unknown_tag};
+use crate::rules::contents::calls::{self, Argument, Function};
+use crate::rules::contents::unknown_role::{self, Roles};
+use crate::rules::contents::{Script, is_shell, missing_fetch, unknown_tag};
 use crate::rules::layout::malformed_name::is_name;
 use crate::script::ScriptProblem;
 use crate::suggest::Suggestions;
@@ -33,6 +35,7 @@ pub(crate) fn check(suite: &Suite, broken: bool, context: &Context<'_>, findings
         findings,
         cases: context.files.names(&format!("{}/tc", suite.file.folder)),
         suggestions: Suggestions::default(),
+        roles: Roles::of(suite, context),
         tags: suite.tags.iter().map(|(name, _)| name.value.as_str()).collect(),
     };
     for script in suite.initialize.iter().chain(&suite.finalize) {
@@ -73,6 +76,8 @@ struct Check<'a> {
     /// Folders of cases that there are.
     cases: Vec<String>,
     suggestions: Suggestions,
+    /// Names of machines.
+    roles: Roles<'a>,
     /// Names of the suite's own tags.
     tags: Vec<&'a str>,
 }
@@ -97,6 +102,11 @@ impl<'a> Check<'a> {
                         &self.tags,
                         &mut self.suggestions,
                     );
+                }
+                if is_shell(text.lines().next().unwrap_or_default()) {
+                    for argument in calls::arguments(&text) {
+                        self.argument(&script.place, &argument, false);
+                    }
                 }
             }
             Ok(ScriptRef::File(path)) => self.file(script, &path),
@@ -133,6 +143,28 @@ impl<'a> Check<'a> {
         for used in &contents.tags {
             let place = Place { file: Arc::clone(&contents.file), span: used.span };
             unknown_tag::check(self.findings, &place, &used.name, &self.tags, &mut self.suggestions);
+        }
+        let of_suite = path.strip_prefix(&self.suite.file.folder).is_some_and(|rest| rest.starts_with('/'));
+        for argument in &contents.calls {
+            let place = Place { file: Arc::clone(&contents.file), span: argument.span };
+            self.argument(&place, argument, !of_suite);
+        }
+    }
+
+    /// What a script gives to `role` or `fetch`.
+    fn argument(&mut self, place: &Place, argument: &Argument, is_shared: bool) {
+        let (context, suggestions) = (self.context, &mut self.suggestions);
+        match argument.function {
+            Function::Role => unknown_role::check(
+                self.findings,
+                place,
+                &argument.text,
+                &self.roles,
+                is_shared,
+                context,
+                suggestions,
+            ),
+            Function::Fetch => missing_fetch::check(self.findings, place, &argument.text, context.files),
         }
     }
 
