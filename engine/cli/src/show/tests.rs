@@ -276,8 +276,8 @@ fn agents_and_tokens() {
     };
     let refused = HypervisorInfo { revoked: Some(sold.clone()), ..virtual_machines };
     let node = SlaveInfo { revoked: Some(sold.clone()), detail: "out of contact".to_owned(), ..node };
-    let both = hypervisors(NOW, &[refused.clone()]) + &*hypervisor(NOW, &refused);
-    let all = both + &*slaves(NOW, &[node.clone()]) + &*slave(NOW, &node);
+    let both = hypervisors(NOW, std::slice::from_ref(&refused)) + &*hypervisor(NOW, &refused);
+    let all = both + &*slaves(NOW, std::slice::from_ref(&node)) + &*slave(NOW, &node);
     insta::assert_snapshot!("agents_that_are_revoked", plain(&(all + &*revocation(&sold))));
     let token = TokenInfo {
         id: "3fa29c0177aa".to_owned(),

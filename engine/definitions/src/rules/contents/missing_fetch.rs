@@ -22,7 +22,7 @@ use crate::place::Place;
 use crate::rules::Rule;
 
 pub(crate) const RULE: Rule =
-    Rule::new("XT5008", "missing-fetch", Severity::Error, include_str!("missing_fetch.rs"));
+    Rule::new("XT5008", "missing-fetch", Severity::Warning, include_str!("missing_fetch.rs"));
 
 pub(crate) fn check(findings: &mut Findings, place: &Place, path: &str, files: &Files) {
     let Some(below) = downward(path) else {

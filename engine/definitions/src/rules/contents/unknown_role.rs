@@ -29,7 +29,7 @@ use crate::rules::Rule;
 use crate::suggest::{Suggestions, list};
 
 pub(crate) const RULE: Rule =
-    Rule::new("XT5007", "unknown-role", Severity::Error, include_str!("unknown_role.rs"));
+    Rule::new("XT5007", "unknown-role", Severity::Warning, include_str!("unknown_role.rs"));
 
 /// The names that machines go by.
 pub(crate) struct Roles<'a> {
