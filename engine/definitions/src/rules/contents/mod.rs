@@ -1,4 +1,4 @@
-//! What is inside of scripts: `XT5`. What is found there is mostly a warning: only a run can tell for sure.
+//! What is inside of scripts: `XT5`. Nothing found there is worse than a warning: only a run can tell for sure.
 
 pub(crate) mod calls;
 pub(super) mod carriage_returns;
