@@ -268,13 +268,13 @@ fn it_stays_until_something_is_left_of_a_stage() {
     let third = ordered(base.path(), "third", "#!/bin/bash\nsleep 100 > /dev/null 2>&1 &\necho $PPID $!\n");
     let (mut process, stream) = supervise(&first, &["--stay"]);
     assert!(over(&stream).1);
-    assert!(first.connect().unwrap().is_none(), "nobody speaks for it any more");
     for (folder, free) in [(&second, true), (&third, false)] {
         take_over(&stream, folder);
         let (report, said) = over(&stream);
         assert_eq!((report.outcome, said), (Outcome::Passed, free));
         assert_eq!(folder.outcome().unwrap(), Some(report));
     }
+    assert!(first.connect().unwrap().is_none(), "nobody speaks for it any more");
     assert!(process.wait().unwrap().success());
     let output = [&first, &second, &third].map(|folder| fs::read_to_string(folder.output()).unwrap());
     let pid = format!("{}\n", process.id());
