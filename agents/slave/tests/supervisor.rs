@@ -285,6 +285,23 @@ fn it_stays_until_something_is_left_of_a_stage() {
 }
 
 #[test]
+fn an_end_that_comes_with_the_next_stage_is_that_stages() {
+    let base = tempfile::tempdir().unwrap();
+    let first = ordered(base.path(), "before", "#!/bin/bash\ntrue\n");
+    let second = ordered(base.path(), "ended", "#!/bin/bash\nexec sleep 100\n");
+    let (mut process, mut stream) = supervise(&first, &["--stay"]);
+    assert!(over(&stream).1);
+    let next = wire::Command::Supervise { folder: second.path().to_owned() };
+    let end = wire::Command::End { why: EndCause::Cancelled, reason: CANCEL_REASON.to_owned() };
+    let lines = [next, end].map(|command| serde_json::to_string(&command).unwrap() + "\n").concat();
+    stream.write_all(lines.as_bytes()).unwrap();
+    let (report, free) = over(&stream);
+    assert_eq!((report.outcome, report.reason.as_str(), free), (Outcome::Cancelled, CANCEL_REASON, true));
+    drop(stream);
+    assert!(process.wait().unwrap().success());
+}
+
+#[test]
 fn it_goes_with_the_agent_that_may_have_more() {
     let base = tempfile::tempdir().unwrap();
     let first = ordered(base.path(), "only", "#!/bin/bash\ntrue\n");

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
@@ -31,8 +32,10 @@ pub struct Client {
     received: Vec<u8>,
     unsent: Vec<u8>,
     open: bool,
-    /// It has started this process.
-    is_starter: bool,
+    /// It has started this process, and may give it more than one stage.
+    gives_stages: bool,
+    /// The next one's folder. What it says behind that is for that stage, and left until then.
+    next: Option<PathBuf>,
 }
 
 impl Clients {
@@ -41,14 +44,14 @@ impl Clients {
         Self { listener, clients: starter.into_iter().collect(), told: None }
     }
 
-    /// Whether the client that started this process is still there.
-    pub fn has_starter(&self) -> bool {
-        self.clients.iter().any(|client| client.is_starter)
+    /// Whether somebody is there who may give this process another stage.
+    pub fn has_giver(&self) -> bool {
+        self.clients.iter().any(|client| client.gives_stages)
     }
 
     /// That client; all others are left.
-    pub fn into_starter(self) -> Option<Client> {
-        self.clients.into_iter().find(|client| client.is_starter)
+    pub fn into_giver(self) -> Option<Client> {
+        self.clients.into_iter().find(|client| client.gives_stages)
     }
 
     /// What to poll, and for what.
@@ -88,11 +91,11 @@ impl Clients {
         self.clients.retain(|client| client.open);
     }
 
-    /// Tells everybody the outcome; `free`: and who started this process, that it takes another stage.
+    /// Tells everybody the outcome; `free`: and who may give this process another stage, that it takes one.
     pub fn tell_over(&mut self, outcome: FinishedReport, free: bool) {
         let outcome = Box::new(outcome);
         for client in &mut self.clients {
-            client.tell(&News::Over { outcome: outcome.clone(), free: free && client.is_starter });
+            client.tell(&News::Over { outcome: outcome.clone(), free: free && client.gives_stages });
         }
         self.clients.retain(|client| client.open);
     }
@@ -124,19 +127,21 @@ impl Clients {
 impl Client {
     fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, received: Vec::new(), unsent: Vec::new(), open: true, is_starter: false })
+        let (received, unsent) = (Vec::new(), Vec::new());
+        Ok(Self { stream, received, unsent, open: true, gives_stages: false, next: None })
     }
 
-    /// The one that started this process, where it gave it a socket as its standard input.
+    /// The one that started this process, where it gave it a socket as its standard input; whether it may give it more
+    /// than one stage.
     ///
     /// # Errors
     /// Where that can't be used.
-    pub fn starter() -> io::Result<Option<Self>> {
+    pub fn starter(gives_stages: bool) -> io::Result<Option<Self>> {
         let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         if stream.peer_addr().is_err() {
             return Ok(None);
         }
-        Ok(Some(Self { is_starter: true, ..Self::new(stream)? }))
+        Ok(Some(Self { gives_stages, ..Self::new(stream)? }))
     }
 
     /// Whether it is still there.
@@ -167,7 +172,12 @@ impl Client {
         }
     }
 
-    /// The commands that have come.
+    /// The folder of the next stage, where it has been told.
+    pub fn take_next(&mut self) -> Option<PathBuf> {
+        self.next.take()
+    }
+
+    /// The commands that have come for the present stage.
     pub fn receive(&mut self) -> Vec<Command> {
         let mut buffer = [0; 4096];
         loop {
@@ -183,12 +193,22 @@ impl Client {
             }
             break;
         }
-        let end = self.received.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let lines: Vec<u8> = self.received.drain(..end).collect();
+        let mut commands = Vec::new();
+        while self.next.is_none()
+            && let Some(end) = self.received.iter().position(|byte| *byte == b'\n')
+        {
+            let line: Vec<u8> = self.received.drain(..=end).collect();
+            match serde_json::from_slice(&line) {
+                Ok(Command::Supervise { folder }) => self.next = Some(folder),
+                Ok(command) => commands.push(command),
+                // A newer agent's.
+                Err(_) => {}
+            }
+        }
         if self.received.len() > LONGEST_LINE {
             self.open = false;
         }
-        lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+        commands
     }
 }
 

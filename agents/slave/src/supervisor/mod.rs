@@ -27,7 +27,6 @@ use self::stage::Supervised;
 use crate::init::timespec;
 use crate::process::signals::Signals;
 use crate::stage::StageFolder;
-use crate::stage::wire::Command;
 
 /// A supervisor that has nothing to do for this long goes away: the stages of other machines may take hours.
 const IDLE: Duration = Duration::from_secs(60);
@@ -60,7 +59,7 @@ fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Superviso
 /// [`SupervisorError`], for the file that standard error is.
 pub fn run(path: &Path, stays: bool) -> Result<(), SupervisorError> {
     let signals = Signals::take_over().map_err(system("cannot handle signals"))?;
-    let mut starter = Client::starter().map_err(system("cannot use standard input"))?;
+    let mut starter = Client::starter(stays).map_err(system("cannot use standard input"))?;
     // A session of its own: what is sent to the agent's terminal or session is not for the script. It fails only
     // where this process leads a session already.
     let _ = rustix::process::setsid();
@@ -69,27 +68,19 @@ pub fn run(path: &Path, stays: bool) -> Result<(), SupervisorError> {
         .map_err(system("cannot adopt orphans"))?;
     let mut path = path.to_owned();
     loop {
-        let Some(mut over) = supervise(&path, &signals, starter.take(), stays)? else { return Ok(()) };
-        let Some(next) = over.next(&signals)? else { return Ok(()) };
+        let Some(mut giver) = supervise(&path, &signals, starter.take())? else { return Ok(()) };
+        let Some(next) = next(&mut giver, &signals)? else { return Ok(()) };
         path = next;
-        starter = Some(over.starter);
+        starter = Some(giver);
     }
 }
 
-/// What is left of a stage whose supervisor stays.
-struct Over {
-    starter: Client,
-    /// The next stage's folder, where it has come already.
-    next: Option<PathBuf>,
-}
-
-/// Supervises one stage; `None`: this process is not to take another one.
+/// Supervises one stage. Answers who may give this process another one; `None`: it is not to take one.
 fn supervise(
     path: &Path,
     signals: &Signals,
     starter: Option<Client>,
-    stays: bool,
-) -> Result<Option<Over>, SupervisorError> {
+) -> Result<Option<Client>, SupervisorError> {
     let folder = StageFolder::at(path);
     let assignment = folder.assignment().map_err(system("cannot read the order"))?;
     let assignment = assignment.ok_or_else(|| SupervisorError::NoOrder(path.to_owned()))?;
@@ -97,28 +88,27 @@ fn supervise(
     let Some(listener) = folder.accept().map_err(system("cannot accept the order"))? else {
         return Ok(None);
     };
-    let clients = Clients::new(listener, starter);
-    Supervised::start(folder, assignment, signals, (clients, stays))?.see_through()
+    Supervised::start(folder, assignment, signals, Clients::new(listener, starter))?.see_through()
 }
 
-impl Over {
-    /// Waits for the next stage's folder; `None`: there will be none.
-    fn next(&mut self, signals: &Signals) -> Result<Option<PathBuf>, SupervisorError> {
-        let until = Instant::now() + IDLE;
-        while self.next.is_none() && self.starter.is_open() && !signals.terminate() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            wait_for([signals.as_fd(), self.starter.as_fd()].map(|one| (one, PollFlags::IN)), Some(left))?;
-            signals.clear();
-            for command in self.starter.receive() {
-                if let Command::Supervise { folder } = command {
-                    self.next = Some(folder);
-                }
-            }
+/// Waits for the next stage's folder; `None`: there will be none.
+fn next(giver: &mut Client, signals: &Signals) -> Result<Option<PathBuf>, SupervisorError> {
+    let until = Instant::now() + IDLE;
+    loop {
+        signals.clear();
+        // What comes between two stages is about none.
+        giver.receive();
+        if signals.terminate() || !giver.is_open() {
+            return Ok(None);
         }
-        Ok(self.next.take().filter(|_| !signals.terminate()))
+        if let Some(folder) = giver.take_next() {
+            return Ok(Some(folder));
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        wait_for([signals.as_fd(), giver.as_fd()].map(|one| (one, PollFlags::IN)), Some(left))?;
     }
 }
 

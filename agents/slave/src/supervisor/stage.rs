@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::PollFlags;
@@ -11,13 +10,13 @@ use rustix::fs::OFlags;
 use xrdtest_model::Timestamp;
 use xrdtest_model::order::FinishedReport;
 
-use super::clients::Clients;
+use super::clients::{Client, Clients};
 use super::course::{Course, Deed, Facts};
 use super::launch::{self, Launched};
 use super::notes::Notes;
 use super::spool::{Spool, Spooled};
 use super::verdict::{Ending, leftovers};
-use super::{Over, SupervisorError, reboot, system, wait_for};
+use super::{SupervisorError, reboot, system, wait_for};
 use crate::process::signals::Signals;
 use crate::process::tree::{self, Reaped};
 use crate::stage::wire::{Command, News};
@@ -36,10 +35,8 @@ pub(super) struct Supervised<'a> {
     timeout_ms: u64,
     signals: &'a Signals,
     clients: Clients,
-    stays: bool,
     /// This process has said that it takes another stage.
     free: bool,
-    next: Option<PathBuf>,
     script: i32,
     output: Option<File>,
     spool: Option<Spool>,
@@ -65,7 +62,7 @@ impl<'a> Supervised<'a> {
         folder: StageFolder,
         assignment: Assignment,
         signals: &'a Signals,
-        (clients, stays): (Clients, bool),
+        clients: Clients,
     ) -> Result<Self, SupervisorError> {
         let order = &assignment.order;
         let spool = Spool::new(&folder.output(), order.output_limit);
@@ -78,9 +75,7 @@ impl<'a> Supervised<'a> {
             timeout_ms: order.timeout_ms,
             signals,
             clients,
-            stays,
             free: false,
-            next: None,
             script: 0,
             output: None,
             spool: Some(spool),
@@ -116,8 +111,9 @@ impl<'a> Supervised<'a> {
         Ok(stage)
     }
 
-    /// Goes on until all is done that this process is needed for.
-    pub(super) fn see_through(mut self) -> Result<Option<Over>, SupervisorError> {
+    /// Goes on until all is done that this process is needed for. Answers who may give it another stage, where it takes
+    /// one.
+    pub(super) fn see_through(mut self) -> Result<Option<Client>, SupervisorError> {
         loop {
             self.signals.clear();
             self.reap();
@@ -144,9 +140,7 @@ impl<'a> Supervised<'a> {
             self.write_outcome_when_due();
             if self.may_go() {
                 self.folder.retire();
-                let next = self.next.take();
-                let starter = if self.free { self.clients.into_starter() } else { None };
-                return Ok(starter.map(|starter| Over { starter, next }));
+                return Ok(if self.free { self.clients.into_giver() } else { None });
             }
             self.wait(tell_at)?;
         }
@@ -159,7 +153,8 @@ impl<'a> Supervised<'a> {
                     self.carry_out(deed);
                 }
             }
-            Command::Supervise { folder } => self.next = Some(folder),
+            // Kept by the client that gives it.
+            Command::Supervise { .. } => {}
             Command::AnnounceReboot if self.outcome.is_none() => self.announce_reboot(),
             // Who asks has heard already that the stage is over.
             Command::AnnounceReboot => {}
@@ -285,7 +280,7 @@ impl<'a> Supervised<'a> {
         // Who is told may have to find it written: then it is not told another thing by a later agent.
         self.write_outcome_when_due();
         let nothing_left = self.none_left && self.output.is_none() && self.unwritten.is_none();
-        self.free = self.stays && nothing_left && !self.rebooting && self.clients.has_starter();
+        self.free = nothing_left && !self.rebooting && self.clients.has_giver();
         self.clients.tell_over(outcome, self.free);
     }
 
