@@ -22,20 +22,16 @@ pub use self::sarif::{RuleInfo, sarif};
 pub(crate) struct Finding<'a> {
     code: &'a str,
     severity: Severity,
-    message: &'a str,
-    file: &'a str,
-    line: u32,
-    column: u32,
-    end_line: u32,
-    end_column: u32,
+    #[serde(flatten)]
+    place: Told<'a>,
     help: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    related: Vec<RelatedPlace<'a>>,
+    related: Vec<Told<'a>>,
 }
 
-/// Another place that belongs to a finding.
+/// What is said of a place.
 #[derive(Debug, Serialize)]
-pub(crate) struct RelatedPlace<'a> {
+struct Told<'a> {
     message: &'a str,
     file: &'a str,
     line: u32,
@@ -46,31 +42,21 @@ pub(crate) struct RelatedPlace<'a> {
 
 impl<'a> Finding<'a> {
     pub(crate) fn of(finding: &'a Diagnostic) -> Self {
+        let other = |related: &'a Related| Told::of(&related.message, &related.file, related.span);
         Self {
             code: &finding.code,
             severity: finding.severity,
-            message: &finding.message,
-            file: &finding.file,
-            line: finding.span.line,
-            column: finding.span.column,
-            end_line: finding.span.end_line,
-            end_column: finding.span.end_column,
+            place: Told::of(&finding.message, &finding.file, finding.span),
             help: finding.help.as_deref(),
-            related: finding.related.iter().map(RelatedPlace::of).collect(),
+            related: finding.related.iter().map(other).collect(),
         }
     }
 }
 
-impl<'a> RelatedPlace<'a> {
-    fn of(related: &'a Related) -> Self {
-        Self {
-            message: &related.message,
-            file: &related.file,
-            line: related.span.line,
-            column: related.span.column,
-            end_line: related.span.end_line,
-            end_column: related.span.end_column,
-        }
+impl<'a> Told<'a> {
+    fn of(message: &'a str, file: &'a str, span: Span) -> Self {
+        let Span { line, column, end_line, end_column } = span;
+        Self { message, file, line, column, end_line, end_column }
     }
 }
 
