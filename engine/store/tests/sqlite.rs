@@ -58,6 +58,26 @@ async fn what_is_pending_at_the_same_time_shares_a_sync() {
     store.close().await;
 }
 
+/// Statements have room for powers of two of rows.
+#[tokio::test]
+async fn any_number_of_events_at_once_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.db")).await.unwrap();
+    let many = Scribe::default().all(Story::new("r1", "s", 250).whole());
+    let mut rest = &many[..];
+    for count in [1, 2, 3, 4, 5, 127, 128, 129, 255, 256, 257].into_iter().chain(std::iter::repeat(600)) {
+        let (chunk, left) = rest.split_at(count.min(rest.len()));
+        store.append(chunk.to_vec()).await.unwrap();
+        rest = left;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    assert!(many.len() > 1300, "{}", many.len());
+    assert_eq!(store.events(None, 0, 10_000).await.unwrap(), many);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_store_that_was_not_closed_is_opened_again_at_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -68,6 +88,9 @@ async fn a_store_that_was_not_closed_is_opened_again_at_once() {
         store.append(vec![Scribe::after(last).one(story.queued())]).await.unwrap();
     }
 }
+
+/// Brings back what layout 11 took away.
+const KINDS: &str = "ALTER TABLE events ADD COLUMN kind TEXT GENERATED ALWAYS AS (body ->> 'event') VIRTUAL;";
 
 /// What the tables of trends hold is in the events of stores that are older than these tables.
 #[tokio::test]
@@ -84,10 +107,12 @@ async fn an_older_store_has_its_cases_and_numbers_told() {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
     let mut connection = options.connect().await.unwrap();
     // What came later is undone as well.
-    let back = "DROP TABLE cases; DROP TABLE metrics; DROP INDEX transitions_of_physical; DROP INDEX runs_going_on; \
+    let back = format!(
+        "{KINDS} DROP TABLE cases; DROP TABLE metrics; DROP INDEX transitions_of_physical; DROP INDEX runs_going_on; \
          DROP INDEX runs_of_verdict; DROP INDEX runs_of_suite_and_verdict; \
-         DROP TABLE deliveries; DROP TABLE considered; DROP TABLE revocations; PRAGMA user_version = 5";
-    connection.execute(sqlx::raw_sql(back)).await.unwrap();
+         DROP TABLE deliveries; DROP TABLE considered; DROP TABLE revocations; PRAGMA user_version = 5"
+    );
+    connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(back))).await.unwrap();
     connection.close().await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
     let again = (store.cases(suite.clone(), 100).await.unwrap(), store.metrics(suite, 100).await.unwrap());
@@ -104,7 +129,7 @@ async fn an_older_store_has_its_mails_delivered() {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
     let mut connection = options.connect().await.unwrap();
     let back = format!(
-        "DROP TABLE deliveries; DROP TABLE considered; DROP TABLE revocations; {} \
+        "{KINDS} DROP TABLE deliveries; DROP TABLE considered; DROP TABLE revocations; {} \
          INSERT INTO mails VALUES (4, 'r1', 'case-0', 'a@b', '{{}}', 10, 2, 50, 'refused'); \
          INSERT INTO mail_considered VALUES (0, 17); PRAGMA user_version = 7",
         include_str!("../src/sqlite/migrations/0007_mail.sql")

@@ -94,7 +94,7 @@ def trial(lab):
 
     run = ask("run", "waits", "--no-wait").must(0).data.split()[0]
     until("it runs", lambda: lab.query(
-        "select 1 from events where run = ? and kind = 'stage_started' and body ->> 'stage.kind' = 'run'", run)
+        "select 1 from events where run = ? and body ->> 'event' = 'stage_started' and body ->> '$.stage.kind' = 'run'", run)
         or "a / run" in lab.ask("GET", f"/runs/{run}")["runs"][0]["phase"])
     ask("slaves").must(0, f"{run}.0/m1.xrd.test")
     ask("slaves", f"{run}.0/m1.xrd.test").must(0, "Sent test case run to slave")

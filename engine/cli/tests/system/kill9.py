@@ -66,7 +66,7 @@ def random_kills(lab, kills, chance):
                 or not lab.unfinished(), 30)
             contact.append(time.monotonic() - killed)
             next_stage = until("the next stage is ordered", lambda: lab.query(
-                "select number from events where number > ? and kind in ('stage_started', 'run_finished')", before))
+                "select number from events where number > ? and body ->> 'event' in ('stage_started', 'run_finished')", before))
             ordered.append(time.monotonic() - killed)
             assert back and next_stage
         if (number + 1) % 20 == 0:

@@ -212,7 +212,7 @@ class Lab:
             database.close()
 
     def events(self, run, kind):
-        rows = self.query("select at, body from events where run = ? and kind = ? order by number", run, kind)
+        rows = self.query("select at, body from events where run = ? and body ->> 'event' = ? order by number", run, kind)
         return [(at, json.loads(body)) for at, body in rows]
 
     def last_event(self):

@@ -189,7 +189,7 @@ def killed(lab, folder):
     run = lab.run("passes")["id"]
     files = files_of(folder, "passes", run)
     until("the reports are there", lambda: all(file.is_file() for file in files.values()), 30)
-    (number,), = lab.query("select number from events where run = ? and kind = 'run_finished'", run)
+    (number,), = lab.query("select number from events where run = ? and body ->> 'event' = 'run_finished'", run)
     note = lab.state / "reports.last"
     until("the note is there", lambda: note.read_text() == str(number), 30)
     lab.kill_engine()

@@ -8,7 +8,7 @@ use xrdtest_model::event::{InstanceState, StageResult};
 use xrdtest_model::{AgentName, Event, EventBody, Held, InstanceId, RunId, Verdict};
 
 use super::memory::{Memory, filed_under};
-use super::rows::{insert, int};
+use super::rows::{insert, int, statements};
 use super::spelling;
 use super::write::{Session, Write, WriteError};
 use crate::{CaseVerdict, Measured};
@@ -37,7 +37,11 @@ impl Write for Append {
         }
         let changes = Changes::from(&mut *session.memory, self.events);
         session.memory.rows += changes.rows();
-        changes.write(session.connection).await?;
+        if changes.are_one_statement() {
+            changes.write_events(session.single_statement().await?).await?;
+        } else {
+            changes.write(session.connection().await?).await?;
+        }
         Ok(())
     }
 }
@@ -149,7 +153,7 @@ impl Changes {
             {
                 self.instances.insert(instance.clone(), *state);
             }
-            EventBody::StageStarted { run, .. } => {
+            EventBody::StageStarted { run, .. } if !memory.has_begun(run) => {
                 self.run(run).started.get_or_insert(at);
             }
             EventBody::StageFinished { run, result } => {
@@ -240,8 +244,17 @@ impl Changes {
         u64::try_from(rows).unwrap_or(u64::MAX)
     }
 
+    /// Whether there is nothing but a few events, as of hundreds of machines that report the end of a silent stage.
+    fn are_one_statement(&self) -> bool {
+        let rows = usize::try_from(self.rows()).unwrap_or(usize::MAX);
+        let is_events = rows == self.events.len() && self.queued.is_empty() && self.placed.is_empty();
+        let is_only = is_events && self.runs.is_empty() && self.instances.is_empty();
+        is_only && self.agents.is_empty() && self.holds.is_empty() && statements(rows) == 1
+    }
+
     async fn write(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         self.write_events(connection).await?;
+        self.write_standing(connection).await?;
         self.write_runs(connection).await?;
         self.write_instances(connection).await?;
         self.write_outputs(connection).await?;
@@ -255,7 +268,10 @@ impl Changes {
             columns.push_bind(int(row.number)).push_bind(int(row.at));
             columns.push_bind(row.run.as_ref().map(RunId::to_string)).push_bind(row.body.clone());
         })
-        .await?;
+        .await
+    }
+
+    async fn write_standing(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         let agents = ("INSERT OR REPLACE INTO agents (agent, event)", "");
         let latest: Vec<_> = self.agents.iter().collect();
         insert(connection, agents, &latest, |columns, (agent, number)| {

@@ -19,7 +19,7 @@ impl Write for Pin {
         let done = sqlx::query("UPDATE runs SET pinned = ?2 WHERE id = ?1")
             .bind(self.run.as_str())
             .bind(self.pinned)
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -44,7 +44,7 @@ impl Write for EvidenceRemoved {
         .bind(self.run.as_str())
         .bind(int(self.at.as_millis()))
         .bind(self.archive)
-        .execute(&mut *session.connection)
+        .execute(session.connection().await?)
         .await?;
         Ok(())
     }
@@ -66,7 +66,8 @@ impl Write for RemoveRun {
                 self.run
             )));
         }
-        let (connection, last) = (&mut *session.connection, int(session.memory.last));
+        let last = int(session.memory.last);
+        let connection = session.connection().await?;
         for statement in REMOVAL {
             sqlx::query(statement).bind(self.run.as_str()).bind(last).execute(&mut *connection).await?;
         }

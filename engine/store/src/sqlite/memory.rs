@@ -1,6 +1,6 @@
 //! What the writer knows without asking: the runs that are not over, and the instances of which something may be left.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xrdtest_model::chronicle::{Chronicle, Subject, SubjectKind, Transition};
@@ -35,6 +35,8 @@ pub(super) struct Memory {
     /// For readers: see [`Steps`].
     pub(super) steps: Steps,
     plans: HashMap<RunId, Arc<RunPlan>>,
+    /// The runs that are not over and whose first stage has begun.
+    begun: HashSet<RunId>,
     /// With the run that their events are filed under: see [`filed_under`].
     instances: HashMap<InstanceId, (RunId, InstanceState)>,
 }
@@ -89,8 +91,14 @@ impl Memory {
                     *known = *state;
                 }
             }
+            EventBody::StageStarted { run, .. } => {
+                if !self.begun.contains(run) {
+                    self.begun.insert(run.clone());
+                }
+            }
             EventBody::RunFinished { run, .. } => {
                 self.plans.remove(run);
+                self.begun.remove(run);
             }
             _ => return,
         }
@@ -104,6 +112,11 @@ impl Memory {
     /// The plan of a run that is not over.
     pub(super) fn plan(&self, run: &RunId) -> Option<&Arc<RunPlan>> {
         self.plans.get(run)
+    }
+
+    /// Whether the first stage of a run that is not over has begun.
+    pub(super) fn has_begun(&self, run: &RunId) -> bool {
+        self.begun.contains(run)
     }
 
     /// Whether a run is not over, or has instances that are not stopped.

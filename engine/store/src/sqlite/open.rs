@@ -13,7 +13,7 @@ use super::words;
 use crate::StoreError;
 
 /// Each brings the layout from its position to the next; never changed, only added to.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_by_hand.sql"),
     include_str!("migrations/0003_schedules.sql"),
@@ -24,6 +24,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_deliveries.sql"),
     include_str!("migrations/0009_revocations.sql"),
     include_str!("migrations/0010_revoked_agents.sql"),
+    include_str!("migrations/0011_kinds_of_events.sql"),
 ];
 
 /// "xrdt": what tells our files from those of other programs.

@@ -23,12 +23,12 @@ impl Write for TellTargets {
 
     async fn carry_out(self, session: &mut Session<'_>) -> Result<Vec<u64>, WriteError> {
         let known: Vec<(String, i64)> = sqlx::query_as("SELECT target, event FROM considered")
-            .fetch_all(&mut *session.connection)
+            .fetch_all(session.connection().await?)
             .await?;
         for (target, _) in known.iter().filter(|(target, _)| !self.targets.contains(target)) {
             sqlx::query("DELETE FROM considered WHERE target = ?1")
                 .bind(target)
-                .execute(&mut *session.connection)
+                .execute(session.connection().await?)
                 .await?;
         }
         let mut considered = Vec::with_capacity(self.targets.len());
@@ -46,7 +46,7 @@ async fn consider(session: &mut Session<'_>, target: &str, event: u64) -> Result
     sqlx::query("INSERT OR REPLACE INTO considered (target, event) VALUES (?1, ?2)")
         .bind(target)
         .bind(int(event))
-        .execute(&mut *session.connection)
+        .execute(session.connection().await?)
         .await?;
     Ok(())
 }
@@ -71,7 +71,7 @@ impl Write for KeepDeliveries {
              (target, run, about, recipient, content, queued, attempts, due, error)",
             "",
         );
-        insert(session.connection, statement, &self.deliveries, |columns, new| {
+        insert(session.connection().await?, statement, &self.deliveries, |columns, new| {
             columns.push_bind(new.target.clone());
             columns.push_bind(new.run.as_str().to_owned()).push_bind(new.about.clone());
             columns.push_bind(new.recipient.clone()).push_bind(new.content.clone());
@@ -99,7 +99,7 @@ impl Write for DeliveryFailed {
             .bind(int(self.id))
             .bind(self.error)
             .bind(int(self.due.as_millis()))
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Write for RemoveDelivery {
     async fn carry_out(self, session: &mut Session<'_>) -> Result<(), WriteError> {
         sqlx::query("DELETE FROM deliveries WHERE id = ?1")
             .bind(int(self.id))
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Write for RemoveDeliveries {
     async fn carry_out(self, session: &mut Session<'_>) -> Result<u64, WriteError> {
         let removed = sqlx::query("DELETE FROM deliveries WHERE target = ?1")
             .bind(self.target)
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(removed.rows_affected())
     }

@@ -3,29 +3,39 @@
 use sqlx::query_builder::{QueryBuilder, Separated};
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
-/// How many rows one statement may have: powers of two, so that any number of rows is few statements. Few different
-/// sizes make few different statements, which stay prepared.
-const CHUNKS: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
+/// How many rows one statement may have.
+const CHUNK: usize = 256;
 
 /// The columns of one row.
 pub(super) type Columns<'a> = Separated<'a, Sqlite, &'static str>;
 
-/// Runs `head VALUES (…), (…) tail` over all rows; `bind` gives the columns of one.
+/// How many statements insert so many rows.
+pub(super) fn statements(rows: usize) -> usize {
+    rows.div_ceil(CHUNK)
+}
+
+/// Inserts all rows: `head` is `INSERT INTO table (columns)`, `tail` stands behind them; `bind` gives the columns of one,
+/// the first of which is never null.
+///
+/// A statement has room for a power of two of rows, as few different statements stay prepared. What is left over of its
+/// room is unbound, so null, and not inserted.
 pub(super) async fn insert<R: Send + Sync>(
     connection: &mut SqliteConnection,
     (head, tail): (&'static str, &'static str),
-    mut rows: &[R],
+    rows: &[R],
     bind: impl Fn(&mut Columns<'_>, &R) + Send + Sync,
 ) -> Result<(), sqlx::Error> {
-    for size in CHUNKS {
-        while let Some((chunk, rest)) = rows.split_at_checked(size) {
-            rows = rest;
-            let mut statement = QueryBuilder::<Sqlite>::new(head);
-            statement.push(" ");
-            statement.push_values(chunk, |mut columns, row| bind(&mut columns, row));
-            statement.push(tail);
-            statement.build().execute(&mut *connection).await?;
+    let columns = head.matches(',').count() + 1;
+    let unbound = format!(", ({})", vec!["?"; columns].join(", "));
+    for chunk in rows.chunks(CHUNK) {
+        let mut statement = QueryBuilder::<Sqlite>::new(head);
+        statement.push(" SELECT * FROM (");
+        statement.push_values(chunk, |mut columns, row| bind(&mut columns, row));
+        for _ in chunk.len()..chunk.len().next_power_of_two() {
+            statement.push(&unbound);
         }
+        statement.push(") WHERE column1 IS NOT NULL").push(tail);
+        statement.build().execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ impl Write for KeepSchedules {
              (suite, considered, schedule, paused, last_start, last_run, last_reason)",
             "",
         );
-        insert(session.connection, statement, &self.records, |columns, record| {
+        insert(session.connection().await?, statement, &self.records, |columns, record| {
             columns.push_bind(record.suite.clone()).push_bind(int(record.considered.as_millis()));
             columns.push_bind(record.schedule.clone()).push_bind(record.paused.clone());
             let last = record.last.as_ref();

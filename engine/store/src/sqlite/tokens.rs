@@ -21,12 +21,12 @@ impl Write for AddTokens {
         if let Some(now) = self.tokens.iter().map(|token| token.created).min() {
             sqlx::query("DELETE FROM tokens WHERE expires <= ?1")
                 .bind(int(now.as_millis()))
-                .execute(&mut *session.connection)
+                .execute(session.connection().await?)
                 .await?;
         }
         let statement =
             ("INSERT OR REPLACE INTO tokens (digest, identity, made_by, created, expires, used)", "");
-        insert(session.connection, statement, &self.tokens, |columns, token| {
+        insert(session.connection().await?, statement, &self.tokens, |columns, token| {
             columns.push_bind(token.digest.clone()).push_bind(token.identity.clone());
             columns.push_bind(token.by.clone()).push_bind(int(token.created.as_millis()));
             columns.push_bind(int(token.expires.as_millis()));
@@ -57,7 +57,7 @@ impl Write for UseToken {
         .bind(self.digest)
         .bind(self.key)
         .bind(int(self.now.as_millis()))
-        .fetch_optional(&mut *session.connection)
+        .fetch_optional(session.connection().await?)
         .await?;
         Ok(identity.map(|(identity,)| identity))
     }
@@ -81,7 +81,7 @@ impl Write for RevokeTokens {
                 ("DELETE FROM tokens WHERE substr(digest, 1, length(?1)) = ?1", prefix)
             }
         };
-        let done = sqlx::query(statement).bind(prefix).execute(&mut *session.connection).await?;
+        let done = sqlx::query(statement).bind(prefix).execute(session.connection().await?).await?;
         Ok(done.rows_affected())
     }
 }
@@ -99,7 +99,7 @@ impl Write for Revoke {
         let Revocation { identity, at, void_until, by, reason, joined } = self.revocation;
         sqlx::query("DELETE FROM tokens WHERE identity = ?1")
             .bind(&identity)
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         sqlx::query(
             "INSERT OR REPLACE INTO revocations (identity, at, made_by, reason, void_until, joined) \
@@ -111,7 +111,7 @@ impl Write for Revoke {
         .bind(reason)
         .bind(int(void_until.as_millis()))
         .bind(joined.map(|joined| int(joined.as_millis())))
-        .execute(&mut *session.connection)
+        .execute(session.connection().await?)
         .await?;
         Ok(())
     }
@@ -131,7 +131,7 @@ impl Write for JoinAnew {
         sqlx::query("UPDATE revocations SET joined = ?2 WHERE identity = ?1 AND joined IS NULL")
             .bind(self.identity)
             .bind(int(self.at.as_millis()))
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(())
     }

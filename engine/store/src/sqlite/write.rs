@@ -8,11 +8,44 @@ use tokio::sync::oneshot;
 use super::memory::Memory;
 use crate::StoreError;
 
-/// What a write works with: the open transaction, and what the writer knows without asking.
+/// What a write works with: the transaction, and what the writer knows without asking.
 #[derive(Debug)]
 pub(super) struct Session<'a> {
-    pub(super) connection: &'a mut SqliteConnection,
+    connection: &'a mut SqliteConnection,
     pub(super) memory: &'a mut Memory,
+    /// Whether there is one write only.
+    alone: bool,
+    /// Whether the transaction is open.
+    open: bool,
+}
+
+impl<'a> Session<'a> {
+    /// For so many writes.
+    pub(super) fn new(connection: &'a mut SqliteConnection, memory: &'a mut Memory, writes: usize) -> Self {
+        Self { connection, memory, alone: writes == 1, open: false }
+    }
+
+    /// The connection, within the transaction.
+    pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        if !std::mem::replace(&mut self.open, true) {
+            sqlx::query("BEGIN IMMEDIATE").execute(&mut *self.connection).await?;
+        }
+        Ok(self.connection)
+    }
+
+    /// The connection for one statement that is all of a write. Where that is the only write, the statement is its own
+    /// transaction: each way to the connection's thread and back counts while hundreds of machines wait for each other.
+    pub(super) async fn single_statement(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        if self.alone { Ok(self.connection) } else { self.connection().await }
+    }
+
+    /// Ends the transaction, with one sync to the disk.
+    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
+        if self.open {
+            sqlx::query("COMMIT").execute(self.connection).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Why a write was not carried out.
@@ -35,7 +68,7 @@ pub(super) trait Write: Send + 'static {
     /// What the caller is told when it is durable.
     type Answer: Send + 'static;
 
-    /// Writes it within the open transaction.
+    /// Writes it within the transaction.
     fn carry_out(
         self,
         session: &mut Session<'_>,

@@ -100,12 +100,10 @@ impl Writer {
     }
 
     async fn transaction(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), sqlx::Error> {
-        let mut session = Session { connection: &mut self.connection, memory: &mut self.memory };
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *session.connection).await?;
+        let mut session = Session::new(&mut self.connection, &mut self.memory, batch.len());
         for pending in batch {
             pending.carry_out(&mut session).await?;
         }
-        sqlx::query("COMMIT").execute(&mut *session.connection).await?;
-        Ok(())
+        session.commit().await
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn all(seen: &Snapshot) -> String {
         );
     }
     if let Some(more) = seen.troubles.len().checked_sub(TROUBLES).filter(|more| *more > 0) {
-        let _ = writeln!(text, "             and {more} other agents; --format json has all");
+        let _ = writeln!(text, "             and {}; --format json has all", plural(more, "other agent"));
     }
     text
 }

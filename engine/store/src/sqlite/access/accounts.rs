@@ -30,7 +30,7 @@ impl Write for AddAccount {
         .bind(password)
         .bind(by)
         .bind(int(created.as_millis()))
-        .execute(&mut *session.connection)
+        .execute(session.connection().await?)
         .await?;
         Ok(changed(&done))
     }
@@ -54,10 +54,10 @@ impl Write for ChangeAccount {
         .bind(&self.name)
         .bind(self.role.map(Role::as_str))
         .bind(self.password)
-        .execute(&mut *session.connection)
+        .execute(session.connection().await?)
         .await?;
         if ends_sessions {
-            sqlx::query(OF_ACCOUNT).bind(&self.name).execute(&mut *session.connection).await?;
+            sqlx::query(OF_ACCOUNT).bind(&self.name).execute(session.connection().await?).await?;
         }
         Ok(changed(&done))
     }
@@ -74,9 +74,9 @@ impl Write for RemoveAccount {
     async fn carry_out(self, session: &mut Session<'_>) -> Result<bool, WriteError> {
         let done = sqlx::query("DELETE FROM accounts WHERE name = ?1")
             .bind(&self.name)
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
-        sqlx::query(OF_ACCOUNT).bind(&self.name).execute(&mut *session.connection).await?;
+        sqlx::query(OF_ACCOUNT).bind(&self.name).execute(session.connection().await?).await?;
         Ok(changed(&done))
     }
 }

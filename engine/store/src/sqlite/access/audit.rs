@@ -34,11 +34,11 @@ impl Write for Note {
         .bind(target)
         .bind(reason)
         .bind(status)
-        .execute(&mut *session.connection)
+        .execute(session.connection().await?)
         .await?;
         sqlx::query("DELETE FROM audit WHERE id <= ?1")
             .bind(done.last_insert_rowid() - int(AUDIT))
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(())
     }

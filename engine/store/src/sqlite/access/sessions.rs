@@ -23,7 +23,7 @@ impl Write for AddSession {
         let Session { digest, account, created, ends } = self.session;
         sqlx::query("DELETE FROM sessions WHERE ends <= ?1")
             .bind(int(created.as_millis()))
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         let done = sqlx::query(
             "INSERT INTO sessions (digest, account, created, ends) \
@@ -34,7 +34,7 @@ impl Write for AddSession {
         .bind(int(created.as_millis()))
         .bind(int(ends.as_millis()))
         .bind(self.password)
-        .execute(&mut *session.connection)
+        .execute(session.connection().await?)
         .await?;
         Ok(changed(&done))
     }
@@ -53,7 +53,7 @@ impl Write for ProlongSession {
         sqlx::query("UPDATE sessions SET ends = ?2 WHERE digest = ?1")
             .bind(self.digest)
             .bind(int(self.ends.as_millis()))
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(())
     }
@@ -70,7 +70,7 @@ impl Write for EndSession {
     async fn carry_out(self, session: &mut write::Session<'_>) -> Result<(), WriteError> {
         sqlx::query("DELETE FROM sessions WHERE digest = ?1")
             .bind(self.digest)
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(())
     }

@@ -22,7 +22,7 @@ impl Write for AddApiToken {
         let ApiToken { digest, name, role, by, created, expires, used } = self.token;
         sqlx::query("DELETE FROM api_tokens WHERE expires <= ?1")
             .bind(int(created.as_millis()))
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         sqlx::query(
             "INSERT OR REPLACE INTO api_tokens (digest, name, role, made_by, created, expires, used) \
@@ -35,7 +35,7 @@ impl Write for AddApiToken {
         .bind(int(created.as_millis()))
         .bind(int(expires.as_millis()))
         .bind(used.map(|used| int(used.as_millis())))
-        .execute(&mut *session.connection)
+        .execute(session.connection().await?)
         .await?;
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Write for NoteUse {
         sqlx::query("UPDATE api_tokens SET used = ?2 WHERE digest = ?1")
             .bind(self.digest)
             .bind(int(self.at.as_millis()))
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Write for RevokeApiToken {
     async fn carry_out(self, session: &mut Session<'_>) -> Result<bool, WriteError> {
         let done = sqlx::query("DELETE FROM api_tokens WHERE digest = ?1")
             .bind(self.digest)
-            .execute(&mut *session.connection)
+            .execute(session.connection().await?)
             .await?;
         Ok(changed(&done))
     }
