@@ -241,10 +241,11 @@ impl RunPlan {
         }
     }
 
-    /// The further names of a host.
-    pub fn aliases(&self, host: &str) -> Vec<String> {
+    /// The further names of the hosts that have any.
+    pub fn aliases(&self) -> BTreeMap<&str, &[String]> {
         let hosts = self.clusters.iter().flat_map(|cluster| &cluster.hosts);
-        hosts.filter(|known| known.name == host).flat_map(|known| known.aliases.clone()).collect()
+        let named = hosts.filter(|host| !host.aliases.is_empty());
+        named.map(|host| (host.name.as_str(), host.aliases.as_slice())).collect()
     }
 
     /// The hosts that take part in a stage.

@@ -189,7 +189,7 @@ fn order(run: &Run, attempt: &AttemptId, boot_id: String) -> Option<StageOrder> 
         output_limit: plan.limits.output_bytes,
         logs: plan.logs.clone(),
         log_limit: plan.limits.log_bytes,
-        aliases: plan.aliases(&attempt.machine.host),
+        aliases: run.aliases(&attempt.machine.host),
         cores: cores(run, attempt.stage),
     })
 }

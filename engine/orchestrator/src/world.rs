@@ -3,25 +3,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashMap;
 use xrdtest_model::{AgentName, AttemptId, HypervisorName, InstanceId, MachineId, Timestamp};
 
 use crate::input::Ability;
 
-/// Everything volatile.
+/// Everything volatile. What is looked up for each of hundreds of machines is hashed, and never gone through in an order
+/// that matters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
     /// The time of the last call.
     pub(crate) now: Timestamp,
     /// Since when the core has been watching without a break. Nobody is judged by time that it did not watch.
     pub(crate) awake: Timestamp,
-    pub(crate) links: BTreeMap<MachineId, Link>,
+    pub(crate) links: HashMap<MachineId, Link>,
     pub(crate) hypervisors: BTreeMap<HypervisorName, Hypervisor>,
     /// Those that have been in contact and did not say goodbye.
     pub(crate) agents: BTreeMap<AgentName, Seen>,
     /// When an attempt was ordered last.
-    pub(crate) ordered: BTreeMap<AttemptId, Timestamp>,
+    pub(crate) ordered: HashMap<AttemptId, Timestamp>,
     /// Output of open attempts.
-    pub(crate) arrived: BTreeMap<AttemptId, Arrived>,
+    pub(crate) arrived: HashMap<AttemptId, Arrived>,
 }
 
 /// Whether an agent that has a name of its own is in contact.

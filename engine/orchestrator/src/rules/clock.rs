@@ -30,13 +30,12 @@ impl<'a> View<'a> {
 
     /// How it is with a machine. One that was never heard of since the core is awake counts as out since then.
     pub(super) fn contact(self, machine: &MachineId) -> Contact {
+        if let Some(link) = self.world.links.get(machine) {
+            return link.contact;
+        }
         let known = self.state.machine(machine);
-        let unheard = Contact::Out {
-            last: self.world.awake,
-            orderly: known.is_some_and(|known| known.presence == Presence::Away),
-        };
-        let link = self.world.links.get(machine);
-        link.map_or(unheard, |link| link.contact)
+        let orderly = known.is_some_and(|known| known.presence == Presence::Away);
+        Contact::Out { last: self.world.awake, orderly }
     }
 
     /// Since when a machine is out of contact without goodbye.

@@ -1,8 +1,9 @@
 //! One run, from the queue to its verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use xrdtest_model::event::StageResult;
 use xrdtest_model::{
     AttemptId, EventBody, InstanceId, MachineId, Outcome, RunId, RunPlan, StageId, Timestamp, Verdict,
@@ -25,7 +26,9 @@ pub(crate) struct Run {
     /// By the host's name, those without scripts included.
     pub(crate) machines: BTreeMap<String, MachineId>,
     /// The names of the hosts that run scripts, to be found fast among hundreds.
-    scripted: BTreeSet<String>,
+    scripted: HashSet<String>,
+    /// The further names of the hosts that have any.
+    aliases: BTreeMap<String, Vec<String>>,
     /// When the first stage began.
     pub(crate) began: Option<Timestamp>,
     /// The stage that was begun last.
@@ -102,6 +105,8 @@ pub(crate) struct Cancel {
 impl Run {
     pub(crate) fn new(id: RunId, number: u64, queued: Timestamp, plan: Arc<RunPlan>, trigger: &str) -> Self {
         let scripted = plan.machines.iter().cloned().collect();
+        let aliases =
+            plan.aliases().into_iter().map(|(host, names)| (host.to_owned(), names.to_vec())).collect();
         Self {
             id,
             number,
@@ -113,6 +118,7 @@ impl Run {
             instances: Vec::new(),
             machines: BTreeMap::new(),
             scripted,
+            aliases,
             began: None,
             barrier: None,
             results: BTreeMap::new(),
@@ -217,6 +223,11 @@ impl Run {
     /// The machine of this name, where it runs scripts.
     pub(crate) fn awaited_on(&self, host: &String) -> Option<&MachineId> {
         self.scripted.get(host).and_then(|host| self.machines.get(host))
+    }
+
+    /// The further names of a host.
+    pub(crate) fn aliases(&self, host: &str) -> Vec<String> {
+        self.aliases.get(host).cloned().unwrap_or_default()
     }
 
     /// Whether its instances outlive it, now that it has this verdict.
