@@ -70,7 +70,7 @@ fn formats_for_the_programs_of_others() {
 
     let (code, text) = said(folder.path(), &["--format", "junit"]);
     assert_eq!(code, Some(1));
-    assert!(text.contains(r#"tests="2" skipped="1" failures="1" errors="0""#), "{text}");
+    assert!(text.contains(r#"tests="2" skipped="1" errors="0" failures="1""#), "{text}");
 }
 
 #[test]

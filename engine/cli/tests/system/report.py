@@ -109,6 +109,7 @@ def trial(lab, folder):
             assert media.split(";")[0] in ("application/xml", "text/plain", "text/html", "application/jsonl",
                                            "application/json"), media
         parsed(lab, suite, run, files)
+    checked(lab)
     out = lab.folder / "out.xml"
     report(lab, "fails/latest", "junit", "--output", out)
     assert out.read_text() == files_of(folder, "fails", runs["fails"])["junit"].read_text()
@@ -130,6 +131,27 @@ def valid(lab, report):
     odd = lab.folder / "odd.xml"
     odd.write_text(report.read_text().replace("<testcase name=", "<testcase nam=", 1))
     assert "'nam' is not allowed" in faults(odd), "the schema is asked"
+
+
+def checked(lab):
+    """Findings are JUnit as well: an error and a warning, and that nothing was found."""
+    wrong = lab.folder / "wrong/suites"
+    wrong.mkdir(parents=True)
+    (wrong / "w.rhai").write_text("""fn getTestSuite() {
+    let ts = TestSuite("b<&>");
+    ts.alert_email = ["me@example.org"];
+    ts.clusters = ["two", "two"];
+    ts
+}
+""")
+    for folder, code, failures in ((wrong.parent, 1, True), (lab.definitions, 0, False)):
+        command = [lab.programs / "xrdtest", "check", "--format", "junit", folder]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+        report = lab.folder / "check.xml"
+        report.write_text(done.stdout)
+        assert [kind in done.stdout for kind in ("<failure", "<skipped")] == [failures, failures], done.stdout
+        valid(lab, report)
 
 
 def parsed(lab, suite, run, files):
