@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::client::CONNECT_TIMEOUT;
+use crate::error::ProtocolError;
 
 /// Waits between tries, and how long each try may take. Begun anew after each connection that the engine accepted, so
 /// that the first tries after its restart follow quickly.
@@ -24,6 +25,12 @@ impl BackOff {
     /// Begins with the shortest.
     pub fn new() -> Self {
         Self { next: Self::FIRST, patience: Self::FIRST_PATIENCE }
+    }
+
+    /// After a connection that ended so. With the longest wait where another agent took its place: two of one name that
+    /// come back at once would only throw each other out.
+    pub fn after(end: &ProtocolError) -> Self {
+        if end.is_displaced() { Self { next: Self::LONGEST, ..Self::new() } } else { Self::new() }
     }
 
     /// How long this try may take. A packet to an engine that is only being started is lost, and QUIC repeats it ever
@@ -58,7 +65,10 @@ pub fn chance() -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use quinn::VarInt;
+
     use super::*;
+    use crate::server::DISPLACED;
 
     #[test]
     fn waits_grow_to_a_limit() {
@@ -72,6 +82,17 @@ mod tests {
         }
         assert_eq!(BackOff::new().wait(0), BackOff::FIRST);
         assert_eq!(BackOff::new().wait(255), BackOff::FIRST / 2);
+    }
+
+    #[test]
+    fn who_was_thrown_out_waits_for_long() {
+        let closed = |code: VarInt| {
+            let close = quinn::ApplicationClose { error_code: code, reason: "words".into() };
+            ProtocolError::Connection(quinn::ConnectionError::ApplicationClosed(close))
+        };
+        assert_eq!(BackOff::after(&closed(DISPLACED)).wait(0), BackOff::LONGEST);
+        assert_eq!(BackOff::after(&closed(VarInt::from_u32(1))).wait(0), BackOff::FIRST);
+        assert_eq!(BackOff::after(&ProtocolError::NoAnswer).wait(0), BackOff::FIRST);
     }
 
     #[test]

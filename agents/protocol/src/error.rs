@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::IDLE_TIMEOUT;
 use crate::answered::{LEAVES_AFTER, UNANSWERED};
+use crate::server::DISPLACED;
 
 /// An error of this crate. Messages name the peer where the caller can't know it.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum ProtocolError {
     /// The peer ended the stream or the connection in the middle of something.
     #[error("the peer closed the connection {0}")]
     Closed(&'static str),
+    /// The engine took longer than it was given.
+    #[error("no answer in time")]
+    NoAnswer,
     /// The other side refused: its words.
     #[error("refused by the engine: {0}")]
     Refused(String),
@@ -119,6 +123,15 @@ impl ProtocolError {
             }
             _ => Duration::ZERO,
         }
+    }
+
+    /// Whether another connection of the same agent took this one's place. Where that was not this very agent, the two
+    /// would throw each other out for ever.
+    pub fn is_displaced(&self) -> bool {
+        matches!(
+            self,
+            Self::Connection(quinn::ConnectionError::ApplicationClosed(close)) if close.error_code == DISPLACED
+        )
     }
 
     /// Whether the peer said that it knows nothing of the connection: it was started anew, and is there.

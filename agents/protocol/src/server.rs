@@ -25,6 +25,8 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Code of a connection that the engine ends; its words say why.
 const REFUSED: VarInt = VarInt::from_u32(1);
+/// What a connection is closed with when another one of the same agent takes its place.
+pub(crate) const DISPLACED: VarInt = VarInt::from_u32(3);
 
 /// Bytes that the system shall keep for a listener that is busy: hundreds of agents come back at the same moment. The
 /// system's own limit may be lower.
@@ -280,6 +282,13 @@ impl Link {
     /// Why the connection is over; `None` while it is not.
     pub fn close_reason(&self) -> Option<ProtocolError> {
         self.connection.close_reason().map(ProtocolError::from)
+    }
+
+    /// Ends the connection: another one of the same agent takes its place.
+    pub fn displace(&self) {
+        let words = b"another connection of the same agent took its place; \
+            where that was not this process, two agents have one name";
+        self.connection.close(DISPLACED, words);
     }
 
     /// Ends the connection.

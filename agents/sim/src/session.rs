@@ -15,7 +15,7 @@ use xrdtest_protocol::{Credentials, JoinKey, JoinToken, ProtocolError};
 use crate::random::Random;
 use crate::stats::Stats;
 
-const NO_ANSWER: ProtocolError = ProtocolError::Closed("not, but did not answer in time");
+const NO_ANSWER: ProtocolError = ProtocolError::NoAnswer;
 
 /// An agent's way to the engine.
 #[derive(Debug)]

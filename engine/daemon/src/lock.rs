@@ -77,13 +77,28 @@ fn private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+fn open_existing(state: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(state.join(FILE))
+}
+
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// The process of the engine that uses a folder; `None` where none does.
+///
+/// # Errors
+/// Where this user may not look.
+pub fn visible_holder(state: &Path) -> io::Result<Option<i32>> {
+    match open_existing(state) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(holder(state)),
+    }
+}
+
+/// The same, where nobody who may not look asks.
 pub fn holder(state: &Path) -> Option<i32> {
-    let mut file = OpenOptions::new().read(true).write(true).open(state.join(FILE)).ok()?;
+    let mut file = open_existing(state).ok()?;
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
@@ -97,7 +112,7 @@ pub fn holder(state: &Path) -> Option<i32> {
 /// # Errors
 /// Where the lock's file can't be opened or waited for.
 pub fn wait_until_free(state: &Path) -> io::Result<()> {
-    match OpenOptions::new().read(true).write(true).open(state.join(FILE)) {
+    match open_existing(state) {
         Ok(file) => Flock::lock(file, FlockArg::LockShared).map(drop).map_err(|(_, errno)| errno.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),

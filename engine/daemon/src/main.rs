@@ -15,7 +15,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xrdtest_engine::config::{Config, DEFAULT_PATH};
-use xrdtest_engine::daemon::{self, ask::ask, background};
+use xrdtest_engine::daemon::ask::{ask, ask_soon};
+use xrdtest_engine::daemon::{self, background};
 use xrdtest_engine::doctor::examine;
 use xrdtest_engine::{Webhook, lock};
 use xrdtest_model::api::{DeliveryInfo, MailInfo};
@@ -175,7 +176,9 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Doctor { format }) => return doctor(path, *format),
         Some(Command::Shipped(what)) => what.write(Args::command(), "8")?,
         Some(Command::CheckConfig) => {
-            Config::load(path)?;
+            if let Some(why) = Config::load(path)?.obstacle() {
+                bail!("{}: {why}", path.display());
+            }
             say(&format!("{} is valid", path.display()))?;
         }
     }
@@ -197,18 +200,28 @@ fn say(words: &str) -> anyhow::Result<()> {
 }
 
 fn running(config: &Config) -> anyhow::Result<Pid> {
-    match lock::holder(&config.state) {
+    match holder(config)? {
         Some(pid) => Ok(Pid::from_raw(pid)),
         None => bail!("no engine runs with the state in {}", config.state.display()),
     }
 }
 
+fn holder(config: &Config) -> anyhow::Result<Option<i32>> {
+    let hidden = || {
+        let state = config.state.display();
+        format!(
+            "whether an engine runs with the state in {state} can't be seen by this user; ask as its owner or root"
+        )
+    };
+    lock::visible_holder(&config.state).with_context(hidden)
+}
+
 fn status(config: &Config) -> anyhow::Result<ExitCode> {
-    let Some(pid) = lock::holder(&config.state) else {
+    let Some(pid) = holder(config)? else {
         say(&format!("no engine runs with the state in {}", config.state.display()))?;
         return Ok(ExitCode::from(1));
     };
-    let answer = block_on(ask(&config.socket, "GET", "/api/v1/status", None))?;
+    let answer = block_on(ask_soon(&config.socket, "GET", "/api/v1/status", None))?;
     let info: xrdtest_model::api::EngineInfo =
         serde_json::from_slice(&answer).context("the engine's answer can't be read")?;
     let errors = info.definitions.diagnostics.iter().filter(|found| found.is_error()).count();

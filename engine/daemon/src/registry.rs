@@ -1,12 +1,14 @@
 //! Who is connected. A new connection of the same agent replaces the old one, whose words are not heard any more.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::warn;
 use xrdtest_protocol::server::Link;
 
 /// A message that is in no hurry travels with the next one, or after this time.
@@ -57,14 +59,22 @@ impl<K, M> Default for Registry<K, M> {
     }
 }
 
-impl<K: Clone + Eq + Hash + Ord, M> Registry<K, M> {
+impl<K: Clone + Display + Eq + Hash + Ord, M> Registry<K, M> {
     /// An agent has connected.
     pub(crate) fn insert(&mut self, name: K, connected: Connected<M>) {
         let agent = Agent { connected, waiting: Vec::new(), since: None };
-        match self.agents.insert(name, agent) {
-            Some(old) => old.connected.link.close("another connection of the same agent took its place"),
-            None => self.note_names(),
+        let Some(old) = self.agents.insert(name.clone(), agent) else {
+            self.note_names();
+            return;
+        };
+        if old.connected.link.close_reason().is_none() {
+            warn!(
+                agent = %name,
+                "connected anew while its connection stood: its process was started anew or its address has changed; \
+                 or, where this repeats, two agents have one name"
+            );
         }
+        old.connected.link.displace();
     }
 
     /// Whether `serial` is the agent's present connection.

@@ -1,9 +1,10 @@
 //! The Unix socket on which the local administrator's programs ask.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
@@ -12,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::serve::IncomingStream;
 use nix::unistd::{Gid, Group, Uid, User};
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use xrdtest_web::Caller;
 
@@ -29,6 +30,18 @@ pub(crate) enum SocketError {
         /// The system's words.
         source: io::Error,
     },
+    /// Something else is there.
+    #[error("the socket {}: a file is there that is no socket; remove it, or change `socket`", path.display())]
+    InTheWay {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Another engine, with another state, answers there.
+    #[error("the socket {}: another program listens there; stop it, or change `socket`", path.display())]
+    Taken {
+        /// The socket.
+        path: PathBuf,
+    },
     /// The group that may use it is unknown here.
     #[error("the socket {}: there is no group `{group}`; create it (groupadd --system {group}) or change `socket_group`", path.display())]
     NoGroup {
@@ -44,20 +57,18 @@ pub(crate) enum SocketError {
 pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
+    file: Identity,
 }
 
 impl Socket {
     /// Listens on `path`, readable and writable for the owner and a group. What an engine that was killed left there is
-    /// replaced: the lock on the state says that it is dead.
-    pub(crate) fn bind(path: &Path, group: Option<&str>) -> Result<Self, SocketError> {
+    /// replaced, nothing else.
+    pub(crate) async fn bind(path: &Path, group: Option<&str>) -> Result<Self, SocketError> {
         let failed = |source| SocketError::System { path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
+        make_way(path).await?;
         let group = group.map(|name| group_id(path, name)).transpose()?;
         // Made under another name, so that nobody connects before the rights are as they should be.
         let new = path.with_extension(format!("{}.new", std::process::id()));
@@ -67,13 +78,14 @@ impl Socket {
         if let Some(group) = group {
             nix::unistd::chown(&new, None, Some(group)).map_err(|errno| failed(errno.into()))?;
         }
+        let file = identity(&new).map_err(failed)?;
         std::fs::rename(&new, path).map_err(failed)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self { listener, path: path.to_owned(), file })
     }
 
     /// Serves until `end`; answers that are being given then have a moment.
     pub(crate) async fn serve(self, engine: EngineHandle, end: CancellationToken) -> io::Result<()> {
-        let Self { listener, path } = self;
+        let Self { listener, path, file } = self;
         let router: Router = xrdtest_web::api(Arc::new(engine)).layer(middleware::from_fn(name_caller));
         let service = router.into_make_service_with_connect_info::<Peer>();
         let served = axum::serve(listener, service).with_graceful_shutdown(end.clone().cancelled_owned());
@@ -85,9 +97,43 @@ impl Socket {
                 tokio::time::sleep(std::time::Duration::from_millis(500)).await;
             } => Ok(()),
         };
-        let _ = std::fs::remove_file(path);
+        if identity(&path).is_ok_and(|there| there == file) {
+            let _ = std::fs::remove_file(path);
+        }
         served
     }
+}
+
+/// How long one who listens may take to let somebody in.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Removes a socket at which nobody listens any more.
+async fn make_way(path: &Path) -> Result<(), SocketError> {
+    let failed = |source| SocketError::System { path: path.to_owned(), source };
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(there) if !there.file_type().is_socket() => {
+            return Err(SocketError::InTheWay { path: path.to_owned() });
+        }
+        Ok(_) => {}
+    }
+    match tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await {
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).map_err(failed)
+        }
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => Err(failed(error)),
+        // Also one that is too busy to let anybody in.
+        _ => Err(SocketError::Taken { path: path.to_owned() }),
+    }
+}
+
+/// What tells a file from a later one of the same name, which may have got the number of its inode.
+type Identity = (u64, u64, i64, i64);
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino(), file.mtime(), file.mtime_nsec()))
 }
 
 /// Why nobody of this group can be let in; `None`: they can.
@@ -127,4 +173,32 @@ async fn name_caller(
 ) -> Response {
     request.extensions_mut().insert(Caller { name });
     next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_socket_that_nobody_listens_at_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/engine.sock");
+        let first = Socket::bind(&path, None).await.unwrap();
+        let refused = Socket::bind(&path, None).await.unwrap_err();
+        assert!(matches!(refused, SocketError::Taken { .. }), "{refused}");
+        let before = identity(&path).unwrap();
+        // As kill -9 leaves it.
+        drop(first.listener);
+        let second = Socket::bind(&path, None).await.unwrap();
+        assert_ne!(identity(&path).unwrap(), before);
+        drop(second);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "notes").unwrap();
+        let refused = Socket::bind(&path, None).await.unwrap_err().to_string();
+        assert!(
+            refused.ends_with("a file is there that is no socket; remove it, or change `socket`"),
+            "{refused}"
+        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "notes");
+    }
 }

@@ -233,10 +233,18 @@ fn in_the_foreground_it_logs_to_the_terminal_and_ends_at_ctrl_c() {
 #[test]
 fn what_stands_in_the_way_of_a_start_is_said() {
     let place = Place::new("");
-    let cases: [(&str, &[&str], &str); 3] = [
+    let cases: [(&str, &[&str], &str); 7] = [
         ("listen = 'somewhere'", &["check-config"], "line 1, column 10"),
         ("state = '/proc/nowhere'\nlisten = '127.0.0.1:0'", &[], "/proc/nowhere"),
         ("[contact]\nlate = '1m'", &["check-config"], "contact.late must be shorter than contact.lost"),
+        (
+            "log_level = 'warning'",
+            &["check-config"],
+            "`warning` is not a level or filter of the log: levels are off",
+        ),
+        ("log_level = ''", &["check-config"], "levels are off, error, warn"),
+        ("[web]\nkey = '/k.pem'", &["check-config"], "web.certificate and web.key are given together"),
+        ("socket_group = 'no such group'", &["check-config"], "there is no group `no such group`"),
     ];
     for (config, arguments, words) in cases {
         fs::write(place.path("engine.toml"), config).unwrap();
@@ -248,6 +256,54 @@ fn what_stands_in_the_way_of_a_start_is_said() {
     let (code, _, errors) = place.ask(&["--background"]);
     assert_eq!(code, 2);
     assert!(errors.contains("cannot read the configuration"), "{errors}");
+}
+
+/// An engine of another state does not take the first one's socket, nor anybody's file.
+#[test]
+fn what_is_at_the_place_of_the_socket_or_the_pid_file_stays() {
+    let (place, other) = (Place::new(""), Place::new(""));
+    let pid = place.background();
+    let of_other = fs::read_to_string(other.path("engine.toml")).unwrap();
+    let socket = |path: PathBuf| {
+        let own = other.path("engine.sock").display().to_string();
+        fs::write(other.path("engine.toml"), of_other.replace(&own, &path.display().to_string())).unwrap();
+    };
+    socket(place.path("engine.sock"));
+    let (code, _, errors) = other.ask(&["--background"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("another program listens there; stop it, or change `socket`"), "{errors}");
+    let (code, said, _) = place.ask(&["status"]);
+    assert!(code == 0 && said.contains(&format!("process {pid}")), "{said}");
+
+    fs::write(other.path("notes"), "dear diary\n").unwrap();
+    socket(other.path("notes"));
+    let (code, _, errors) = other.ask(&["--background"]);
+    assert!(code == 2 && errors.contains("a file is there that is no socket"), "{errors}");
+    fs::write(other.path("engine.toml"), of_other.replace("run/engine.pid", "notes")).unwrap();
+    let (code, _, errors) = other.ask(&["--background"]);
+    assert!(
+        code == 2 && errors.contains("holds something else; remove it, or change `pid_file`"),
+        "{errors}"
+    );
+    assert_eq!(fs::read_to_string(other.path("notes")).unwrap(), "dear diary\n");
+
+    // Of a killed engine the socket and the file are left, and replaced.
+    kill(pid, Signal::SIGKILL).unwrap();
+    xrdtest_engine::lock::wait_until_free(&place.path("state")).unwrap();
+    place.background();
+    place.stop();
+}
+
+#[test]
+fn an_engine_that_hangs_is_not_waited_for_for_ever() {
+    let place = Place::new("");
+    let pid = place.background();
+    kill(pid, Signal::SIGSTOP).unwrap();
+    let (code, _, errors) = place.ask(&["status"]);
+    kill(pid, Signal::SIGCONT).unwrap();
+    assert_eq!(code, 2);
+    assert!(errors.contains("does not answer on") && errors.contains("within 5 s"), "{errors}");
+    place.stop();
 }
 
 /// Root is the administrator of an engine that runs as a user of its own.

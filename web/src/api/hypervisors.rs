@@ -37,8 +37,9 @@ pub(crate) async fn hold(
 pub(crate) async fn one(engine: &Shared, name: &HypervisorName) -> Answer<HypervisorInfo> {
     let history = states::history(engine, SubjectKind::Hypervisor, name.as_str()).await?;
     let info = all(engine).await?.into_iter().find(|info| info.name == *name).ok_or_else(|| {
-        Failure::not_found(format!("there is no hypervisor `{name}`"))
-            .help("GET /api/v1/hypervisors lists those that have ever been in contact")
+        Failure::not_found(format!("there is no hypervisor `{name}`")).help(
+            "`xrdtest hypervisors` lists those that have ever been in contact (GET /api/v1/hypervisors)",
+        )
     })?;
     Ok(HypervisorInfo { history, ..info })
 }

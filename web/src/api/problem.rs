@@ -38,7 +38,8 @@ impl Failure {
     }
 
     pub(crate) fn unknown_run(run: &RunId) -> Self {
-        Self::not_found(format!("there is no run `{run}`")).help("GET /api/v1/runs lists runs")
+        Self::not_found(format!("there is no run `{run}`"))
+            .help("`xrdtest runs` lists runs (GET /api/v1/runs)")
     }
 
     /// Its status and its words.

@@ -18,7 +18,7 @@ pub(crate) async fn show(
     let found = engine.repositories().into_iter().find(|repository| repository.name == name);
     let unknown = || {
         Failure::not_found(format!("there is no repository `{name}`"))
-            .help("GET /api/v1/repositories lists repositories")
+            .help("`xrdtest repositories` lists them (GET /api/v1/repositories)")
     };
     found.map(Json).ok_or_else(unknown)
 }

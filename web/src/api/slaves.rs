@@ -62,7 +62,7 @@ pub(crate) async fn one(engine: &Shared, name: &str) -> Answer<SlaveInfo> {
     let connected = engine.slaves().iter().any(|machine| name_of(machine) == name);
     if !connected && history.is_empty() {
         return Err(Failure::not_found(format!("there is no slave `{name}`"))
-            .help("GET /api/v1/slaves lists them as INSTANCE/HOST, physical machines by host name"));
+            .help("`xrdtest slaves --all` lists them (GET /api/v1/slaves): INSTANCE/HOST, physical machines by host name"));
     }
     let (slave, _) = info(name, connected, history.first(), &engine.instances());
     let revoked = revocations::standing(engine).await?.remove(&AgentName::Slave(name.to_owned()));

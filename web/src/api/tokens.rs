@@ -82,8 +82,9 @@ pub(crate) async fn create_api(
 /// By an id of the list, or any unique beginning of it that is not too short.
 pub(crate) async fn revoke(State(engine): State<Shared>, Path(id): Path<String>) -> Answer<Json<TokenInfo>> {
     let unknown = || {
-        Failure::not_found(format!("there is no token `{id}`"))
-            .help("GET /api/v1/tokens lists tokens; one that is expired is gone by itself")
+        Failure::not_found(format!("there is no token `{id}`")).help(
+            "`xrdtest token list` lists tokens (GET /api/v1/tokens); one that is expired is gone by itself",
+        )
     };
     if id.len() < ENOUGH {
         return Err(unknown());

@@ -98,7 +98,7 @@ async fn problems_are_problems_of_rfc_9457() {
         ("title", "Not Found"),
         ("detail", "there is no run `none`"),
         ("error", "there is no run `none`"),
-        ("help", "GET /api/v1/runs lists runs"),
+        ("help", "`xrdtest runs` lists runs (GET /api/v1/runs)"),
     ] {
         assert_eq!(problem[name], value, "{problem}");
     }

@@ -11,7 +11,7 @@ use xrdtest_protocol::{Credentials, Identity, JoinKey, JoinToken, ProtocolError,
 use super::EngineAddress;
 
 /// What became of a try that took too long.
-pub(super) const NO_ANSWER: ProtocolError = ProtocolError::Closed("not, but did not answer in time");
+pub(super) const NO_ANSWER: ProtocolError = ProtocolError::NoAnswer;
 
 /// Where the one-time token comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

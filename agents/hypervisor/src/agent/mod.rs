@@ -140,9 +140,11 @@ impl Agent {
                     self.heard();
                     match end {
                         End::Shutdown => break Some(session),
-                        End::Lost(error) => tracing::warn!(engine = %self.engine, %error, "connection lost"),
+                        End::Lost(error) => {
+                            tracing::warn!(engine = %self.engine, %error, "connection lost");
+                            back_off = BackOff::after(&error);
+                        }
                     }
-                    back_off = BackOff::new();
                     said = false;
                 }
                 Err(error) if error.is_final() => tracing::error!(engine = %self.engine, %error, "refused"),

@@ -151,10 +151,12 @@ impl Desk {
                     if let Some(engine_ms) = session.engine_ms.filter(|_| self.config.set_clock) {
                         clock::set_by(engine_ms);
                     }
-                    back_off = BackOff::new();
                     match self.serve(session, known, stop).await {
                         SessionEnd::Stopped => return,
-                        SessionEnd::Broken(error) => error,
+                        SessionEnd::Broken(error) => {
+                            back_off = BackOff::after(&error);
+                            error
+                        }
                     }
                 }
                 Some(Err(error)) => error,

@@ -11,7 +11,7 @@ use super::{AgentError, Place};
 use crate::config::Config;
 
 /// What became of a try that took too long.
-pub(super) const NO_ANSWER: ProtocolError = ProtocolError::Closed("not, but did not answer in time");
+pub(super) const NO_ANSWER: ProtocolError = ProtocolError::NoAnswer;
 
 /// The credentials of this machine, and the machine's name in them. Joins where there are none yet, or those of another
 /// engine than the one that made `token`, trying until the engine answers.

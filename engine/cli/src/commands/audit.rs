@@ -14,7 +14,7 @@ pub(crate) fn audit(args: &AuditArgs) -> anyhow::Result<Exit> {
     let before = args.before.map(|before| format!("&before={before}")).unwrap_or_default();
     block_on(async {
         let render =
-            |now, all: &Vec<AuditEntry>| or_none(show::audit(now, all), "nothing of that was changed");
+            |now, all: &Vec<AuditEntry>| or_none(show::audit(now, all), "nothing of that kind is recorded");
         ask.show(&format!("/audit?limit={}{who}{before}", args.limit), render).await
     })
 }

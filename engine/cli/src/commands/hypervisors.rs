@@ -30,7 +30,7 @@ async fn hold(ask: &Ask, name: &str, held: bool, reason: &str) -> anyhow::Result
     let answer: Value = ask.client.put(&format!("/hypervisors/{}/hold", part(name)), &request).await?;
     ask.print(answer, |_, agent: &HypervisorInfo| match &agent.held {
         Some(hold) => format!("{} is held by {hold}\n", agent.name),
-        None => format!("{} is not held\n", agent.name),
+        None => format!("{} is not held any more\n", agent.name),
     })
 }
 

@@ -40,6 +40,6 @@ async fn pause(ask: &Ask, paused: bool, reason: &str) -> anyhow::Result<Exit> {
     let answer: Value = ask.client.put("/queue/pause", &request).await?;
     ask.print(answer, |_: Timestamp, pause: &QueuePause| match &pause.paused {
         Some(hold) => format!("the queue is paused by {hold}\n"),
-        None => "the queue is not paused\n".to_owned(),
+        None => "the queue is not paused any more\n".to_owned(),
     })
 }

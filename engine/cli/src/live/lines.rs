@@ -23,6 +23,8 @@ pub(crate) struct Lines {
     begins: bool,
     plan: Option<Box<RunPlan>>,
     begin: Option<Timestamp>,
+    /// A stage has begun.
+    begun: bool,
     stages: BTreeMap<StageId, Stage>,
     clusters: BTreeMap<InstanceId, String>,
 }
@@ -73,6 +75,7 @@ impl Lines {
             }
             EventBody::StageStarted { stage, machines, .. } => {
                 let total = machines.len();
+                self.begun = true;
                 self.stages.insert(*stage, Stage { since: event.at, waiting: total, total, bad: 0 });
                 if self.begins {
                     vec![format!("{}: begins on {}", self.title(*stage), plural(total, "machine"))]
@@ -92,8 +95,13 @@ impl Lines {
                 vec![format!("{BAD}{} is lost{BAD:#}: {reason}", machine.host)]
             }
             EventBody::CancelRequested { by, reason, force, .. } => {
-                let how = if *force { "at once" } else { "finalize stages still run" };
-                vec![format!("{BAD}cancelled{BAD:#} by {by}: {reason} ({how})")]
+                let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+                let how = match (self.begun, force) {
+                    (false, _) => "",
+                    (true, true) => " (at once)",
+                    (true, false) => " (finalize stages still run)",
+                };
+                vec![format!("{BAD}cancelled{BAD:#} by {by}{why}{how}")]
             }
             EventBody::RunTimedOut { .. } => vec![format!("{BAD}the run's time limit is over{BAD:#}")],
             EventBody::RunFinished { verdict, .. } => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown};
 use std::path::{Path, PathBuf};
 
@@ -176,11 +176,18 @@ fn write_config(path: &Path, text: &str) -> anyhow::Result<()> {
         .with_context(failed)
 }
 
+/// How everything that zstd has packed begins (RFC 8878, 3.1.1).
+const ZSTD: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+
 type Entries<'a> = tar::Archive<zstd::Decoder<'a, BufReader<File>>>;
 
 fn open(from: &Path) -> anyhow::Result<Entries<'static>> {
-    let file = File::open(from).with_context(|| format!("cannot read {}", from.display()))?;
-    Ok(tar::Archive::new(zstd::Decoder::new(file).context("it is no backup of an engine")?))
+    let unread = || format!("cannot read {}", from.display());
+    let mut file = BufReader::new(File::open(from).with_context(unread)?);
+    if !file.fill_buf().with_context(unread)?.starts_with(&ZSTD) {
+        bail!("it is no backup of an engine: `xrdtest-engine backup FILE` makes them");
+    }
+    Ok(tar::Archive::new(zstd::Decoder::with_buffer(file).context("it is no backup of an engine")?))
 }
 
 /// The configuration in a backup, to know where to unpack it. Nothing else of it is believed yet.

@@ -30,8 +30,11 @@ pub use self::reports::ReportsSection;
 pub use self::schedule::ScheduleSection;
 pub use self::web::{Anonymous, Web};
 pub use self::webhooks::WebhookSection;
+use crate::daemon::log;
+use crate::dashboard::unfit;
 use crate::definitions::DefinitionsConfig;
 use crate::repositories::{self, RepositoryConfig};
+use crate::socket::unknown_group;
 use crate::start::EngineConfig;
 
 /// Where the file lies when nobody says otherwise.
@@ -308,7 +311,19 @@ impl Config {
         if self.reports.folder.is_some() && self.reports.formats.is_empty() {
             return Some("reports.formats is empty: nothing would be written to reports.folder".to_owned());
         }
+        if self.web.certificate.is_some() != self.web.key.is_some() {
+            return Some("web.certificate and web.key are given together, or neither".to_owned());
+        }
+        if let Err(error) = log::parse(&self.log_level) {
+            return Some(format!("log_level: {error}"));
+        }
         repositories::contradiction(&self.repository)
+    }
+
+    /// What of this machine stands in the way of an engine that is started with it, as far as a look tells.
+    pub fn obstacle(&self) -> Option<String> {
+        let group = self.socket_group.as_deref().and_then(|group| unknown_group(&self.socket, group));
+        group.or_else(|| unfit(self.web.certificate.as_deref()?, self.web.key.as_deref()?))
     }
 
     /// What the engine is told.

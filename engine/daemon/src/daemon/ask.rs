@@ -1,12 +1,36 @@
 //! Asking the engine that runs, for the daemon's own commands.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use xrdtest_model::api::Problem;
+
+/// How long the engine may take for a question about itself.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Asks for what the engine knows at once.
+///
+/// # Errors
+/// As [`ask`]; also where there is no answer in 5 s.
+pub async fn ask_soon(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> anyhow::Result<Bytes> {
+    let late = || {
+        let seconds = LIMIT.as_secs();
+        format!(
+            "the engine does not answer on {} within {seconds} s: it is stopped, or hangs",
+            socket.display()
+        )
+    };
+    tokio::time::timeout(LIMIT, ask(socket, method, path, body)).await.with_context(late)?
+}
 
 /// Sends one request to the socket; answers the body.
 ///

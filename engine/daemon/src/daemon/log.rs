@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -67,9 +68,19 @@ impl Log {
     }
 }
 
-fn parse(level: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::try_new(level)
-        .map_err(|error| LogError::Level { level: level.to_owned(), why: error.to_string() })
+/// A filter. A lone word that is no level would be the name of a part of the program, and all else silent: that is what
+/// nobody means by `warning`.
+pub(crate) fn parse(level: &str) -> Result<EnvFilter, LogError> {
+    let failed = |why: String| LogError::Level { level: level.to_owned(), why };
+    let odd = level
+        .split(',')
+        .map(str::trim)
+        .find(|part| !part.contains('=') && part.parse::<LevelFilter>().is_err());
+    if odd.is_some() || level.trim().is_empty() {
+        let why = "levels are off, error, warn, info, debug and trace; one for a part of the program is quinn=debug";
+        return Err(failed(why.to_owned()));
+    }
+    EnvFilter::try_new(level).map_err(|error| failed(error.to_string()))
 }
 
 fn open(path: &Path) -> Result<File, LogError> {

@@ -2,8 +2,9 @@
 
 pub mod ask;
 pub mod background;
-mod log;
+pub(crate) mod log;
 mod owner;
+mod pid_file;
 pub mod users;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use xrdtest_protocol::open_files;
 use xrdtest_web::access::Access;
 
 use self::log::Log;
+use self::pid_file::PidFile;
 use crate::backup::is_unfinished;
 use crate::config::Config;
 use crate::controls::Controls;
@@ -69,7 +71,7 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
     let engine = start(config.engine()).await.context("the engine can't start")?;
     let key = secret::open_or_create(&config.state, secret::WEB)?;
     let _ = engine.access.set(Arc::new(Access::new(config.web.settings(), &key)));
-    let socket = Socket::bind(&config.socket, config.socket_group.as_deref())?;
+    let socket = Socket::bind(&config.socket, config.socket_group.as_deref()).await?;
     let dashboard =
         config.web.listen.map(|listen| Dashboard::bind(listen, &config.web, &engine)).transpose()?;
     let end = CancellationToken::new();
@@ -222,25 +224,5 @@ async fn watchdog(engine: EngineHandle) {
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         tokio::time::sleep(within / 3).await;
-    }
-}
-
-/// A file with the process id, as long as this lives.
-struct PidFile(PathBuf);
-
-impl PidFile {
-    fn write(path: &Path) -> anyhow::Result<Self> {
-        let failed = || format!("the pid file {} can't be written", path.display());
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(failed)?;
-        }
-        std::fs::write(path, format!("{}\n", std::process::id())).with_context(failed)?;
-        Ok(Self(path.to_owned()))
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
     }
 }
