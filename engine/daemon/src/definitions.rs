@@ -11,7 +11,7 @@ use xrdtest_definitions::{
 };
 use xrdtest_model::api::DefinitionsInfo;
 use xrdtest_model::definition::{Catalogue, Source};
-use xrdtest_model::{ClusterPlan, Limits, RunPlan};
+use xrdtest_model::{ClusterPlan, Diagnostic, Limits, RunPlan};
 use xrdtest_protocol::stream::MAX_FETCHED;
 
 use crate::repositories::{RepositoryConfig, Root};
@@ -230,14 +230,18 @@ impl Loaded {
         for (root, one) in &repositories {
             merge(&mut all, root, one);
         }
-        info!(
-            generation,
-            suites = all.suites.len(),
-            clusters = all.clusters.len(),
-            errors = all.diagnostics.iter().filter(|found| found.is_error()).count(),
-            "definitions loaded"
-        );
+        info!(generation, suites = all.suites.len(), clusters = all.clusters.len(), "definitions loaded");
+        warn_of_errors(&all.diagnostics);
         Self { config, repositories, all: Arc::new(all) }
+    }
+}
+
+/// The first error stands for all: `xrdtest repositories`, the dashboard and `xrdtest check` have them with their places.
+fn warn_of_errors(diagnostics: &[Diagnostic]) {
+    let mut found = diagnostics.iter().filter(|found| found.is_error());
+    if let Some(first) = found.next() {
+        let (file, line) = (&first.file, first.span.line);
+        warn!(errors = 1 + found.count(), first = %first.message, %file, line, "definitions have errors");
     }
 }
 

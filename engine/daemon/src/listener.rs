@@ -37,8 +37,10 @@ pub(crate) async fn serve(listener: Arc<Listener>, context: Arc<Context>) {
         tokio::spawn(async move {
             let from = incoming.remote_address();
             let welcome = async { welcome(&context, greet(incoming).await?).await };
-            if let Err(error) = welcome.await {
-                info!(%from, %error, "an agent's connection was not accepted");
+            match welcome.await {
+                Ok(()) => {}
+                Err(error @ ProtocolError::Full { .. }) => warn!(%from, %error, "an agent was turned away"),
+                Err(error) => info!(%from, %error, "an agent's connection was not accepted"),
             }
         });
     }

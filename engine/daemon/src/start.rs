@@ -129,7 +129,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         ..ListenerConfig::default()
     };
     let listener = Listener::bind(config.listen, &credentials, &listening)
-        .map_err(protocol(format!("cannot listen for agents on {} (UDP)", config.listen)))?;
+        .map_err(protocol(format!("cannot listen for agents on {} (UDP, key `listen`)", config.listen)))?;
     let listener = Arc::new(listener);
     let address = listener.local_addr().map_err(protocol("the address for agents"))?;
 

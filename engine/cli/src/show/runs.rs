@@ -9,9 +9,6 @@ use xrdtest_model::{Timestamp, Verdict};
 use super::table::{Cell, table, table_within};
 use super::{BAD, DIM, GOOD, since};
 
-/// Characters of a reason that are shown in a list.
-const REASON: usize = 80;
-
 /// Runs, one per line.
 pub(crate) fn runs(now: Timestamp, runs: &[RunSummary]) -> String {
     let row = |run: &RunSummary| {
@@ -22,10 +19,10 @@ pub(crate) fn runs(now: Timestamp, runs: &[RunSummary]) -> String {
             Cell::from(took(now, run)),
             Cell::new(run.trigger.as_str(), DIM),
             Cell::new(notes(run), DIM),
-            Cell::from(short(&run.reason)),
+            Cell::from(run.reason.as_str()),
         ]
     };
-    // The reason is told in full by `xrdtest show`.
+    // The reason is cut by a terminal; `xrdtest show` tells it in full.
     let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
     let headings = ["RUN", "VERDICT", "QUEUED", "TOOK", "BY", "", "REASON"];
     table_within(terminal, &headings, runs.iter().map(row).collect())
@@ -73,13 +70,6 @@ fn notes(run: &RunSummary) -> String {
         (run.evidence_removed.is_some() && run.archive.is_none(), "outputs removed"),
     ];
     notes.iter().filter(|(is, _)| *is).map(|(_, note)| *note).collect::<Vec<_>>().join(", ")
-}
-
-fn short(text: &str) -> String {
-    match text.char_indices().nth(REASON) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
 }
 
 /// Waiting runs in the order in which they get a place.

@@ -255,7 +255,7 @@ impl Default for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It could not be read.
-    #[error("cannot read the configuration {}: {source}", path.display())]
+    #[error("cannot read the configuration {}: {source}; --config names another one, which may be empty", path.display())]
     Read {
         /// The file.
         path: PathBuf,

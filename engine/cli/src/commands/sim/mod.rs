@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use xrdtest_model::AgentName;
-use xrdtest_model::api::{TokenCreated, TokenRequest};
+use xrdtest_model::api::{HypervisorInfo, TokenCreated, TokenRequest};
 use xrdtest_report::findings::plural;
 use xrdtest_sim::{FakeHypervisor, Fleet, FleetConfig, Pass, Snapshot};
 
@@ -68,6 +68,7 @@ async fn play(args: &SimArgs) -> anyhow::Result<Exit> {
 /// Has the engine make a token for each fake hypervisor agent.
 async fn invite(args: &SimArgs) -> anyhow::Result<(SocketAddr, Vec<FakeHypervisor>)> {
     let ask = Ask::new(&args.remote);
+    warn_of_real(&ask.client.get::<Vec<HypervisorInfo>>("/hypervisors").await?);
     let (mut listens, mut hypervisors) = (String::new(), Vec::new());
     for number in 1..=args.hypervisors {
         let name = format!("{}{number}", args.prefix);
@@ -83,6 +84,19 @@ async fn invite(args: &SimArgs) -> anyhow::Result<(SocketAddr, Vec<FakeHyperviso
         None => from_here(listens.parse().context("the engine's address is not understood")?),
     };
     Ok((engine, hypervisors))
+}
+
+/// Fakes have room for everything, so they would take what real hypervisor agents are there for.
+fn warn_of_real(hypervisors: &[HypervisorInfo]) {
+    let is_real = |agent: &&HypervisorInfo| agent.connected && agent.provider != "sim";
+    let real: Vec<&str> = hypervisors.iter().filter(is_real).map(|agent| agent.name.as_str()).collect();
+    if !real.is_empty() {
+        say(&format!(
+            "warning: this engine has real hypervisors ({}): runs that fakes take pass without their scripts. Use an \
+             engine of its own.",
+            real.join(", ")
+        ));
+    }
 }
 
 /// The address of an engine on this machine that listens on `address`.
