@@ -15,8 +15,6 @@ use xrdtest_protocol::{Credentials, JoinKey, JoinToken, ProtocolError};
 use crate::random::Random;
 use crate::stats::Stats;
 
-const NO_ANSWER: ProtocolError = ProtocolError::NoAnswer;
-
 /// An agent's way to the engine.
 #[derive(Debug)]
 pub(crate) struct Dialer {
@@ -77,7 +75,7 @@ impl Dialer {
         };
         loop {
             let attempt = timeout(self.back_off.patience(), client::join(self.engine, token, &key));
-            match attempt.await.unwrap_or(Err(NO_ANSWER)) {
+            match attempt.await.unwrap_or(Err(ProtocolError::NoAnswer)) {
                 Ok(credentials) => {
                     self.stats.joins.add(1);
                     self.back_off = BackOff::new();
@@ -113,7 +111,7 @@ impl Dialer {
                 client::connect_from(&port, self.engine, credentials, || hello.clone()).await
             };
             let attempt = timeout(self.back_off.patience(), connect);
-            match attempt.await.unwrap_or(Err(NO_ANSWER)) {
+            match attempt.await.unwrap_or(Err(ProtocolError::NoAnswer)) {
                 Ok(session) => {
                     self.stats.connections.add(1);
                     if std::mem::replace(&mut self.connected_before, true) {

@@ -57,7 +57,8 @@ impl Lock {
                 Ok(Self { _file: file })
             }
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
-                let pid = holder(state).map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
+                let pid = holder(state).ok().flatten();
+                let pid = pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
                 Err(LockError::Taken { state: state.to_owned(), pid })
             }
             Err((_, errno)) => Err(failed(errno.into())),
@@ -89,22 +90,16 @@ fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// Where this user may not look.
-pub fn visible_holder(state: &Path) -> io::Result<Option<i32>> {
-    match open_existing(state) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
-        _ => Ok(holder(state)),
-    }
-}
-
-/// The same, where nobody who may not look asks.
-pub fn holder(state: &Path) -> Option<i32> {
-    let mut file = open_existing(state).ok()?;
+pub fn holder(state: &Path) -> io::Result<Option<i32>> {
+    let mut file = match open_existing(state) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(file) => file,
+    };
     let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    match Flock::lock(file, FlockArg::LockSharedNonblock) {
-        Ok(_) => None,
-        Err(_) => text.trim().parse().ok(),
-    }
+    let read = file.read_to_string(&mut text);
+    let free = Flock::lock(file, FlockArg::LockSharedNonblock).is_ok();
+    Ok(read.ok().filter(|_| !free).and_then(|_| text.trim().parse().ok()))
 }
 
 /// Waits until nobody uses a folder.
@@ -137,13 +132,13 @@ mod tests {
     #[test]
     fn one_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(holder(folder.path()), None);
+        assert_eq!(holder(folder.path()).unwrap(), None);
         let lock = Lock::take(folder.path()).unwrap();
-        assert_eq!(holder(folder.path()), i32::try_from(std::process::id()).ok());
+        assert_eq!(holder(folder.path()).unwrap(), i32::try_from(std::process::id()).ok());
         let words = Lock::take(folder.path()).unwrap_err().to_string();
         assert!(words.contains(&format!("process {}", std::process::id())), "{words}");
         drop(lock);
-        assert_eq!(holder(folder.path()), None);
+        assert_eq!(holder(folder.path()).unwrap(), None);
         wait_until_free(folder.path()).unwrap();
         Lock::take(folder.path()).unwrap();
     }

@@ -15,7 +15,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xrdtest_engine::config::{Config, DEFAULT_PATH};
-use xrdtest_engine::daemon::ask::{ask, ask_soon};
+use xrdtest_engine::daemon::ask::{ask, get_within};
 use xrdtest_engine::daemon::{self, background};
 use xrdtest_engine::doctor::examine;
 use xrdtest_engine::{Webhook, lock};
@@ -206,6 +206,9 @@ fn running(config: &Config) -> anyhow::Result<Pid> {
     }
 }
 
+/// How long an engine may take to say how it is.
+const LIMIT: Duration = Duration::from_secs(5);
+
 fn holder(config: &Config) -> anyhow::Result<Option<i32>> {
     let hidden = || {
         let state = config.state.display();
@@ -213,7 +216,7 @@ fn holder(config: &Config) -> anyhow::Result<Option<i32>> {
             "whether an engine runs with the state in {state} can't be seen by this user; ask as its owner or root"
         )
     };
-    lock::visible_holder(&config.state).with_context(hidden)
+    lock::holder(&config.state).with_context(hidden)
 }
 
 fn status(config: &Config) -> anyhow::Result<ExitCode> {
@@ -221,7 +224,7 @@ fn status(config: &Config) -> anyhow::Result<ExitCode> {
         say(&format!("no engine runs with the state in {}", config.state.display()))?;
         return Ok(ExitCode::from(1));
     };
-    let answer = block_on(ask_soon(&config.socket, "GET", "/api/v1/status", None))?;
+    let answer = block_on(get_within(LIMIT, &config.socket, "/api/v1/status"))?;
     let info: xrdtest_model::api::EngineInfo =
         serde_json::from_slice(&answer).context("the engine's answer can't be read")?;
     let errors = info.definitions.diagnostics.iter().filter(|found| found.is_error()).count();

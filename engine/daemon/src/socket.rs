@@ -61,14 +61,12 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Listens on `path`, readable and writable for the owner and a group. What an engine that was killed left there is
-    /// replaced, nothing else.
-    pub(crate) async fn bind(path: &Path, group: Option<&str>) -> Result<Self, SocketError> {
+    /// Listens on `path`, for which there is [way](make_way), readable and writable for the owner and a group.
+    pub(crate) fn bind(path: &Path, group: Option<&str>) -> Result<Self, SocketError> {
         let failed = |source| SocketError::System { path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        make_way(path).await?;
         let group = group.map(|name| group_id(path, name)).transpose()?;
         // Made under another name, so that nobody connects before the rights are as they should be.
         let new = path.with_extension(format!("{}.new", std::process::id()));
@@ -107,8 +105,9 @@ impl Socket {
 /// How long one who listens may take to let somebody in.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Removes a socket at which nobody listens any more.
-async fn make_way(path: &Path) -> Result<(), SocketError> {
+/// Removes a socket at which nobody listens any more, as an engine leaves it that was killed; nothing else. Before an
+/// engine begins: one that can't be asked has no business to carry out runs.
+pub(crate) async fn make_way(path: &Path) -> Result<(), SocketError> {
     let failed = |source| SocketError::System { path: path.to_owned(), source };
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -183,18 +182,21 @@ mod tests {
     async fn only_a_socket_that_nobody_listens_at_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run/engine.sock");
-        let first = Socket::bind(&path, None).await.unwrap();
-        let refused = Socket::bind(&path, None).await.unwrap_err();
+        make_way(&path).await.unwrap();
+        let first = Socket::bind(&path, None).unwrap();
+        let refused = make_way(&path).await.unwrap_err();
         assert!(matches!(refused, SocketError::Taken { .. }), "{refused}");
         let before = identity(&path).unwrap();
         // As kill -9 leaves it.
         drop(first.listener);
-        let second = Socket::bind(&path, None).await.unwrap();
+        make_way(&path).await.unwrap();
+        assert!(!path.exists());
+        let second = Socket::bind(&path, None).unwrap();
         assert_ne!(identity(&path).unwrap(), before);
         drop(second);
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "notes").unwrap();
-        let refused = Socket::bind(&path, None).await.unwrap_err().to_string();
+        let refused = make_way(&path).await.unwrap_err().to_string();
         assert!(
             refused.ends_with("a file is there that is no socket; remove it, or change `socket`"),
             "{refused}"

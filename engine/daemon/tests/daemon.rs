@@ -116,7 +116,7 @@ fn killed_and_started_again_it_takes_its_place() {
     let pid = place.background();
     kill(pid, Signal::SIGKILL).unwrap();
     // The lock goes with the process, whoever reaps it, but not before all its files are closed.
-    while xrdtest_engine::lock::holder(&place.path("state")).is_some() {
+    while xrdtest_engine::lock::holder(&place.path("state")).unwrap().is_some() {
         std::thread::yield_now();
     }
     assert!(place.path("engine.sock").exists(), "the socket of the dead one lies there");
@@ -272,6 +272,7 @@ fn what_is_at_the_place_of_the_socket_or_the_pid_file_stays() {
     let (code, _, errors) = other.ask(&["--background"]);
     assert_eq!(code, 2);
     assert!(errors.contains("another program listens there; stop it, or change `socket`"), "{errors}");
+    assert!(!other.path("state/store.sqlite").exists(), "it has begun nothing");
     let (code, said, _) = place.ask(&["status"]);
     assert!(code == 0 && said.contains(&format!("process {pid}")), "{said}");
 

@@ -10,9 +10,6 @@ use xrdtest_protocol::{Credentials, Identity, JoinKey, JoinToken, ProtocolError,
 
 use super::EngineAddress;
 
-/// What became of a try that took too long.
-pub(super) const NO_ANSWER: ProtocolError = ProtocolError::NoAnswer;
-
 /// Where the one-time token comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenSource {
@@ -97,7 +94,7 @@ async fn join(engine: &EngineAddress, token: &JoinToken, key: &JoinKey) -> Resul
     let mut back_off = BackOff::new();
     loop {
         let attempt = async { client::join(engine.resolve().await?, token, key).await };
-        match timeout(back_off.patience(), attempt).await.unwrap_or(Err(NO_ANSWER)) {
+        match timeout(back_off.patience(), attempt).await.unwrap_or(Err(ProtocolError::NoAnswer)) {
             Ok(credentials) => return Ok(credentials),
             Err(source) if source.is_final() => {
                 return Err(JoinError::Protocol {

@@ -180,7 +180,7 @@ impl Agent {
             found.send_replace(Some(address));
             client::connect(address, &credentials, hello).await
         };
-        async move { timeout(patience, connect).await.unwrap_or(Err(join::NO_ANSWER)) }
+        async move { timeout(patience, connect).await.unwrap_or(Err(ProtocolError::NoAnswer)) }
     }
 
     /// Waits for something without a connection, and stops the instances should the lease lapse; `None` on shutdown.

@@ -19,7 +19,7 @@ use xrdtest_protocol::version;
 
 use super::attend::{Grown, StageNews, attend};
 use super::forgotten::Forgotten;
-use super::join::{NO_ANSWER, Renewal, note_renewal};
+use super::join::{Renewal, note_renewal};
 use super::setup::Stop;
 use super::upload::{FileKey, upload};
 use super::{AgentError, Place, clock, system};
@@ -141,7 +141,7 @@ impl Desk {
             let connect = async {
                 let connect =
                     async { client::connect(engine.resolve().await?, &credentials, || hello).await };
-                tokio::time::timeout(patience, connect).await.unwrap_or(Err(NO_ANSWER))
+                tokio::time::timeout(patience, connect).await.unwrap_or(Err(ProtocolError::NoAnswer))
             };
             let trouble = match self.meanwhile(connect, stop).await {
                 None => return,

@@ -10,9 +10,6 @@ use xrdtest_protocol::{Credentials, EngineAddress, Identity, JoinKey, JoinToken,
 use super::{AgentError, Place};
 use crate::config::Config;
 
-/// What became of a try that took too long.
-pub(super) const NO_ANSWER: ProtocolError = ProtocolError::NoAnswer;
-
 /// The credentials of this machine, and the machine's name in them. Joins where there are none yet, or those of another
 /// engine than the one that made `token`, trying until the engine answers.
 ///
@@ -88,7 +85,7 @@ pub(super) async fn join(
     loop {
         let patience = back_off.patience();
         let join = async { client::join(engine.resolve().await?, token, &key).await };
-        match tokio::time::timeout(patience, join).await.unwrap_or(Err(NO_ANSWER)) {
+        match tokio::time::timeout(patience, join).await.unwrap_or(Err(ProtocolError::NoAnswer)) {
             Ok(credentials) => {
                 credentials
                     .save(folder)

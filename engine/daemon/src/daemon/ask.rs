@@ -9,27 +9,18 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use xrdtest_model::api::Problem;
 
-/// How long the engine may take for a question about itself.
-const LIMIT: Duration = Duration::from_secs(5);
-
 /// Asks for what the engine knows at once.
 ///
 /// # Errors
-/// As [`ask`]; also where there is no answer in 5 s.
-pub async fn ask_soon(
-    socket: &Path,
-    method: &str,
-    path: &str,
-    body: Option<&serde_json::Value>,
-) -> anyhow::Result<Bytes> {
+/// As [`ask`]; also where there is no answer in that time.
+pub async fn get_within(limit: Duration, socket: &Path, path: &str) -> anyhow::Result<Bytes> {
     let late = || {
-        let seconds = LIMIT.as_secs();
+        let (socket, seconds) = (socket.display(), limit.as_secs());
         format!(
-            "the engine does not answer on {} within {seconds} s: it is stopped, or hangs",
-            socket.display()
+            "the engine does not answer on {socket} within {seconds} s: it is stopped, or hangs; look at its log"
         )
     };
-    tokio::time::timeout(LIMIT, ask(socket, method, path, body)).await.with_context(late)?
+    tokio::time::timeout(limit, ask(socket, "GET", path, None)).await.with_context(late)?
 }
 
 /// Sends one request to the socket; answers the body.

@@ -28,7 +28,7 @@ use crate::controls::Controls;
 use crate::dashboard::Dashboard;
 use crate::handle::EngineHandle;
 use crate::lock::Lock;
-use crate::socket::Socket;
+use crate::socket::{Socket, make_way};
 use crate::start::start;
 use crate::{reports, secret};
 
@@ -68,10 +68,12 @@ pub fn run(path: &Path, detached: bool) -> anyhow::Result<()> {
 
 async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("signals can't be caught")?;
+    make_way(&config.socket).await?;
+    let _pid_file = config.pid_file.as_deref().map(PidFile::write).transpose()?;
     let engine = start(config.engine()).await.context("the engine can't start")?;
     let key = secret::open_or_create(&config.state, secret::WEB)?;
     let _ = engine.access.set(Arc::new(Access::new(config.web.settings(), &key)));
-    let socket = Socket::bind(&config.socket, config.socket_group.as_deref()).await?;
+    let socket = Socket::bind(&config.socket, config.socket_group.as_deref())?;
     let dashboard =
         config.web.listen.map(|listen| Dashboard::bind(listen, &config.web, &engine)).transpose()?;
     let end = CancellationToken::new();
@@ -83,7 +85,6 @@ async fn serve(path: &Path, config: Config, log: Log, detached: bool) -> anyhow:
         end: end.clone(),
     });
     let _ = engine.controls.set(daemon.controls());
-    let _pid_file = config.pid_file.as_deref().map(PidFile::write).transpose()?;
     let targets = config.targets().map_err(anyhow::Error::msg)?;
     engine.look_what_waits(&targets).await.context("cannot read what is not sent yet")?;
     let serving = tokio::spawn(socket.serve(engine.clone(), end.clone()));

@@ -34,7 +34,7 @@ pub enum Order {
 /// # Errors
 /// In words for people.
 pub async fn carry_out(config: &Config, order: Order) -> anyhow::Result<Vec<UserInfo>> {
-    if holder(&config.state).is_some() {
+    if holder(&config.state).ok().flatten().is_some() {
         return of_running(&config.socket, order).await;
     }
     let by = user();

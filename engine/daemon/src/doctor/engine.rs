@@ -1,7 +1,7 @@
 //! The engine itself: whether one runs, and whether it answers.
 
-use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use xrdtest_model::api::{EngineInfo, HypervisorInfo, RepositoryInfo};
@@ -9,7 +9,7 @@ use xrdtest_model::time::{Timestamp, utc};
 
 use super::Finding;
 use crate::config::Config;
-use crate::daemon::ask::ask;
+use crate::daemon::ask::get_within;
 use crate::lock;
 
 const CHECK: &str = "engine";
@@ -51,11 +51,11 @@ impl Running {
 }
 
 pub(super) async fn gather(config: &Config) -> Running {
-    let holder =
-        match std::fs::OpenOptions::new().read(true).write(true).open(config.state.join("engine.lock")) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Holder::Hidden,
-            _ => lock::holder(&config.state).map_or(Holder::Nobody, Holder::Process),
-        };
+    let holder = match lock::holder(&config.state) {
+        Err(_) => Holder::Hidden,
+        Ok(None) => Holder::Nobody,
+        Ok(Some(pid)) => Holder::Process(pid),
+    };
     // What a killed engine left of its socket is nobody's.
     let answer =
         if holder == Holder::Nobody { Err("no engine runs".to_owned()) } else { answer(config).await };
@@ -70,10 +70,11 @@ async fn answer(config: &Config) -> Result<Answer, String> {
     })
 }
 
+/// How long the engine may take for each answer.
+const LIMIT: Duration = Duration::from_secs(10);
+
 async fn get<T: DeserializeOwned>(config: &Config, path: &str) -> Result<T, String> {
-    let asked =
-        tokio::time::timeout(std::time::Duration::from_secs(10), ask(&config.socket, "GET", path, None));
-    let answer = asked.await.map_err(|_| "it did not answer within 10 s".to_owned())?;
+    let answer = get_within(LIMIT, &config.socket, path).await;
     let answer = answer.map_err(|error| xrdtest_model::with_causes(error.as_ref()))?;
     serde_json::from_slice(&answer).map_err(|error| format!("its answer can't be read: {error}"))
 }
